@@ -1,0 +1,80 @@
+# The embedded data set; `python tools/make_shapes.py data/shapes` draws it.
+dataset_type = 'ShapesPanopticDataset'
+data_root = 'data/shapes/'
+
+# The training vocabulary, with synonyms: the base classes, in the order of the labels.
+vocabulary = dict(
+    thing_classes=(
+        'red ball, red sphere, crimson ball, crimson sphere',
+        'blue ball, blue sphere',
+        'yellow ball, yellow sphere, golden ball, golden sphere',
+        'blue box, blue cube',
+        'yellow box, yellow cube, golden box, golden cube',
+        'striped box, striped cube, stripy box, stripy cube',
+        'red star, crimson star',
+        'yellow star, golden star',
+        'striped star, stripy star',
+        'red ring, red hoop, crimson ring, crimson hoop',
+        'blue ring, blue hoop',
+        'striped ring, striped hoop, stripy ring, stripy hoop',
+    ),
+    stuff_classes=(
+        'grass, lawn',
+        'sand, beach',
+        'water, lake',
+        'night sky, starry sky',
+        'wooden floor, planks',
+        'checkered carpet, checkered rug',
+    ))
+
+# `text` and `stuff_text` are the sample's vocabulary: without them the model would not see it.
+meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'text', 'stuff_text')
+
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadPanopticAnnotations'),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackDetInputs', meta_keys=(*meta_keys, 'flip', 'flip_direction')),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadPanopticAnnotations'),
+    dict(type='PackDetInputs', meta_keys=meta_keys),
+]
+
+train_dataloader = dict(
+    batch_size=4,
+    num_workers=0,  # a core that loads is one that does not train, and loading takes little
+    persistent_workers=False,
+    # One epoch without end: mmengine pauses for two seconds at the end of every epoch.
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        split='base',
+        data_root=data_root,
+        ann_file='annotations/panoptic_train.json',
+        data_prefix=dict(img='train/', seg='annotations/panoptic_train/'),
+        return_classes=True,
+        pipeline=train_pipeline))
+val_dataloader = dict(
+    batch_size=8,
+    num_workers=0,
+    persistent_workers=False,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        split='all',
+        data_root=data_root,
+        ann_file='annotations/panoptic_val.json',
+        data_prefix=dict(img='val/', seg='annotations/panoptic_val/'),
+        test_mode=True,
+        return_classes=True,
+        pipeline=test_pipeline))
+test_dataloader = val_dataloader
+
+val_evaluator = dict(
+    type='OpenVocabularyPanopticMetric',
+    ann_file=data_root + 'annotations/panoptic_val.json',
+    seg_prefix=data_root + 'annotations/panoptic_val/')
+test_evaluator = val_evaluator

@@ -1,0 +1,37 @@
+# The same model over the small frozen models of `python tools/make_small_models.py
+# data/small_models`, with a head to match: trained on two CPU cores within minutes.
+_base_ = './odise.py'
+
+clip = dict(type='FrozenCLIP', model='data/small_models/clip', pretrained=None)
+
+attention = dict(embed_dims=128)
+
+model = dict(
+    backbone=dict(
+        extractor=dict(pretrained='data/small_models/stable_diffusion'),
+        captioner=dict(clip=clip),
+        out_channels=128,
+        window_size=128,
+        with_cp=False),
+    panoptic_head=dict(
+        clip=clip,
+        in_channels=[128, 128, 128, 128],
+        feat_channels=128,
+        out_channels=128,
+        num_queries=20,
+        pixel_decoder=dict(
+            encoder=dict(
+                num_layers=1,
+                layer_cfg=dict(
+                    self_attn_cfg=attention,
+                    ffn_cfg=dict(embed_dims=128, feedforward_channels=256))),
+            positional_encoding=dict(num_feats=64)),
+        positional_encoding=dict(num_feats=64),
+        transformer_decoder=dict(
+            num_layers=3,
+            layer_cfg=dict(
+                self_attn_cfg=attention,
+                cross_attn_cfg=attention,
+                ffn_cfg=dict(embed_dims=128, feedforward_channels=256)))),
+    classifier=dict(clip=clip),
+    train_cfg=dict(num_points=512))

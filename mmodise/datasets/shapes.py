@@ -1,0 +1,93 @@
+"""The embedded panoptic data set, in COCO's layout."""
+
+import json
+from pathlib import Path
+
+from mmdet.datasets import CocoPanopticDataset
+from mmdet.registry import DATASETS
+
+from mmodise.datasets.shapes_world import (
+    BASE_STUFF,
+    BASE_THINGS,
+    NOVEL_CLASSES,
+    STUFF,
+    THINGS,
+    palette,
+)
+
+
+def shapes_metainfo(things: tuple[str, ...], stuff: tuple[str, ...]) -> dict:
+    """Meta information of the shapes data set for some of its classes.
+
+    Args:
+        things (tuple[str]): Display names out of ``shapes_world.THINGS``.
+        stuff (tuple[str]): Display names out of ``shapes_world.STUFF``.
+
+    Returns:
+        dict: ``classes`` (display names, things first), ``thing_classes`` and ``stuff_classes``
+        (a class is a string ``'name, synonym, ...'``), ``novel_classes`` (those of ``classes``
+        that are never trained), ``palette`` (RGB a class).
+    """
+    classes = things + stuff
+    return dict(
+        classes=classes,
+        thing_classes=tuple(', '.join(THINGS[name]) for name in things),
+        stuff_classes=tuple(', '.join(STUFF[name]) for name in stuff),
+        novel_classes=tuple(name for name in classes if name in NOVEL_CLASSES),
+        palette=palette(classes))
+
+
+_METAINFO = {
+    'all': shapes_metainfo(tuple(THINGS), tuple(STUFF)),
+    'base': shapes_metainfo(BASE_THINGS, BASE_STUFF),
+}
+
+
+@DATASETS.register_module()
+class ShapesPanopticDataset(CocoPanopticDataset):
+    """Toys on textured ground, drawn by ``tools/make_shapes.py``.
+
+    24 classes: 16 things (four shapes in four attributes) and 8 stuff classes. Six of them, the
+    novel ones, are in no training image. With ``return_classes=True`` each sample carries its
+    vocabulary, synonyms included, in ``text`` (things) and ``stuff_text``.
+
+    Args:
+        split (str): ``'all'`` for all 24 classes, ``'base'`` for the 18 that the training
+            annotations know. Defaults to ``'all'``.
+        metainfo (dict, optional): Replaces entries of the meta information. Defaults to None.
+        **kwargs: As for :class:`mmdet.datasets.CocoPanopticDataset`.
+
+    Raises:
+        ValueError: If ``split`` is neither, or if the classes are not the categories of the
+            annotation file.
+        FileNotFoundError: If the annotation file is not there.
+    """
+
+    METAINFO = _METAINFO['all']
+
+    def __init__(self, split: str = 'all', metainfo: dict | None = None, **kwargs) -> None:
+        if split not in _METAINFO:
+            raise ValueError(f'split={split!r} of ShapesPanopticDataset: expected one of '
+                             f'{tuple(_METAINFO)}.')
+        super().__init__(metainfo={**_METAINFO[split], **(metainfo or {})}, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Load the annotations, after a check that they fit the classes."""
+        if not Path(self.ann_file).is_file():
+            raise FileNotFoundError(
+                f'The annotation file {self.ann_file} of the shapes data set is not there. Draw '
+                'the data set with `python tools/make_shapes.py data/shapes`, or set data_root '
+                'to where it is.')
+        self._check_categories()
+        return super().load_data_list()
+
+    def _check_categories(self) -> None:
+        """Refuse other categories than the classes: mmdet would shift the labels unnoticed."""
+        with open(self.ann_file, encoding='utf-8') as file:
+            found = tuple(category['name'] for category in json.load(file)['categories'])
+        if found != tuple(self.metainfo['classes']):
+            raise ValueError(
+                f'{self.ann_file} has {len(found)} categories {found}, and the data set '
+                f'{len(self.metainfo["classes"])} classes {tuple(self.metainfo["classes"])}: they '
+                "must be the same. Training annotations go with split='base', validation with "
+                "split='all'.")

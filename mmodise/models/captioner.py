@@ -1,0 +1,62 @@
+"""The implicit captioner: a picture's own embedding in place of its caption."""
+
+import torch
+from mmdet.registry import MODELS
+from mmdet.utils import ConfigType
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+
+@MODELS.register_module()
+class ImplicitCaptioner(BaseModule):
+    """Turns an image into what a caption of it would do to the diffusion model (paper, 3.2).
+
+    The frozen CLIP image tower embeds the image; two learned linear layers with learned position
+    tables make offsets of it: one to the text condition, one to the time embedding. Both are gated
+    by the tangens hyperbolicus of a parameter that starts at zero, so that at the start the model
+    sees the empty caption (the time offset is of the official release).
+
+    Args:
+        clip (dict): Config of a :class:`FrozenCLIP`.
+        text_length (int): Tokens of the text condition. 77 for Stable Diffusion.
+        text_width (int): Channels of the text condition. 768 for Stable Diffusion 1.x.
+        time_width (int): Channels of the time embedding. 1280 for Stable Diffusion.
+        num_timesteps (int): Timesteps at which features are taken.
+        init_cfg (dict, optional): As in :class:`mmengine.model.BaseModule`.
+    """
+
+    def __init__(
+        self,
+        clip: ConfigType,
+        text_length: int = 77,
+        text_width: int = 768,
+        time_width: int = 1280,
+        num_timesteps: int = 1,
+        init_cfg: ConfigType | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.clip = MODELS.build(clip)
+        width = self.clip.embed_dim
+        self.text_proj = nn.Linear(width, text_width)
+        self.text_position = nn.Parameter(torch.empty(1, text_length, text_width))
+        self.text_gate = nn.Parameter(torch.zeros(1, text_length, text_width))
+        self.time_proj = nn.Linear(width, time_width)
+        self.time_position = nn.Parameter(torch.empty(1, num_timesteps, time_width))
+        self.time_gate = nn.Parameter(torch.zeros(time_width))
+        for table in (self.text_position, self.time_position):
+            nn.init.trunc_normal_(table, std=0.02)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Offsets for the diffusion model.
+
+        Args:
+            images (Tensor): RGB in [0, 1], (B, 3, H, W).
+
+        Returns:
+            tuple[Tensor, Tensor]: What to add to the text condition of the empty caption,
+            (B, text_length, text_width), and to the time embedding, (B, T, time_width).
+        """
+        embedding = self.clip.encode_images(images)[:, None]  # (B, 1, D)
+        text = torch.tanh(self.text_gate) * (self.text_proj(embedding) + self.text_position)
+        time = torch.tanh(self.time_gate) * (self.time_proj(embedding) + self.time_position)
+        return text, time

@@ -1,0 +1,157 @@
+"""The one place that touches open_clip."""
+
+import os
+from collections.abc import Sequence
+from weakref import WeakValueDictionary
+
+import open_clip
+import torch
+import torch.nn.functional as F
+from mmdet.registry import MODELS
+from torch import Tensor
+
+from .frozen import FrozenModule, Shared
+
+# every CLIP in use, by what it was made from: two parts that name the same CLIP share one
+_IN_USE: WeakValueDictionary = WeakValueDictionary()
+
+
+def _load(model: str, pretrained: str | None, precision: str) -> Shared:
+    """The CLIP that is in use already, or a new one."""
+    key = (model, pretrained, precision)
+    shared = _IN_USE.get(key)
+    if shared is None:
+        name = f'local-dir:{model}' if os.path.isdir(model) else model
+        try:
+            network = open_clip.create_model(
+                name, pretrained=pretrained, precision=precision, require_pretrained=True
+            )
+            tokenizer = open_clip.get_tokenizer(name)
+        except Exception as error:
+            raise RuntimeError(
+                f'FrozenCLIP: model={model!r}, pretrained={pretrained!r} cannot be loaded: '
+                f"{error}\n`model` is an open_clip name ('ViT-L-14-336-quickgelu' with "
+                "pretrained='openai'), or a local folder with open_clip_config.json and "
+                'open_clip_model.safetensors.'
+            ) from error
+        shared = Shared(model=network, tokenizer=tokenizer, rows={}, table=None)
+        _IN_USE[key] = shared
+    return shared
+
+
+@MODELS.register_module()
+class FrozenCLIP(FrozenModule):
+    """CLIP, never trained: embeddings of images, of texts, and of masks of an image.
+
+    All instances made from the same arguments share one network in memory and one cache of text
+    embeddings.
+
+    Args:
+        model (str): A name of open_clip's, or a local folder in open_clip's format
+            (``open_clip_config.json``, ``open_clip_model.safetensors``).
+        pretrained (str, optional): A tag of open_clip's or a file, for a name of open_clip's.
+        precision (str): As open_clip's: 'fp32', 'bf16', 'fp16'.
+
+    Raises:
+        RuntimeError: If the weights cannot be loaded; says what is accepted.
+    """
+
+    def __init__(
+        self, model: str, pretrained: str | None = None, precision: str = 'fp32'
+    ) -> None:
+        super().__init__(_load(model, pretrained, precision))
+        visual = self.frozen.model.visual
+        for name, default in (('mean', open_clip.OPENAI_DATASET_MEAN),
+                              ('std', open_clip.OPENAI_DATASET_STD)):
+            value = torch.tensor(getattr(visual, f'image_{name}', None) or default)
+            self.register_buffer(name, value.view(3, 1, 1), persistent=False)
+        self.image_size: tuple[int, int] = tuple(visual.image_size)
+        self.patch_size: tuple[int, int] = tuple(visual.patch_size)
+
+    @property
+    def embed_dim(self) -> int:
+        """Channels of all embeddings."""
+        return self.frozen.model.visual.output_dim
+
+    @property
+    def logit_scale(self) -> Tensor:
+        """CLIP's own inverse temperature, at most 100; a scalar."""
+        return self.frozen.model.logit_scale.exp().clamp(max=100)
+
+    @torch.no_grad()
+    def encode_images(self, images: Tensor) -> Tensor:
+        """Embed whole images.
+
+        The short side is resized to CLIP's size (bicubic, not antialiased, as the official release
+        does) and the centre is cut out.
+
+        Args:
+            images (Tensor): RGB in [0, 1], (B, 3, H, W).
+
+        Returns:
+            Tensor: (B, D), not normalised.
+        """
+        (height, width), (h, w) = images.shape[-2:], self.image_size
+        factor = max(h / height, w / width)
+        size = (max(h, int(height * factor)), max(w, int(width * factor)))
+        if size != (height, width):
+            images = F.interpolate(images, size, mode='bicubic', align_corners=False)
+        top, left = round((size[0] - h) / 2), round((size[1] - w) / 2)
+        images = images[..., top : top + h, left : left + w]
+        return self.frozen.model.encode_image(self._normalize(images)).float()
+
+    @torch.no_grad()
+    def encode_texts(self, texts: Sequence[str]) -> Tensor:
+        """Embed texts; each distinct text is embedded once and kept on the device.
+
+        Args:
+            texts (Sequence[str]): N texts.
+
+        Returns:
+            Tensor: (N, D), not normalised.
+        """
+        shared, device = self.frozen, self.mean.device
+        new = [text for text in dict.fromkeys(texts) if text not in shared.rows]
+        for start in range(0, len(new), 256):  # bounds the memory of large vocabularies
+            batch = new[start : start + 256]
+            embedded = shared.model.encode_text(shared.tokenizer(batch).to(device)).float()
+            known = embedded[:0] if shared.table is None else shared.table.to(device)
+            shared.rows.update({text: len(known) + i for i, text in enumerate(batch)})
+            shared.table = torch.cat([known, embedded])
+        shared.table = shared.table.to(device)
+        return shared.table[[shared.rows[text] for text in texts]]
+
+    @torch.no_grad()
+    def encode_masks(self, images: Tensor, visible: Tensor) -> Tensor:
+        """Embed each mask of an image with a class token that sees only the mask (official).
+
+        The image's own tokens never see a mask token, so they are computed once without them;
+        the mask tokens are a masked attention over them, and do not see each other.
+
+        Args:
+            images (Tensor): RGB in [0, 1], of CLIP's own size, (B, 3, H, W).
+            visible (Tensor): Which patches a mask sees, bool, (B, Q, H / patch, W / patch). The
+                class token is always seen.
+
+        Returns:
+            Tensor: (B, Q, D), not normalised.
+        """
+        visual = self.frozen.model.visual
+        tokens = visual._embeds(self._normalize(images))  # (B, 1 + P, C)
+        num_heads = visual.transformer.resblocks[0].attn.num_heads
+        visible = F.pad(visible.flatten(2), (1, 0), value=True)  # (B, Q, 1 + P)
+        hidden = (~visible).repeat_interleave(num_heads, dim=0)
+        masks = tokens[:, :1].expand(-1, visible.shape[1], -1)  # (B, Q, C)
+        for block in visual.transformer.resblocks:
+            keys = block.ln_1(tokens)
+            seen, _ = block.attn(
+                block.ln_1(masks), keys, keys, attn_mask=hidden, need_weights=False
+            )
+            masks = masks + block.ls_1(seen)
+            masks = masks + block.ls_2(block.mlp(block.ln_2(masks)))
+            tokens = block(tokens)
+        return (visual.ln_post(masks) @ visual.proj).float()
+
+    def _normalize(self, images: Tensor) -> Tensor:
+        dtype = self.frozen.model.visual.conv1.weight.dtype
+        return ((images - self.mean) / self.std).to(dtype)

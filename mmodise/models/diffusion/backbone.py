@@ -1,0 +1,112 @@
+"""The backbone: windows -> frozen diffusion features -> four ordinary feature maps."""
+
+import torch.nn.functional as F
+from mmdet.models.backbones.resnet import Bottleneck
+from mmdet.registry import MODELS
+from mmdet.utils import ConfigType
+from mmengine.model import BaseModule, ModuleList
+from torch import Tensor, nn
+
+from .windows import cut_windows, stitch_windows
+
+OUT_STRIDES = (4, 8, 16, 32)
+
+
+def _projection(in_channels: int, out_channels: int, with_cp: bool) -> Bottleneck:
+    """ResNet's bottleneck with GroupNorm; a convolutional shortcut where the widths differ."""
+    norm_cfg = dict(type='GN', num_groups=32)
+    shortcut = None
+    if in_channels != out_channels:
+        conv = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+        shortcut = nn.Sequential(conv, nn.GroupNorm(32, out_channels))
+    planes = out_channels // Bottleneck.expansion
+    return Bottleneck(
+        in_channels, planes, downsample=shortcut, norm_cfg=norm_cfg, with_cp=with_cp
+    )
+
+
+@MODELS.register_module()
+class DiffusionBackbone(BaseModule):
+    """Feature maps out of a frozen text-to-image diffusion model (paper, 3.2).
+
+    To the rest of a model it is an ordinary backbone: images in, a tuple of four maps of strides
+    4, 8, 16 and 32 out. All square windows of all images of a batch go through the diffusion model
+    in one pass, in training and in testing (official release).
+
+    Args:
+        extractor (dict): Config of the diffusion model, such as
+            :class:`StableDiffusionExtractor`.
+        captioner (dict, optional): Config of an :class:`ImplicitCaptioner`; its ``text_length``,
+            ``text_width``, ``time_width`` and ``num_timesteps`` follow the extractor unless
+            given. None: the empty caption. Defaults to None.
+        out_channels (int): Channels of all four maps. Defaults to 512 (official release).
+        window_size (int): Side of the windows in pixels; smaller where the image is smaller.
+            Defaults to 512 (official release).
+        with_cp (bool): Recompute the projections in the backward pass, to save memory. The
+            official release does. Defaults to False.
+        init_cfg (dict, optional): As in :class:`mmengine.model.BaseModule`.
+    """
+
+    def __init__(
+        self,
+        extractor: ConfigType,
+        captioner: ConfigType | None = None,
+        out_channels: int = 512,
+        window_size: int = 512,
+        with_cp: bool = False,
+        init_cfg: ConfigType | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.extractor = MODELS.build(extractor)
+        self.captioner = None
+        if captioner is not None:
+            if self.extractor.frozen.unet is None:
+                raise ValueError(
+                    'DiffusionBackbone: the captioner conditions the UNet, of which no block is '
+                    'read (extractor.unet_blocks is empty); set captioner=None'
+                )
+            self.captioner = MODELS.build({**self.extractor.condition_shape, **captioner})
+        self.window_size = window_size
+        low, high = OUT_STRIDES[0], OUT_STRIDES[-1]
+        self.strides = [min(max(s, low), high) for s in self.extractor.feature_strides]
+        self.projections = ModuleList(
+            _projection(width, out_channels, with_cp) for width in self.extractor.feature_widths
+        )
+        if missing := set(OUT_STRIDES) - set(self.strides):
+            raise ValueError(
+                f'DiffusionBackbone: no map of stride {sorted(missing)} is read; choose blocks of '
+                f'the extractor whose strides are {OUT_STRIDES} (now {self.strides})'
+            )
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Extract features.
+
+        Args:
+            images (Tensor): RGB in [0, 1], padded to a multiple of 64, (B, 3, H, W).
+
+        Returns:
+            tuple[Tensor, ...]: (B, out_channels, H // s, W // s) for s in 4, 8, 16, 32.
+        """
+        size = tuple(images.shape[-2:])
+        side = min(self.window_size, *size)
+        windows, origins = cut_windows(images, side)  # (B x n, 3, side, side)
+        pyramid = self._forward_windows(windows, side)
+        return tuple(
+            stitch_windows(pyramid[stride], origins, stride, size) for stride in OUT_STRIDES
+        )
+
+    def _forward_windows(self, windows: Tensor, side: int) -> dict[int, Tensor]:
+        """Projected features of windows, summed by stride."""
+        model_size = self.extractor.image_size
+        if side != model_size:  # bicubic without antialiasing, as the official release
+            size = (model_size, model_size)
+            windows = F.interpolate(windows, size, mode='bicubic', align_corners=False)
+        conditions = () if self.captioner is None else self.captioner(windows)
+        pyramid = {}
+        features = self.extractor(windows, *conditions)
+        for feature, stride, project in zip(features, self.strides, self.projections, strict=True):
+            if feature.shape[-1] != side // stride:
+                feature = F.interpolate(feature, (side // stride,) * 2, mode='nearest')
+            projected = project(feature)
+            pyramid[stride] = pyramid[stride] + projected if stride in pyramid else projected
+        return pyramid

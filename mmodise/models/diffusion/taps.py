@@ -1,0 +1,32 @@
+"""Small modules that read a network's inside without a copy of its code."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+
+class Tap(nn.Module):
+    """Stands before a residual block and notes what goes in.
+
+    Args:
+        block (nn.Module, optional): The block; None where nothing reads what it makes.
+        notes (list[Tensor]): Where inputs are noted, in the order of the pass.
+    """
+
+    def __init__(self, block: nn.Module | None, notes: list[Tensor]) -> None:
+        super().__init__()
+        self.block = block
+        self.notes = notes
+
+    def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """Note the input, (B, C, h, w), and go on with the block."""
+        self.notes.append(hidden_states)
+        return hidden_states if self.block is None else self.block(hidden_states, *args, **kwargs)
+
+
+class Skip(nn.Module):
+    """Stands for an attention block of diffusers whose result nothing reads."""
+
+    def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor]:
+        """The input, as the tuple that diffusers' blocks return."""
+        return (hidden_states,)

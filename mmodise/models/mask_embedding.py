@@ -1,0 +1,50 @@
+"""An embedding per mask, to be compared with text."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class MaskEmbedding(nn.Module):
+    """Pools the mask features under each mask and embeds the result (paper, 3.3; official release).
+
+    One such module is shared by all layers of the decoder.
+
+    Args:
+        channels (int): Channels C of queries, mask features and embeddings.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.pool_proj = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, channels))
+        self.embed = nn.Sequential(
+            nn.LayerNorm(channels),
+            nn.Linear(channels, channels), nn.ReLU(inplace=True),
+            nn.Linear(channels, channels), nn.ReLU(inplace=True),
+            nn.Linear(channels, channels),
+        )
+        self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+
+    @property
+    def scale(self) -> Tensor:
+        """Inverse temperature of the cosine between an embedding and a text, at most 100."""
+        return self.log_scale.exp().clamp(max=100)
+
+    def forward(self, queries: Tensor, mask_logits: Tensor, mask_features: Tensor) -> Tensor:
+        """Embed masks.
+
+        Args:
+            queries (Tensor): Decoder outputs after the final norm, (B, Q, C).
+            mask_logits (Tensor): (B, Q, h, w).
+            mask_features (Tensor): (B, C, h, w).
+
+        Returns:
+            Tensor: (B, Q, C), not normalised. An empty mask pools to zero.
+        """
+        masks = (mask_logits.detach().sigmoid() > 0.5).float()
+        # in float32: half precision counts to 65,504 and no mask may be larger
+        with torch.autocast(masks.device.type, enabled=False):
+            pooled = torch.einsum('bqhw,bchw->bqc', masks, mask_features.float())
+            pooled = pooled / (masks.sum((-2, -1))[..., None] + 1e-8)
+        return self.embed(self.pool_proj(pooled.to(queries.dtype)) + queries)

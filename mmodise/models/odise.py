@@ -1,0 +1,90 @@
+"""ODISE, the detector."""
+
+from mmdet.models.detectors import MaskFormer
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample, SampleList
+from mmdet.utils import OptConfigType
+from mmdet.visualization import get_palette
+from torch import Tensor
+
+from ..vocabulary import Vocabulary
+
+
+@MODELS.register_module()
+class ODISE(MaskFormer):
+    """Open-vocabulary panoptic segmentation (paper: arXiv 2303.04803).
+
+    Images -> features -> masks and their embeddings -> labels -> panoptic, instance and semantic
+    results. A sample that carries ``text`` (things) or ``stuff_text`` (stuff) is labelled with
+    these classes, see :meth:`Vocabulary.from_texts`; any other with the training vocabulary.
+
+    Args:
+        backbone (dict): Any backbone of four maps, such as :class:`DiffusionBackbone`.
+        panoptic_head (dict): :class:`ODISEHead`.
+        panoptic_fusion_head (dict): :class:`OpenVocabularyFusionHead`.
+        classifier (dict, optional): :class:`CLIPClassifier`, the second opinion; used in testing
+            only. Defaults to None.
+        **kwargs: As in :class:`mmdet.models.MaskFormer`.
+    """
+
+    def __init__(self, *args, classifier: OptConfigType = None, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.classifier = None if classifier is None else MODELS.build(classifier)
+
+    def vocabulary_of(self, sample: DetDataSample) -> Vocabulary:
+        """The classes to look for in an image: its own, or else those of the training."""
+        texts = sample.get('text'), sample.get('stuff_text')
+        if texts == (None, None):
+            return self.panoptic_head.vocabulary
+        return Vocabulary.from_texts(*texts)
+
+    def predict(
+        self, batch_inputs: Tensor, batch_data_samples: SampleList, rescale: bool = True
+    ) -> SampleList:
+        """Label images.
+
+        Args:
+            batch_inputs (Tensor): RGB in [0, 1], padded, (B, 3, H, W).
+            batch_data_samples (SampleList): B samples, each with its own vocabulary or none.
+            rescale (bool): Whether results are of the original size. Defaults to True.
+
+        Returns:
+            SampleList: The samples with ``pred_panoptic_seg``, ``pred_instances`` and
+            ``pred_sem_seg``, as ``test_cfg`` asks for.
+        """
+        vocabularies = [self.vocabulary_of(sample) for sample in batch_data_samples]
+        features = self.extract_feat(batch_inputs)
+        logits, masks = self.panoptic_head.predict(features, batch_data_samples, vocabularies)
+        if self.classifier is not None:
+            opinions = self.classifier(batch_inputs, masks, batch_data_samples, vocabularies)
+            training = self.panoptic_head.vocabulary
+            logits = [
+                self.classifier.combine(head, clip, vocabulary.seen_in(training))
+                for head, clip, vocabulary in zip(logits, opinions, vocabularies, strict=True)
+            ]
+        results = self.panoptic_fusion_head.predict(
+            logits, masks, batch_data_samples, vocabularies, rescale=rescale
+        )
+        self._announce(vocabularies)
+        return self.add_pred_to_datasample(batch_data_samples, results)
+
+    def add_pred_to_datasample(
+        self, data_samples: SampleList, results_list: list[dict]
+    ) -> SampleList:
+        """As the parent's, with semantic results."""
+        for sample, results in zip(data_samples, results_list, strict=True):
+            if 'sem_results' in results:
+                sample.pred_sem_seg = results.pop('sem_results')
+        return super().add_pred_to_datasample(data_samples, results_list)
+
+    def _announce(self, vocabularies: list[Vocabulary]) -> None:
+        """Let mmdet's inferencer and visualizer know the classes of the batch.
+
+        They read names, palette and the number that stands for void from the model's
+        ``dataset_meta``; the longest vocabulary of the batch gives void, see
+        :class:`OpenVocabularyFusionHead`.
+        """
+        meta = getattr(self, 'dataset_meta', None)
+        names = max(vocabularies, key=len).class_names
+        if meta is not None and tuple(meta['classes']) != names:
+            meta.update(classes=names, palette=get_palette('random', len(names)))

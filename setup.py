@@ -1,0 +1,84 @@
+"""Installs mmodise; wheels also carry what mim looks for in ``mmodise/.mim``."""
+
+import re
+import shutil
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).parent
+MIM_FILES = ('configs', 'tools', 'model-index.yml')
+
+
+class BuildWithMim(build_py):
+    """Copies configs, tools and the model index into the built package.
+
+    Real files, written into the build folder only: an editable install needs none, mim finds
+    those at the root of the repository.
+    """
+
+    def run(self) -> None:
+        """Build the package, then add mim's files, but not to an editable install."""
+        super().run()
+        if not self.editable_mode:
+            self.copy_mim_files(Path(self.build_lib, 'mmodise', '.mim'))
+
+    def copy_mim_files(self, target: Path) -> None:
+        """Write ``MIM_FILES`` into the folder ``target``."""
+        shutil.rmtree(target, ignore_errors=True)  # of an earlier build in the same folder
+        target.mkdir(parents=True)
+        for name in MIM_FILES:
+            if (ROOT / name).is_dir():
+                shutil.copytree(
+                    ROOT / name, target / name, ignore=shutil.ignore_patterns('__pycache__'))
+            else:
+                shutil.copy(ROOT / name, target / name)
+
+
+def read_version() -> str:
+    """Read the version without importing the package, whose dependencies may be missing."""
+    text = (ROOT / 'mmodise' / 'version.py').read_text(encoding='utf-8')
+    return re.search(r"__version__ = '(.+)'", text).group(1)
+
+
+setup(
+    name='mmodise',
+    version=read_version(),
+    description='Open-vocabulary panoptic segmentation with text-to-image diffusion models '
+    '(ODISE), for MMDetection',
+    long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    keywords='panoptic segmentation, open vocabulary, diffusion models, CLIP, MMDetection',
+    license='Apache-2.0',
+    license_files=['LICENSE'],
+    classifiers=[
+        'Development Status :: 3 - Alpha',
+        'Intended Audience :: Science/Research',
+        'Programming Language :: Python :: 3',
+        'Programming Language :: Python :: 3.10',
+        'Programming Language :: Python :: 3.11',
+        'Programming Language :: Python :: 3.12',
+        'Programming Language :: Python :: 3.13',
+        'Topic :: Scientific/Engineering :: Image Recognition',
+    ],
+    packages=find_packages(include=['mmodise', 'mmodise.*']),
+    python_requires='>=3.10,<3.14',
+    # Loose: the versions that are tested together are pinned in requirements*.txt. On OpenMMLab's
+    # own releases (mmcv, mmdet, mmengine, mmsegmentation) install with --no-deps.
+    install_requires=[
+        'torch>=2.1',
+        'torchvision>=0.16',
+        'onedl-mmengine>=0.10',
+        'onedl-mmcv>=2.2',
+        'onedl-mmdetection>=3.3',
+        'onedl-mmsegmentation>=1.2',
+        'diffusers>=0.27',
+        'transformers>=4.38',
+        'open_clip_torch>=2.26',
+        'numpy>=1.26',
+        'pillow>=10',
+    ],
+    cmdclass={'build_py': BuildWithMim},
+    zip_safe=False,
+)

@@ -1,0 +1,61 @@
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import mmodise
+
+ROOT = Path(__file__).parents[1]
+SMALL_CONFIG = ROOT / 'configs/odise/odise_sd-small_shapes-panoptic.py'
+
+
+@pytest.fixture(scope='session')
+def load_tool():
+    """Give a function that imports a script of ``tools/`` by its name."""
+
+    def load(name):
+        spec = importlib.util.spec_from_file_location(f'tool_{name}', ROOT / 'tools' / f'{name}.py')
+        tool = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = tool
+        spec.loader.exec_module(tool)
+        return tool
+
+    return load
+
+
+@pytest.fixture(scope='session')
+def small_models(tmp_path_factory, load_tool):
+    """Folder with ``clip/`` and ``stable_diffusion/``, random weights."""
+    folder = tmp_path_factory.mktemp('small_models')
+    load_tool('make_small_models').make_small_models(folder)
+    return folder
+
+
+@pytest.fixture(scope='session')
+def demo_dir(tmp_path_factory, load_tool, small_models):
+    """Folder to run the small recipe in: ``data/`` with its models and four images a split."""
+    folder = tmp_path_factory.mktemp('demo')
+    (folder / 'data').mkdir()
+    (folder / 'data/small_models').symlink_to(small_models)
+    for split in ('train', 'val'):
+        load_tool('make_shapes').make_split(split, 4, folder / 'data/shapes')
+    return folder
+
+
+@pytest.fixture(scope='session')
+def small_checkpoint(demo_dir):
+    """Checkpoint of the small recipe's model with random weights, seed 0."""
+    from mmdet.registry import MODELS
+    from mmengine.config import Config
+    from mmengine.registry import init_default_scope
+    init_default_scope('mmdet')
+    with pytest.MonkeyPatch.context() as patch, torch.random.fork_rng():
+        patch.chdir(demo_dir)
+        torch.manual_seed(0)
+        model = MODELS.build(Config.fromfile(SMALL_CONFIG).model)
+    path = demo_dir / 'random.pth'
+    dataset_meta = mmodise.datasets.ShapesPanopticDataset.METAINFO
+    torch.save(dict(meta=dict(dataset_meta=dataset_meta), state_dict=model.state_dict()), path)
+    return path

@@ -1,0 +1,166 @@
+"""The backbone: windows of a batch in one pass, and where gradients go."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from mmengine.registry import DefaultScope
+from mmseg.registry import MODELS as MMSEG_MODELS
+from mmseg.utils import register_all_modules
+
+from mmodise.models import DiffusionBackbone
+
+SIDE = 128  # the small diffusion model's own size
+STRIDES = (4, 8, 16, 32)
+
+
+def build(small_models, clip_cfg, **kwargs):
+    torch.manual_seed(0)
+    backbone = DiffusionBackbone(
+        extractor=dict(
+            type='StableDiffusionExtractor', pretrained=str(small_models / 'stable_diffusion')),
+        captioner=dict(type='ImplicitCaptioner', clip=clip_cfg),
+        **{'out_channels': 128, 'window_size': SIDE, **kwargs})
+    open_gates(backbone.captioner)
+    return backbone
+
+
+def open_gates(captioner, value=0.5):
+    torch.nn.init.constant_(captioner.text_gate, value)
+    torch.nn.init.constant_(captioner.time_gate, value)
+
+
+@pytest.fixture(scope='module')
+def backbone(small_models, clip_cfg):
+    return build(small_models, clip_cfg).requires_grad_(False)
+
+
+@pytest.fixture
+def trained(small_models, clip_cfg):
+    return build(small_models, clip_cfg)
+
+
+def images(*shape):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_batch_of_windows_equals_each_window_alone(backbone):
+    batch = images(2, 3, 192, 256)
+    maps = backbone(batch)
+    for i in range(2):
+        for stride, ours, expected in zip(
+                STRIDES, maps, windows_one_by_one(backbone, batch[i]), strict=True):
+            assert ours.shape == (2, 128, 192 // stride, 256 // stride)
+            assert (ours[i] - expected).abs().max() < 1e-5 * expected.abs().max()
+
+
+def windows_one_by_one(backbone, image):
+    """Maps of an image of 192 x 256; rows 64 to 127 are in both rows of windows."""
+    sums = [torch.zeros(128, 192 // s, 256 // s) for s in STRIDES]
+    counts = [torch.zeros(192 // s, 256 // s) for s in STRIDES]
+    for y in (0, 64):
+        for x in (0, 128):
+            maps = backbone(image[None, :, y : y + SIDE, x : x + SIDE])
+            for stride, total, count, part in zip(STRIDES, sums, counts, maps, strict=True):
+                rows = slice(y // stride, (y + SIDE) // stride)
+                columns = slice(x // stride, (x + SIDE) // stride)
+                total[:, rows, columns] += part[0]
+                count[rows, columns] += 1
+    return [total / count for total, count in zip(sums, counts, strict=True)]
+
+
+def test_images_smaller_than_the_model_are_upsampled(backbone):
+    small = images(1, 3, 64, 64)
+    maps = backbone(small)
+    assert [tuple(m.shape) for m in maps] == [(1, 128, 64 // s, 64 // s) for s in STRIDES]
+    # bicubic, without antialiasing; the maps are then of the window's own size, by nearest cells
+    large = F.interpolate(small, (SIDE, SIDE), mode='bicubic', align_corners=False)
+    features = backbone.extractor(large, *backbone.captioner(large))
+    at_8 = [1, 5, 6]  # VAE encoder block 7, UNet block 11, VAE decoder block 2
+    expected = sum(backbone.projections[i](features[i][..., ::2, ::2]) for i in at_8)
+    torch.testing.assert_close(maps[1], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_maps_that_are_summed(backbone):
+    """Method, section 5: strides 4, 8, 16, 32 from eight maps, stride 64 clamped to 32."""
+    assert backbone.extractor.feature_strides == [4, 8, 64, 32, 16, 8, 8, 4]
+    assert backbone.strides == [4, 8, 32, 32, 16, 8, 8, 4]
+    batch = images(1, 3, SIDE, SIDE)
+    features = backbone.extractor(batch, *backbone.captioner(batch))
+    doubled = features[2].repeat_interleave(2, -1).repeat_interleave(2, -2)
+    expected = backbone.projections[2](doubled) + backbone.projections[3](features[3])
+    torch.testing.assert_close(backbone(batch)[3], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_one_optimizer_step_changes_the_captioner_and_no_frozen_weight(trained):
+    frozen = [p for module in (trained.extractor, trained.captioner.clip)
+              for network in module.frozen_modules() for p in network.parameters()]
+    before = [p.clone() for p in frozen]
+    parameters = list(trained.named_parameters())
+    sum(m.square().mean() for m in trained(images(1, 3, SIDE, SIDE))).backward()
+    without = [name for name, p in parameters if p.grad is None or not p.grad.any()]
+    assert not without
+    assert len(before) > 100
+    assert all(p.grad is None and not p.requires_grad for p in frozen)
+    torch.optim.SGD(trained.parameters(), lr=1.0).step()
+    assert all(torch.equal(p, b) for p, b in zip(frozen, before, strict=True))
+
+
+def test_closed_gates_learn_first(trained):
+    captioner = trained.captioner
+    open_gates(captioner, 0.0)
+    sum(m.square().mean() for m in trained(images(1, 3, SIDE, SIDE))).backward()
+    assert captioner.text_gate.grad.any() and captioner.time_gate.grad.any()
+    # what they multiply cannot learn before they have opened
+    assert not captioner.text_proj.weight.grad.any()
+    assert not captioner.time_position.grad.any()
+
+
+def test_recomputing_the_projections_changes_no_gradient(small_models, clip_cfg):
+    batch = images(1, 3, SIDE, SIDE)
+    gradients = []
+    for with_cp in (False, True):
+        backbone = build(small_models, clip_cfg, with_cp=with_cp)
+        sum(m.square().mean() for m in backbone(batch)).backward()
+        gradients.append([p.grad for p in backbone.parameters()])
+    for plain, recomputed in zip(*gradients, strict=True):
+        torch.testing.assert_close(recomputed, plain, rtol=1e-4, atol=1e-7)
+
+
+def test_without_captioner_it_is_the_empty_caption(small_models, clip_cfg, backbone):
+    batch = images(1, 3, SIDE, SIDE)
+    silent = build(small_models, clip_cfg)
+    silent.load_state_dict(backbone.state_dict())
+    open_gates(silent.captioner, 0.0)
+    alone = DiffusionBackbone(
+        extractor=dict(
+            type='StableDiffusionExtractor', pretrained=str(small_models / 'stable_diffusion')),
+        out_channels=128, window_size=SIDE)
+    alone.projections.load_state_dict(backbone.projections.state_dict())
+    with torch.no_grad():
+        for ours, expected, captioned in zip(
+                alone(batch), silent(batch), backbone(batch), strict=True):
+            torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-6)
+            # strides 8 to 32 read the UNet, stride 4 the VAE alone
+            assert torch.equal(captioned, ours) == (ours.shape[-1] == 32)
+
+
+def test_a_stride_without_map(small_models, clip_cfg):
+    extractor = dict(
+        type='StableDiffusionExtractor', pretrained=str(small_models / 'stable_diffusion'),
+        unet_blocks=(2, ))
+    with pytest.raises(ValueError, match=r'no map of stride \[16\] is read'):
+        DiffusionBackbone(extractor=extractor)
+
+
+def test_mmseg_builds_it_by_the_names_of_mmdet(small_models, clip_cfg):
+    register_all_modules(init_default_scope=False)
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        backbone = MMSEG_MODELS.build(dict(
+            type='mmdet.DiffusionBackbone',
+            extractor=dict(
+                type='mmdet.StableDiffusionExtractor',
+                pretrained=str(small_models / 'stable_diffusion')),
+            captioner=dict(
+                type='mmdet.ImplicitCaptioner', clip={**clip_cfg, 'type': 'mmdet.FrozenCLIP'})))
+    assert isinstance(backbone, DiffusionBackbone)
+    assert backbone.captioner.text_position.shape == (1, 77, 64)

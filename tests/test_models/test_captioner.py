@@ -1,0 +1,43 @@
+"""The implicit captioner."""
+
+import pytest
+import torch
+
+from mmodise.models import ImplicitCaptioner
+
+
+@pytest.fixture
+def captioner(clip_cfg):
+    torch.manual_seed(0)
+    return ImplicitCaptioner(
+        clip_cfg, text_length=77, text_width=64, time_width=128, num_timesteps=2)
+
+
+def test_starts_as_the_empty_caption(captioner):
+    text, time = captioner(torch.rand(3, 3, 128, 128))
+    assert text.shape == (3, 77, 64)
+    assert time.shape == (3, 2, 128)
+    assert not text.any()
+    assert not time.any()
+
+
+def test_offsets_by_the_formula(captioner):
+    images = torch.rand(3, 3, 96, 96)
+    for parameter in captioner.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    text, time = captioner(images)
+    e = captioner.clip.encode_images(images)
+    for b, token in ((0, 0), (2, 76)):
+        inner = captioner.text_proj.weight @ e[b] + captioner.text_proj.bias
+        inner = inner + captioner.text_position[0, token]
+        torch.testing.assert_close(text[b, token], captioner.text_gate[0, token].tanh() * inner)
+    inner = captioner.time_proj.weight @ e[1] + captioner.time_proj.bias
+    inner = inner + captioner.time_position[0, 1]
+    torch.testing.assert_close(time[1, 1], captioner.time_gate.tanh() * inner)
+
+
+def test_parameters_of_the_full_size_are_the_official_ones():
+    """1,695,744: two linear layers, two position tables, two gates (method, section 8)."""
+    width, text, time = 768, 77 * 768, 1280
+    linear = width * 768 + 768 + width * time + time
+    assert linear + 2 * text + time + time == 1_695_744

@@ -1,0 +1,96 @@
+"""FrozenCLIP against open_clip itself."""
+
+import copy
+
+import open_clip
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mmodise.models import FrozenCLIP
+
+
+@pytest.fixture(scope='module')
+def reference(small_models):
+    return open_clip.create_model(f'local-dir:{small_models / "clip"}').eval()
+
+
+@pytest.fixture
+def clip(clip_cfg):
+    return FrozenCLIP(clip_cfg['model'])
+
+
+def normalized(images):
+    mean = torch.tensor(open_clip.OPENAI_DATASET_MEAN).view(3, 1, 1)
+    std = torch.tensor(open_clip.OPENAI_DATASET_STD).view(3, 1, 1)
+    return (images - mean) / std
+
+
+def test_one_network_in_memory(clip, clip_cfg):
+    other = FrozenCLIP(clip_cfg['model'])
+    assert other.frozen.model is clip.frozen.model
+    assert copy.deepcopy(clip).frozen.model is clip.frozen.model
+
+
+def test_frozen_is_no_part_of_the_module(clip):
+    assert list(clip.parameters()) == []
+    assert clip.state_dict() == {}
+    clip.train()
+    assert not clip.frozen.model.training
+    assert not any(p.requires_grad for p in clip.frozen.model.parameters())
+
+
+def test_frozen_follows_dtype_and_device(small_models):
+    clip = FrozenCLIP(str(small_models / 'clip'), precision='fp32').double()
+    try:
+        assert clip.frozen.model.visual.proj.dtype == torch.float64
+    finally:
+        clip.float()  # it is shared
+
+
+def test_images_short_side_then_centre(clip, reference):
+    images = torch.rand(2, 3, 96, 160, generator=torch.Generator().manual_seed(0))
+    resized = F.interpolate(images, (64, 106), mode='bicubic', align_corners=False)
+    with torch.no_grad():
+        expected = reference.encode_image(normalized(resized[..., 21:85]))
+    torch.testing.assert_close(clip.encode_images(images), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_texts_are_embedded_once(clip, reference, monkeypatch):
+    texts = ['a red ball', 'grass', 'a red ball', 'snow']
+    with torch.no_grad():
+        expected = reference.encode_text(open_clip.get_tokenizer('ViT-B-32')(texts))
+    torch.testing.assert_close(clip.encode_texts(texts), expected, rtol=1e-4, atol=1e-5)
+    embedded = []
+    encode = clip.frozen.model.encode_text
+    monkeypatch.setattr(
+        clip.frozen.model, 'encode_text', lambda t: (embedded.append(len(t)), encode(t))[1])
+    clip.encode_texts([*texts, 'sand', 'sand'])
+    assert embedded == [1]
+
+
+def test_masks_against_one_long_masked_sequence(clip, reference):
+    """The definition: mask tokens in the sequence, an attention mask, all in one pass."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(2, 3, 64, 64, generator=generator)
+    visible = torch.rand(2, 5, 8, 8, generator=generator) > 0.6
+    visible[0, 0] = False  # sees the class token only
+    visual, num_masks, num_tokens = reference.visual, 5, 1 + 64
+    allowed = torch.zeros(2, num_masks + num_tokens, num_masks + num_tokens, dtype=torch.bool)
+    allowed[:, :, num_masks] = True  # all see the class token
+    allowed[:, num_masks:, num_masks:] = True  # image tokens see each other
+    allowed[:, :num_masks, num_masks + 1:] = visible.flatten(2)
+    with torch.no_grad():
+        tokens = visual._embeds(normalized(images))
+        tokens = torch.cat([tokens[:, :1].expand(-1, num_masks, -1), tokens], dim=1)
+        bias = torch.zeros(allowed.shape).masked_fill(~allowed, -torch.inf)
+        for block in visual.transformer.resblocks:
+            tokens = block(tokens, attn_mask=bias.repeat_interleave(2, dim=0))  # 2 heads
+        expected = visual.ln_post(tokens[:, :num_masks]) @ visual.proj
+    torch.testing.assert_close(
+        clip.encode_masks(images, visible), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_unknown_model_says_what_is_accepted():
+    with pytest.raises(RuntimeError, match=r'no-such-clip(?s:.)*open_clip_config\.json'):
+        FrozenCLIP('no-such-clip')

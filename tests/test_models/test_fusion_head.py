@@ -1,0 +1,98 @@
+"""Panoptic, instance and semantic results of small maps, worked out by hand."""
+
+import pytest
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.config import ConfigDict
+
+from mmodise.models import OpenVocabularyFusionHead
+from mmodise.vocabulary import Vocabulary
+
+ON, OFF = 6.0, -6.0
+
+
+def head(**test_cfg):
+    return OpenVocabularyFusionHead(test_cfg=ConfigDict(
+        panoptic_on=True, instance_on=True, semantic_on=True, object_mask_thr=0.0, iou_thr=0.8,
+        filter_low_score=True, **test_cfg))
+
+
+def sample(size=(4, 8), ori=None):
+    return DetDataSample(metainfo=dict(
+        batch_input_shape=(4, 8), img_shape=size, ori_shape=ori or size))
+
+
+def masks(*columns):
+    """Mask logits (1, Q, 4, 8), each on between two columns."""
+    logits = torch.full((1, len(columns), 4, 8), OFF)
+    for query, (start, end) in enumerate(columns):
+        logits[0, query, :, start:end] = ON
+    return logits
+
+
+def scores(*rows):
+    return torch.tensor(rows).log()
+
+
+CAT_SKY = Vocabulary.from_string('cat', 'sky')
+
+
+def test_things_get_instances_and_stuff_is_merged():
+    logits = [scores([0.9, 0.05, 0.05], [0.05, 0.9, 0.05], [0.9, 0.05, 0.05], [0.05, 0.9, 0.05])]
+    result, = head().predict(
+        logits, masks((0, 2), (2, 4), (4, 6), (6, 8)), [sample()], [CAT_SKY])
+    panoptic = result['pan_results']
+    assert panoptic.sem_seg[0, 0].tolist() == [1000, 1000, 1, 1, 2000, 2000, 1, 1]
+    assert panoptic.ignore_index == 2
+    assert panoptic.label_names == ['cat', 'sky']
+    assert result['sem_results'].sem_seg[0, 0].tolist() == [0, 0, 1, 1, 0, 0, 1, 1]
+
+
+def test_no_object_and_swallowed_segments_are_void():
+    logits = [scores([0.1, 0.1, 0.8], [0.9, 0.05, 0.05], [0.05, 0.6, 0.35])]
+    # the third query loses 3 of its 5 columns to the second: 40 % left, under 80 %
+    result, = head().predict(logits, masks((0, 2), (2, 6), (3, 8)), [sample()], [CAT_SKY])
+    assert result['pan_results'].sem_seg[0, 0].tolist() == [2, 2, 1000, 1000, 1000, 1000, 2, 2]
+
+
+def test_instances_are_things_scored_by_class_and_mask():
+    logits = [scores([0.6, 0.3, 0.1])]
+    result, = head().predict(logits, masks((2, 5)), [sample()], [CAT_SKY])
+    instances = result['ins_results']
+    assert instances.labels.tolist() == [0]
+    inside = torch.tensor(ON).sigmoid().item()
+    assert instances.scores.tolist() == pytest.approx([0.6 * inside], 1e-5)
+    assert instances.bboxes.tolist() == [[2, 0, 5, 4]]
+    assert instances.masks.sum() == 12
+
+
+def test_padding_is_cut_and_the_original_size_restored():
+    logits = [scores([0.9, 0.05, 0.05], [0.05, 0.9, 0.05])]
+    result, = head().predict(
+        logits, masks((0, 2), (2, 8)), [sample(size=(4, 4), ori=(8, 8))], [CAT_SKY])
+    row = result['pan_results'].sem_seg[0, 0].tolist()
+    assert row == [1000] * 4 + [1] * 4
+
+
+def test_each_image_has_its_own_vocabulary_and_all_one_void():
+    dog = Vocabulary.from_string('dog')
+    logits = [scores([0.9, 0.05, 0.05]), scores([0.9, 0.1])]
+    first, second = head().predict(
+        logits, masks((0, 4)).repeat(2, 1, 1, 1), [sample(), sample()], [CAT_SKY, dog])
+    for result in (first, second):
+        assert result['pan_results'].sem_seg[0, 0].tolist() == [1000] * 4 + [2] * 4
+        assert result['pan_results'].ignore_index == 2
+    assert second['pan_results'].label_names == ['dog']
+
+
+def test_no_segment_has_the_id_that_a_png_writes_for_void():
+    vocabulary = Vocabulary.from_texts(None, 'sky; grass')
+    logits = [scores([0.9, 0.05, 0.05], [0.05, 0.9, 0.05])]
+    result, = head().predict(logits, masks((0, 4), (4, 8)), [sample()], [vocabulary])
+    assert result['pan_results'].sem_seg[0, 0].tolist() == [1000] * 4 + [1] * 4
+
+
+def test_more_classes_than_panoptic_ids():
+    vocabulary = Vocabulary.from_lists([f'class {i}' for i in range(1000)])
+    with pytest.raises(ValueError, match='999 classes at most'):
+        head().predict([torch.zeros(1, 1001)], masks((0, 4)), [sample()], [vocabulary])

@@ -1,0 +1,206 @@
+"""The detector: what goes in and comes out, and its size."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from mmodise.models import ImplicitCaptioner
+from mmodise.models.diffusion.backbone import _projection
+from mmodise.models.diffusion.stable_diffusion import _tap
+from mmodise.vocabulary import Vocabulary
+
+MODEL_CONFIGS = Path(__file__).parents[2] / 'configs/_base_/models'
+TRAINING = dict(thing_classes=('red ball, red sphere', 'blue box'), stuff_classes=('sand', ))
+SIZES = [(128, 128), (64, 96)]  # of the images of a batch, before padding
+
+
+@pytest.fixture(scope='module')
+def model(small_models):
+    return build(small_models)
+
+
+def build(small_models, **kwargs):
+    init_default_scope('mmdet')
+    cfg = Config.fromfile(MODEL_CONFIGS / 'odise_small.py').model
+    clip = dict(cfg.classifier.clip, model=str(small_models / 'clip'))
+    cfg.backbone.extractor.pretrained = str(small_models / 'stable_diffusion')
+    cfg.backbone.captioner.clip = cfg.panoptic_head.clip = cfg.classifier.clip = clip
+    cfg.panoptic_head.vocabulary = TRAINING
+    cfg.update(kwargs)
+    cfg.test_cfg.iou_thr = 0.05  # the masks of a model that has learned nothing overlap
+    model = MODELS.build(cfg).eval()
+    randomize(model)
+    return model
+
+
+@torch.no_grad()
+def randomize(model):
+    """Draw weights that tell pixels, queries and classes apart; initial ones hardly do."""
+    torch.manual_seed(0)
+    for name, parameter in model.named_parameters():
+        if name.endswith('bias'):
+            torch.nn.init.zeros_(parameter)
+        elif parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=parameter[0].numel() ** -0.5)
+        else:
+            torch.nn.init.normal_(parameter, mean=1.0, std=0.1)
+    head = model.panoptic_head
+    torch.nn.init.normal_(head.query_feat.weight)
+    torch.nn.init.normal_(head.query_embed.weight)
+    torch.nn.init.constant_(head.mask_embedding.log_scale, 2.0)
+    head.no_object.copy_(head.clip.encode_texts(head.vocabulary.names).sum(0, keepdim=True))
+
+
+def batch(indices=(0, 1), texts=((None, None), (None, None))):
+    """What the data preprocessor makes of images: padded with zeros to multiples of 64."""
+    images = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    images[1, :, 64:] = images[1, :, :, 96:] = 0
+    samples = []
+    for i in indices:
+        sample = DetDataSample(metainfo=dict(
+            batch_input_shape=(128, 128), img_shape=SIZES[i],
+            ori_shape=(2 * SIZES[i][0], 2 * SIZES[i][1])))
+        for key, value in zip(('text', 'stuff_text'), texts[i], strict=True):
+            if value is not None:
+                sample.set_metainfo({key: value})
+        samples.append(sample)
+    return images[list(indices)], samples
+
+
+@torch.no_grad()
+def predict(model, *args, **kwargs):
+    return model.predict(*batch(*args), **kwargs)
+
+
+def assert_same(one, other):
+    """Equal results, but for pixels and scores on the edge."""
+    for ours, theirs in ((one.pred_panoptic_seg, other.pred_panoptic_seg),
+                         (one.pred_sem_seg, other.pred_sem_seg)):
+        assert (ours.sem_seg == theirs.sem_seg).float().mean() > 0.999
+    ours, theirs = (s.pred_instances.scores.sort(descending=True)[0][:50] for s in (one, other))
+    torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+def test_results_are_of_the_original_size(model):
+    samples = predict(model)
+    segments = torch.cat([s.pred_panoptic_seg.sem_seg.unique() for s in samples])
+    assert len(segments.unique()) > 1, 'the model sees something'
+    for i, sample in enumerate(samples):
+        size = (2 * SIZES[i][0], 2 * SIZES[i][1])
+        assert sample.pred_panoptic_seg.sem_seg.shape == (1, *size)
+        assert sample.pred_sem_seg.sem_seg.shape == (1, *size)
+        assert sample.pred_instances.masks.shape[1:] == size
+        assert set(sample.pred_sem_seg.sem_seg.unique().tolist()) <= {0, 1, 2}
+        assert set(sample.pred_instances.labels.tolist()) <= {0, 1}, 'things only'
+        assert sample.pred_panoptic_seg.ignore_index == 3
+    for i, sample in enumerate(predict(model, rescale=False)):
+        assert sample.pred_sem_seg.sem_seg.shape == (1, *SIZES[i])
+
+
+def test_a_mixed_batch_equals_single_images(model):
+    texts = (('star; red ball', 'grass, lawn; sand; sky'), (('heart', ), None))
+    both = predict(model, (0, 1), texts)
+    assert both[0].pred_panoptic_seg.label_names == ['star', 'red ball', 'grass', 'sand', 'sky']
+    assert both[1].pred_panoptic_seg.label_names == ['heart']
+    for i in range(2):
+        alone, = predict(model, (i, ), texts)
+        alone.pred_panoptic_seg.sem_seg[alone.pred_panoptic_seg.sem_seg == 1 + 4 * (1 - i)] = 5
+        assert_same(both[i], alone)
+
+
+def test_without_text_the_training_vocabulary_is_looked_for(model):
+    explicit = (('red ball, red sphere; blue box', 'sand'), ) * 2
+    for ours, theirs in zip(predict(model), predict(model, (0, 1), explicit), strict=True):
+        assert ours.pred_panoptic_seg.label_names == ['red ball', 'blue box', 'sand']
+        assert_same(ours, theirs)
+
+
+def test_stuff_alone_is_a_vocabulary(model):
+    sample, = predict(model, (0, ), ((None, 'sand; sky'), ))
+    assert sample.pred_panoptic_seg.label_names == ['sand', 'sky']
+    assert len(sample.pred_instances.labels) == 0
+
+
+def test_the_second_opinion_counts_as_alpha_and_beta_say(small_models, model):
+    """Without any say, CLIP changes nothing; with all of it, scores are CLIP's alone."""
+    without = build(small_models, classifier=None)
+    assert without.classifier is None
+    without.load_state_dict(model.state_dict())
+    expected = predict(without)
+    alpha = model.classifier.alpha
+    model.classifier.alpha = 0.0  # both images are labelled with the training vocabulary
+    silent = predict(model)
+    model.classifier.alpha = 1.0
+    loud = predict(model)
+    model.classifier.alpha = alpha
+    for one, other, loudest in zip(expected, silent, loud, strict=True):
+        assert_same(one, other)
+        assert not torch.allclose(scores(one), scores(loudest), atol=1e-2)
+
+
+def scores(sample):
+    return sample.pred_instances.scores.sort(descending=True)[0][:20]
+
+
+def test_the_inferencer_is_told_of_the_vocabulary(model):
+    model.dataset_meta = dict(classes=('red ball', 'blue box', 'sand'), palette=[(1, 2, 3)] * 3)
+    predict(model)
+    assert model.dataset_meta['palette'] == [(1, 2, 3)] * 3, 'the same classes'
+    predict(model, (0, 1), (('star', None), ('star; ring, hoop', 'sky')))
+    assert model.dataset_meta['classes'] == ('star', 'ring', 'sky')
+    assert model.dataset_meta['palette'] != [(1, 2, 3)] * 3
+    del model.dataset_meta
+
+
+def test_vocabulary_of_a_sample(model):
+    _, (first, second) = batch((0, 1), (('cat . dog .', 'sky'), (None, None)))
+    assert model.vocabulary_of(first) == Vocabulary.from_string('cat; dog', 'sky')
+    assert model.vocabulary_of(second) is model.panoptic_head.vocabulary
+
+
+# The full size, as the official release (method, sections 3 and 8).
+
+
+def count(*modules):
+    return sum(p.numel() for module in modules for p in module.parameters())
+
+
+def test_maps_of_the_full_size_stable_diffusion():
+    with torch.device('meta'):
+        unet = UNet2DConditionModel(sample_size=64, cross_attention_dim=768)
+        vae = AutoencoderKL(
+            down_block_types=('DownEncoderBlock2D', ) * 4,
+            up_block_types=('UpDecoderBlock2D', ) * 4,
+            block_out_channels=(128, 256, 512, 512), layers_per_block=2)
+    assert (count(unet), count(vae)) == (859_520_964, 83_653_863)
+    assert _tap(vae.encoder.down_blocks, (5, 7), []) == [(2, 512), (3, 512)]
+    assert _tap(unet.up_blocks, (2, 5, 8, 11), []) == [(0, 2560), (1, 1920), (2, 960), (3, 640)]
+    assert _tap(vae.decoder.up_blocks, (2, 5), []) == [(0, 512), (1, 512)]
+
+
+def test_trained_parameters_of_the_full_size(tmp_path, load_tool, monkeypatch):
+    """28,067,009; of the frozen networks only the width of CLIP's embeddings counts for it."""
+    tool = load_tool('make_small_models')
+    monkeypatch.setitem(tool.CLIP_CONFIG, 'embed_dim', 768)
+    tool.save_clip(tool.build_clip(), tmp_path)
+    init_default_scope('mmdet')
+    clip = dict(type='FrozenCLIP', model=str(tmp_path))
+    cfg = Config.fromfile(MODEL_CONFIGS / 'odise.py').model
+    captioner = ImplicitCaptioner(clip)
+    widths = (512, 512, 2560, 1920, 960, 640, 512, 512)
+    projections = [_projection(width, cfg.backbone.out_channels, False) for width in widths]
+    head = MODELS.build(dict(
+        cfg.panoptic_head, clip=clip, vocabulary=TRAINING, train_cfg=cfg.train_cfg))
+    assert count(captioner) == 1_695_744
+    assert count(*projections) == 5_873_664
+    assert count(head.pixel_decoder) == 5_577_152
+    assert head.no_object.numel() == 768
+    assert count(head.text_proj) == 196_864
+    assert count(head) - count(head.pixel_decoder, head.text_proj) - 768 == 14_722_817
+    assert count(captioner, *projections, head) == 28_067_009

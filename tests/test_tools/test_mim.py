@@ -1,0 +1,111 @@
+"""``mim train``, ``mim test`` and ``mim run`` on both ways of installing, from another folder."""
+
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip('mim')
+
+ROOT = Path(__file__).parents[2]
+TOY = Path(__file__).parent / 'toy'
+FILES = ('mmodise', 'configs', 'tools', 'setup.py', 'pyproject.toml', 'MANIFEST.in', 'README.md',
+         'LICENSE', 'model-index.yml')
+
+
+class Installation:
+    """A virtual environment with an installed copy of the project, and a recipe to run."""
+
+    def __init__(self, folder: Path, editable: bool) -> None:
+        self.folder = folder
+        self.source = folder / 'source'
+        self.copy_source()
+        self.python = folder / 'venv' / 'bin' / 'python'
+        self.call(sys.executable, '-m', 'venv', '--without-pip', folder / 'venv')
+        self.site_packages = next((folder / 'venv' / 'lib').glob('python*/site-packages'))
+        # All else comes from the environment of this test, as if it were installed here.
+        (self.site_packages / 'parent.pth').write_text(sysconfig.get_path('purelib'))
+        self.pip('install', *(['--editable', self.source] if editable else [self.build_wheel()]))
+
+    def copy_source(self) -> None:
+        self.source.mkdir()
+        for name in FILES:
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            copy(ROOT / name, self.source / name)
+        (self.source / 'configs' / 'toy').mkdir()
+        shutil.copy(TOY / 'toy_recipe.py', self.source / 'configs' / 'toy')
+        (self.source / 'tools' / 'toy_tool.py').write_text('import sys; print(sys.argv[1:])')
+
+    def build_wheel(self) -> Path:
+        self.pip('wheel', '--wheel-dir', self.folder, self.source)
+        shutil.rmtree(self.source)  # the wheel must do without it
+        return next(self.folder.glob('*.whl'))
+
+    def pip(self, command: str, *arguments) -> None:
+        self.call(sys.executable, '-m', 'pip', '--python', self.python, command, '--quiet',
+                  '--no-deps', '--no-build-isolation', *arguments)
+
+    def call(self, *command) -> str:
+        result = subprocess.run(
+            [str(word) for word in command], cwd=self.folder, text=True, capture_output=True,
+            env=dict(os.environ, PYTHONPATH=str(TOY), CUDA_VISIBLE_DEVICES=''))
+        assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+        return result.stdout
+
+
+@pytest.fixture(scope='module')
+def editable(tmp_path_factory):
+    return Installation(tmp_path_factory.mktemp('editable'), editable=True)
+
+
+@pytest.fixture(scope='module')
+def wheel(tmp_path_factory):
+    return Installation(tmp_path_factory.mktemp('wheel'), editable=False)
+
+
+def test_mim_trains_and_tests_an_editable_installation(editable):
+    editable.call(
+        editable.python, '-m', 'mim', 'train', 'mmodise', 'toy_recipe.py', '--work-dir', 'work',
+        '--amp', '--cfg-options', 'train_cfg.max_iters=2')
+    assert (editable.folder / 'work' / 'iter_2.pth').is_file()
+    editable.call(
+        editable.python, '-m', 'mim', 'test', 'mmodise', 'toy_recipe.py', '--checkpoint',
+        'work/iter_2.pth', '--work-dir', 'tested', '--out', 'predictions.pkl')
+    assert len(pickle.loads((editable.folder / 'predictions.pkl').read_bytes())) == 16
+
+
+def test_mim_runs_scripts_of_an_editable_installation(editable):
+    output = editable.call(
+        editable.python, '-m', 'mim', 'run', 'mmodise', 'toy_tool', '--texts', 'cat')
+    assert "['--texts', 'cat']" in output
+
+
+def test_editable_installation_leaves_no_copies(editable):
+    assert not list(editable.source.rglob('.mim'))
+    assert not (editable.source / 'build').exists()
+    assert not list(editable.site_packages.rglob('.mim'))
+
+
+def test_wheel_carries_real_files_for_mim(wheel):
+    mim = wheel.site_packages / 'mmodise' / '.mim'
+    for folder in ('configs', 'tools'):
+        files = {p.relative_to(ROOT) for p in (ROOT / folder).rglob('*')
+                 if p.is_file() and '__pycache__' not in p.parts}
+        assert all((mim / file).read_bytes() == (ROOT / file).read_bytes() for file in files)
+    assert (mim / 'model-index.yml').is_file()
+    assert not any(path.is_symlink() for path in mim.rglob('*'))
+    installed = {p.name for p in wheel.site_packages.iterdir()}
+    assert not installed & {'configs', 'tools', 'tests'}
+
+
+def test_wheel_trains_with_its_own_script_and_config(wheel):
+    mim = wheel.site_packages / 'mmodise' / '.mim'
+    wheel.call(
+        wheel.python, mim / 'tools' / 'train.py', mim / 'configs' / 'toy' / 'toy_recipe.py',
+        '--work-dir', 'work', '--cfg-options', 'train_cfg.max_iters=2')
+    assert (wheel.folder / 'work' / 'iter_2.pth').is_file()

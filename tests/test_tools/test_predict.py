@@ -1,0 +1,102 @@
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from panopticapi.utils import rgb2id
+from PIL import Image
+
+from mmodise.datasets.shapes_world import BASE_STUFF, BASE_THINGS
+from mmodise.vocabulary import Vocabulary
+
+CONFIG = Path(__file__).parents[2] / 'configs/odise/odise_sd-small_shapes-panoptic.py'
+
+
+@pytest.fixture(scope='module')
+def predict(load_tool):
+    return load_tool('predict')
+
+
+@pytest.fixture
+def run(predict, demo_dir, small_checkpoint, tmp_path, monkeypatch):
+    monkeypatch.chdir(demo_dir)
+
+    def run(*args):
+        fixed = ['--config', str(CONFIG), '--checkpoint', str(small_checkpoint), '--device', 'cpu',
+                 '--out-dir', str(tmp_path / 'out'),
+                 '--cfg-options', 'model.test_cfg.iou_thr=0.0']
+        monkeypatch.setattr(sys, 'argv', ['predict.py', *args, *fixed])
+        predict.main()
+        return tmp_path / 'out'
+
+    return run
+
+
+def test_files_and_table_tell_the_same(run, capsys):
+    folder = run('data/shapes/val/000001.jpg', '--texts', 'ball, sphere; box',
+                 '--stuff-texts', 'grass, lawn')
+    assert sorted(path.name for path in folder.iterdir()) == [
+        '000001.png', '000001_panoptic.json', '000001_panoptic.png']
+    assert Image.open(folder / '000001.png').size == (512, 512)  # 128 x 128, four times as large
+    content = json.loads((folder / '000001_panoptic.json').read_text())
+    assert [(c['id'], c['name'], c['isthing']) for c in content['categories']] == [
+        (1, 'ball', 1), (2, 'box', 1), (3, 'grass', 0)]
+    segments = content['annotations'][0]['segments_info']
+    ids = rgb2id(np.asarray(Image.open(folder / '000001_panoptic.png')))
+    assert ids.shape == (128, 128)
+    found, areas = np.unique(ids[ids > 0], return_counts=True)
+    assert {s['id']: s['area'] for s in segments} == dict(
+        zip(found.tolist(), areas.tolist(), strict=True))
+    printed = capsys.readouterr().out
+    assert segments and f'{len(segments)} segments' in printed
+    names = {1: 'ball', 2: 'box', 3: 'grass'}
+    table = [line.split('|')[1].strip() for line in printed.splitlines() if line.startswith('|')]
+    largest_first = sorted(segments, key=lambda s: -s['area'])
+    assert table[0] == 'class' and table[1:] == [names[s['category_id']] for s in largest_first]
+
+
+def test_an_image_that_cannot_be_read_does_not_stop_the_others(run, tmp_path, capsys):
+    broken = tmp_path / 'broken.jpg'
+    broken.write_bytes(b'no image')
+    with pytest.raises(SystemExit) as stop:
+        run('missing.jpg', str(broken), 'data/shapes/val/000002.jpg')
+    message = stop.value.code  # a string: Python prints it, and exits with 1
+    assert 'missing.jpg: there is no such file' in message
+    assert f'{broken}: not an image' in message
+    content = json.loads((tmp_path / 'out/000002_panoptic.json').read_text())
+    names = [category['name'] for category in content['categories']]
+    assert names == [*BASE_THINGS, *BASE_STUFF], 'the training vocabulary, as no texts were given'
+
+
+def test_a_missing_checkpoint_is_named(predict, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', [
+        'predict.py', 'a.jpg', '--config', str(CONFIG), '--checkpoint', str(tmp_path / 'no.pth')])
+    with pytest.raises(SystemExit, match=r'no\.pth'):
+        predict.main()
+
+
+def test_vocabulary_of_the_command_line(predict, tmp_path):
+    assert predict.read_vocabulary('', '') is None
+    assert predict.read_vocabulary('cat, kitten; dog', 'sky') == Vocabulary(
+        (('cat', 'kitten'), ('dog', )), (('sky', ), ))
+    assert predict.read_vocabulary('', 'sky') == Vocabulary((), (('sky', ), ))
+    (tmp_path / 'things.txt').write_text('0:invalid_class_id\n1:cat,kitten\n2:dog\n')
+    assert predict.read_vocabulary(f'@{tmp_path}/things.txt', 'sky; sea') == Vocabulary(
+        (('cat', 'kitten'), ('dog', )), (('sky', ), ('sea', )))
+
+
+@pytest.mark.parametrize(('texts', 'stuff', 'message'), [
+    ('cat', 'cat', "'cat'"), ('@nowhere.txt', '', r'nowhere\.txt')])
+def test_a_bad_vocabulary_is_explained(predict, monkeypatch, texts, stuff, message):
+    monkeypatch.setattr(sys, 'argv', [
+        'predict.py', 'a.jpg', '--config', 'c', '--checkpoint', 'c', '--texts', texts,
+        '--stuff-texts', stuff])
+    with pytest.raises(SystemExit, match=message):
+        predict.main()
+
+
+def test_images_of_the_same_name_are_numbered(predict):
+    images = [Path('a/x.jpg'), Path('b/x.jpg'), Path('b/x.png'), Path('b/y.jpg')]
+    assert [str(stem) for stem in predict.output_stems(images, Path('out'))] == [
+        'out/x', 'out/x_2', 'out/x_3', 'out/y']

@@ -1,0 +1,257 @@
+"""Write a small CLIP and a small Stable Diffusion, with random weights, into local folders.
+
+python tools/make_small_models.py data/small_models
+
+Both are built like the full-size models, of the same classes, and are written in the formats that
+open_clip and diffusers read from a local folder::
+
+    OUT_DIR/clip/               open_clip.create_model('local-dir:OUT_DIR/clip')
+    OUT_DIR/stable_diffusion/   from_pretrained('OUT_DIR/stable_diffusion', subfolder='vae' ...)
+
+As in Stable Diffusion 1.x, the text encoder is CLIP's own text tower. Equal seeds give equal
+files.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+import mmodise  # noqa: F401  completes the installation, where needed, for the libraries below
+
+# isort: split
+import open_clip
+from diffusers import AutoencoderKL, PNDMScheduler, UNet2DConditionModel
+from open_clip.tokenizer import SimpleTokenizer
+from safetensors.torch import save_file
+from transformers import CLIPTextConfig, CLIPTextModel
+
+TEXT_WIDTH = 64
+START_TOKEN, END_TOKEN = 49406, 49407  # in OpenAI's vocabulary
+CLIP_CONFIG = dict(
+    embed_dim=64,
+    quick_gelu=True,
+    vision_cfg=dict(image_size=64, patch_size=8, width=128, layers=4, head_width=64),
+    text_cfg=dict(context_length=77, vocab_size=49408, width=TEXT_WIDTH, heads=2, layers=3))
+PREPROCESS_CONFIG = dict(
+    mean=open_clip.OPENAI_DATASET_MEAN, std=open_clip.OPENAI_DATASET_STD,
+    interpolation='bicubic', resize_mode='shortest')
+
+# Four levels each, as in Stable Diffusion 1.x, whose widths are 128, 256, 512, 512 (VAE) and
+# 320, 640, 1280, 1280 (UNet).
+VAE_CONFIG = dict(
+    block_out_channels=(16, 32, 64, 64),
+    down_block_types=('DownEncoderBlock2D', ) * 4,
+    up_block_types=('UpDecoderBlock2D', ) * 4,
+    layers_per_block=2,
+    latent_channels=4,
+    norm_num_groups=4,  # more would take the colours out of the narrow levels
+    sample_size=128,
+    scaling_factor=0.18215)
+UNET_CONFIG = dict(
+    sample_size=16,
+    block_out_channels=(32, 64, 64, 64),
+    down_block_types=('CrossAttnDownBlock2D', ) * 3 + ('DownBlock2D', ),
+    up_block_types=('UpBlock2D', ) + ('CrossAttnUpBlock2D', ) * 3,
+    layers_per_block=2,
+    cross_attention_dim=TEXT_WIDTH,
+    attention_head_dim=2,  # the number of heads, by its name in Stable Diffusion 1.x (there 8)
+    norm_num_groups=8)
+SCHEDULER_CONFIG = dict(
+    beta_schedule='scaled_linear',
+    beta_start=0.00085,
+    beta_end=0.012,
+    num_train_timesteps=1000,
+    set_alpha_to_one=False,
+    skip_prk_steps=True,
+    steps_offset=1)
+MODEL_INDEX = dict(
+    _class_name='StableDiffusionPipeline',
+    feature_extractor=[None, None],
+    image_encoder=[None, None],
+    requires_safety_checker=False,
+    safety_checker=[None, None],
+    scheduler=['diffusers', 'PNDMScheduler'],
+    text_encoder=['transformers', 'CLIPTextModel'],
+    tokenizer=['transformers', 'CLIPTokenizer'],
+    unet=['diffusers', 'UNet2DConditionModel'],
+    vae=['diffusers', 'AutoencoderKL'])
+
+
+def build_clip() -> open_clip.CLIP:
+    """A small CLIP with random weights under which different names are different.
+
+    OpenAI's initialisation keeps token embeddings so small that all texts come out alike. With
+    embeddings of unit scale, and next to nothing of its own in the end token from which a text is
+    read, the embedding of a name is close to a mixture of those of its words.
+    """
+    clip = open_clip.CLIP(**CLIP_CONFIG)
+    _keep_scale(clip)
+    nn.init.normal_(clip.token_embedding.weight, std=1.0)
+    with torch.no_grad():
+        clip.token_embedding.weight[[START_TOKEN, END_TOKEN]] *= 0.02
+    nn.init.normal_(clip.positional_embedding, std=0.1)
+    nn.init.normal_(clip.visual.class_embedding, std=1.0)
+    nn.init.normal_(clip.visual.positional_embedding, std=0.5)
+    for projection in (clip.text_projection, clip.visual.proj):
+        nn.init.normal_(projection, std=projection.shape[0]**-0.5)
+    _center_texts(clip.eval())
+    return clip
+
+
+def _center_texts(clip: open_clip.CLIP, count: int = 512) -> None:
+    """Take out of text embeddings what all of them share, so that cosines tell names apart."""
+    tokens = torch.zeros(count, CLIP_CONFIG['text_cfg']['context_length'], dtype=torch.long)
+    tokens[:, 0], tokens[:, 3] = START_TOKEN, END_TOKEN
+    tokens[:, 1:3] = torch.randint(START_TOKEN, (count, 2))  # names of two words
+    projection, clip.text_projection = clip.text_projection, None
+    with torch.no_grad():
+        clip.ln_final.bias -= clip.encode_text(tokens).mean(dim=0)
+    clip.text_projection = projection
+
+
+def build_vae() -> AutoencoderKL:
+    """A small VAE with random weights whose scaled latent has a standard deviation near 1."""
+    vae = AutoencoderKL(**VAE_CONFIG)
+    _keep_scale(vae)
+    with torch.no_grad():
+        vae.quant_conv.weight.div_(VAE_CONFIG['scaling_factor'])
+        vae.post_quant_conv.weight.mul_(VAE_CONFIG['scaling_factor'])
+    return vae.eval()
+
+
+def build_unet() -> UNet2DConditionModel:
+    """A small UNet with random weights that keep the scale of its features near 1."""
+    unet = UNet2DConditionModel(**UNET_CONFIG)
+    _keep_scale(unet)
+    return unet.eval()
+
+
+def _keep_scale(model: nn.Module) -> None:
+    """Draw all weights anew, such that a layer's outputs are as large as its inputs.
+
+    Standard deviation 1 / sqrt(inputs of a unit), biases zero (LeCun et al., Efficient BackProp,
+    1998), and half of that for the last layer of a residual branch, so that the sum of many
+    branches does not grow; normalisation layers are left as they are, at 1 and 0.
+    """
+    for name, parameter in model.named_parameters():
+        if name.endswith('bias'):
+            nn.init.zeros_(parameter)
+        elif parameter.ndim in (2, 4):
+            gain = 0.5 if name.endswith(('conv2.weight', 'proj_out.weight')) else 1.0
+            nn.init.normal_(parameter, std=gain * parameter[0].numel()**-0.5)
+
+
+def build_text_encoder(clip: open_clip.CLIP) -> CLIPTextModel:
+    """CLIP's text tower as the text encoder that diffusers expects: the same weights, renamed."""
+    text = CLIP_CONFIG['text_cfg']
+    encoder = CLIPTextModel(CLIPTextConfig(
+        vocab_size=text['vocab_size'],
+        hidden_size=text['width'],
+        intermediate_size=4 * text['width'],
+        projection_dim=CLIP_CONFIG['embed_dim'],
+        num_hidden_layers=text['layers'],
+        num_attention_heads=text['heads'],
+        max_position_embeddings=text['context_length'],
+        hidden_act='quick_gelu',
+        pad_token_id=END_TOKEN))
+    # Before transformers 5 all names began with `text_model.`.
+    prefix = 'text_model.' if hasattr(encoder, 'text_model') else ''
+    encoder.load_state_dict({prefix + name: weight for name, weight in _text_weights(clip).items()},
+                            strict=prefix == '')
+    return encoder.eval()
+
+
+def _text_weights(clip: open_clip.CLIP) -> dict[str, Tensor]:
+    """The weights of open_clip's text tower by the names that transformers gives them."""
+    weights = {
+        'embeddings.token_embedding.weight': clip.token_embedding.weight,
+        'embeddings.position_embedding.weight': clip.positional_embedding,
+        'final_layer_norm.weight': clip.ln_final.weight,
+        'final_layer_norm.bias': clip.ln_final.bias,
+    }
+    renamed = {'ln_1': 'layer_norm1', 'ln_2': 'layer_norm2', 'attn.out_proj': 'self_attn.out_proj',
+               'mlp.c_fc': 'mlp.fc1', 'mlp.c_proj': 'mlp.fc2'}
+    for index, block in enumerate(clip.transformer.resblocks):
+        layer = f'encoder.layers.{index}.'
+        for kind in ('weight', 'bias'):
+            together = getattr(block.attn, f'in_proj_{kind}')
+            for letter, part in zip('qkv', together.chunk(3), strict=True):
+                weights[f'{layer}self_attn.{letter}_proj.{kind}'] = part
+            for ours, theirs in renamed.items():
+                weights[f'{layer}{theirs}.{kind}'] = block.get_parameter(f'{ours}.{kind}')
+    return {name: weight.detach().contiguous() for name, weight in weights.items()}
+
+
+def save_clip(clip: open_clip.CLIP, folder: Path) -> None:
+    """Write a CLIP so that ``open_clip.create_model('local-dir:FOLDER')`` reads it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: value.contiguous() for name, value in clip.state_dict().items()}
+    save_file(weights, folder / 'open_clip_model.safetensors')
+    _write_json(folder / 'open_clip_config.json',
+                dict(model_cfg=CLIP_CONFIG, preprocess_cfg=PREPROCESS_CONFIG))
+
+
+def save_stable_diffusion(vae: AutoencoderKL, unet: UNet2DConditionModel, clip: open_clip.CLIP,
+                          folder: Path) -> None:
+    """Write the parts of a Stable Diffusion 1.x into one folder each, as diffusers does."""
+    vae.save_pretrained(folder / 'vae')
+    unet.save_pretrained(folder / 'unet')
+    build_text_encoder(clip).save_pretrained(folder / 'text_encoder')
+    PNDMScheduler(**SCHEDULER_CONFIG).save_pretrained(folder / 'scheduler')
+    save_tokenizer(folder / 'tokenizer')
+    _write_json(folder / 'model_index.json', MODEL_INDEX)
+
+
+def save_tokenizer(folder: Path) -> None:
+    """Write the BPE vocabulary that open_clip brings in the format of ``CLIPTokenizer``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer = SimpleTokenizer()
+    start, end = '<|startoftext|>', '<|endoftext|>'
+    vocabulary = {
+        **tokenizer.encoder, start: tokenizer.sot_token_id, end: tokenizer.eot_token_id}
+    for spelling in ('<start_of_text>', '<end_of_text>'):  # open_clip's for the same two
+        vocabulary.pop(spelling)
+    _write_json(folder / 'vocab.json', vocabulary)
+    merges = ['#version: 0.2', *(' '.join(pair) for pair in tokenizer.bpe_ranks), '']
+    (folder / 'merges.txt').write_text('\n'.join(merges), encoding='utf-8')
+    special = dict(bos_token=start, eos_token=end, pad_token=end, unk_token=end)
+    _write_json(folder / 'special_tokens_map.json', special)
+    _write_json(folder / 'tokenizer_config.json',
+                dict(tokenizer_class='CLIPTokenizer', model_max_length=77, do_lower_case=True,
+                     **special))
+
+
+def _write_json(path: Path, content: dict) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding='utf-8')
+
+
+def make_small_models(out_dir: Path, seed: int = 0) -> None:
+    """Write both models.
+
+    Args:
+        out_dir (Path): Gets the folders ``clip`` and ``stable_diffusion``.
+        seed (int): Equal seeds give equal files. Defaults to 0.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        clip, vae, unet = build_clip(), build_vae(), build_unet()
+        save_clip(clip, out_dir / 'clip')
+        save_stable_diffusion(vae, unet, clip, out_dir / 'stable_diffusion')
+
+
+def main() -> None:
+    """Write both models into the folder that was asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('out_dir', type=Path, help='folder to write into, made if missing')
+    parser.add_argument('--seed', type=int, default=0)
+    args = parser.parse_args()
+    make_small_models(args.out_dir, args.seed)
+    print(f'Wrote {args.out_dir / "clip"} and {args.out_dir / "stable_diffusion"}')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,172 @@
+"""Segment images with a vocabulary of one's own.
+
+python tools/predict.py IMAGE... --config CONFIG --checkpoint FILE --texts "cat, kitten; dog"
+    --stuff-texts "sky; grass, lawn" --out-dir DIR
+
+Semicolons separate classes, commas the names of a class. For each image NAME.jpg, DIR gets
+NAME.png, the picture with the segments and their names, and NAME_panoptic.png with
+NAME_panoptic.json, the segments in COCO's panoptic format (category 1 is the first class).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from mmdet.apis import DetInferencer
+
+    from mmodise.apis import PanopticResult
+    from mmodise.vocabulary import Vocabulary
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    from mmengine.config import DictAction
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('images', nargs='+', metavar='IMAGE', type=Path, help='image files')
+    parser.add_argument('--config', required=True, help='config file')
+    parser.add_argument('--checkpoint', required=True, help='checkpoint file')
+    parser.add_argument(
+        '--texts', default='', metavar='CLASSES',
+        help='things to look for; @FILE reads a class a line, "name,synonym,..." (default, if '
+        'there are no stuff texts either: the classes that the model was trained on)')
+    parser.add_argument(
+        '--stuff-texts', default='', metavar='CLASSES', help='stuff to look for, likewise')
+    parser.add_argument('--out-dir', type=Path, default=Path('predictions'),
+                        help='folder to write into, made if missing (default: predictions)')
+    parser.add_argument('--device', help='such as cpu or cuda:0 (default: a GPU if there is one)')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+        help='override settings of the config, e.g. model.test_cfg.object_mask_thr=0.3')
+    return parser.parse_args(argv)
+
+
+def read_vocabulary(texts: str, stuff_texts: str) -> Vocabulary | None:
+    """Make the vocabulary that the command line asks for; None where it does not.
+
+    Raises:
+        FileNotFoundError: If a file named as ``@FILE`` does not exist.
+        ValueError: If the classes are not valid.
+    """
+    from mmodise.vocabulary import Vocabulary
+
+    def read_classes(text: str) -> tuple[tuple[str, ...], ...]:
+        if not text:
+            return ()
+        read = Vocabulary.from_file if text.startswith('@') else Vocabulary.from_texts
+        return read(text.removeprefix('@')).things
+
+    things, stuff = read_classes(texts), read_classes(stuff_texts)
+    return Vocabulary(things, stuff) if things or stuff else None
+
+
+def build_inferencer(args: argparse.Namespace) -> DetInferencer:
+    """Load the model."""
+    from mmdet.apis import DetInferencer
+    from mmengine.config import Config
+    for file in (args.config, args.checkpoint):
+        if not Path(file).is_file():
+            raise FileNotFoundError(f'There is no file {file}. Check --config and --checkpoint.')
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
+    return DetInferencer(cfg, args.checkpoint, device=args.device, show_progress=False)
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Read a file as BGR, uint8, (H, W, 3).
+
+    Raises:
+        OSError: If it is missing or is no image.
+    """
+    import mmcv
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}: there is no such file')
+    image = mmcv.imfrombytes(path.read_bytes()) if path.stat().st_size else None
+    if image is None:
+        raise OSError(f'{path}: not an image that OpenCV can read')
+    return image
+
+
+def predict(
+    inferencer: DetInferencer, image: np.ndarray, vocabulary: Vocabulary | None
+) -> PanopticResult:
+    """Segment one image, BGR, uint8, (H, W, 3)."""
+    from mmodise.apis import PanopticResult
+    texts = {} if vocabulary is None else dict(
+        texts=[vocabulary.things], stuff_texts=[vocabulary.stuff])
+    output = inferencer(image, return_datasamples=True, **texts)
+    sample = output['predictions'][0]
+    return PanopticResult.from_panoptic_seg(
+        sample.pred_panoptic_seg, inferencer.model.vocabulary_of(sample))
+
+
+def write_result(result: PanopticResult, image: np.ndarray, image_file: Path, stem: Path) -> None:
+    """Write the picture and COCO's two files; ``stem`` is their path up to the endings."""
+    import mmcv
+    import numpy as np
+
+    from mmodise.visualization import enlarge, paint_segments
+    # void has no class: beyond the vocabulary
+    segment_map = np.where(result.segment_ids, result.segment_ids, len(result.vocabulary))
+    picture = paint_segments(
+        *enlarge(image[..., ::-1].copy(), segment_map), result.vocabulary.class_names)
+    mmcv.imwrite(picture[..., ::-1], f'{stem}.png')
+    result.save(f'{stem}_panoptic.png', f'{stem}_panoptic.json', image_file)
+
+
+def format_segments(result: PanopticResult) -> str:
+    """The segments as a table, the largest first."""
+    from terminaltables import AsciiTable
+    rows = [['class', 'kind', 'share', 'left, top, width, height']]
+    for segment in sorted(result.segments_info, key=lambda segment: -segment['area']):
+        rows.append([
+            result.class_name(segment), 'thing' if segment['isthing'] else 'stuff',
+            f'{segment["area"] / result.segment_ids.size:.1%}',
+            ', '.join(map(str, segment['bbox']))])
+    return AsciiTable(rows).table
+
+
+def output_stems(images: list[Path], out_dir: Path) -> list[Path]:
+    """Where the files of each image go; images of the same name are numbered."""
+    stems = []
+    for path in images:
+        stem, number = out_dir / path.stem, 2
+        while stem in stems:
+            stem, number = out_dir / f'{path.stem}_{number}', number + 1
+        stems.append(stem)
+    return stems
+
+
+def main() -> None:
+    """Segment every image that can be read; exit with 1 if one could not."""
+    args = parse_args()
+    import mmodise  # noqa: F401  before mmdet; after the options, so that --help answers quickly
+    try:
+        vocabulary = read_vocabulary(args.texts, args.stuff_texts)
+        inferencer = build_inferencer(args)
+    except (OSError, ValueError) as error:
+        sys.exit(f'predict.py: {error}')
+    args.out_dir.mkdir(parents=True, exist_ok=True)
+    failures = []
+    stems = output_stems(args.images, args.out_dir)
+    for number, (path, stem) in enumerate(zip(args.images, stems, strict=True), start=1):
+        try:
+            image = read_image(path)
+        except OSError as error:
+            failures.append(str(error))
+            continue
+        result = predict(inferencer, image, vocabulary)
+        write_result(result, image, path, stem)
+        print(f'[{number}/{len(stems)}] {path} -> {stem}.png: '
+              f'{len(result.segments_info)} segments\n{format_segments(result)}', flush=True)
+    if failures:
+        sys.exit('\n'.join(['predict.py: could not read', *failures]))
+
+
+if __name__ == '__main__':
+    main()
