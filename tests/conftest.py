@@ -4,11 +4,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 
 import mmodise
 
 ROOT = Path(__file__).parents[1]
 SMALL_CONFIG = ROOT / 'configs/odise/odise_sd-small_shapes-panoptic.py'
+
+
+@pytest.fixture(autouse=True)
+def default_scope():
+    """Look parts up in mmdet's registries, whatever a runner of another test has left behind."""
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        yield
 
 
 @pytest.fixture(scope='session')
