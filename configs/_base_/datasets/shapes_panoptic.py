@@ -2,28 +2,29 @@
 dataset_type = 'ShapesPanopticDataset'
 data_root = 'data/shapes/'
 
-# The training vocabulary, with synonyms: the base classes, in the order of the labels.
+# The training vocabulary: the base classes, in the order of the labels, with some of their
+# synonyms. Others (sphere, cube, hoop, lawn, lake, planks) are left for the tests to look for.
 vocabulary = dict(
     thing_classes=(
-        'red ball, red sphere, crimson ball, crimson sphere',
-        'blue ball, blue sphere',
-        'yellow ball, yellow sphere, golden ball, golden sphere',
-        'blue box, blue cube',
-        'yellow box, yellow cube, golden box, golden cube',
-        'striped box, striped cube, stripy box, stripy cube',
-        'red star, crimson star',
-        'yellow star, golden star',
-        'striped star, stripy star',
-        'red ring, red hoop, crimson ring, crimson hoop',
-        'blue ring, blue hoop',
-        'striped ring, striped hoop, stripy ring, stripy hoop',
+        'red ball, crimson ball',
+        'blue ball',
+        'yellow ball, golden ball',
+        'blue box',
+        'yellow box, golden box',
+        'striped box, stripy box',
+        'red star',
+        'yellow star',
+        'striped star',
+        'red ring, crimson ring',
+        'blue ring',
+        'striped ring, stripy ring',
     ),
     stuff_classes=(
-        'grass, lawn',
+        'grass',
         'sand, beach',
-        'water, lake',
+        'water',
         'night sky, starry sky',
-        'wooden floor, planks',
+        'wooden floor',
         'checkered carpet, checkered rug',
     ))
 

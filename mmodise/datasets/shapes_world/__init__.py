@@ -7,10 +7,12 @@ from mmodise.datasets.shapes_world.classes import (
     NOVEL_CLASSES,
     NOVEL_STUFF,
     NOVEL_THINGS,
+    SHAPES,
     STUFF,
     THINGS,
     palette,
 )
+from mmodise.datasets.shapes_world.pictures import Picture, draw_picture, draw_portrait_picture
 from mmodise.datasets.shapes_world.scene import Scene, draw_scene
 from mmodise.datasets.shapes_world.stuff import SIZE
 
@@ -20,10 +22,14 @@ __all__ = [
     'NOVEL_CLASSES',
     'NOVEL_STUFF',
     'NOVEL_THINGS',
+    'SHAPES',
     'SIZE',
     'STUFF',
     'THINGS',
+    'Picture',
     'Scene',
+    'draw_picture',
+    'draw_portrait_picture',
     'draw_scene',
     'palette',
     'write_captions',

@@ -16,6 +16,14 @@ _TEMPLATES = (
     '{things}, lying on the {ground}{patch}, {where} the {backdrop}',
 )
 
+_THING_TEMPLATES = (
+    '{things}', 'a photo of {things}.', '{things} on the {ground}',
+    '{things} {where} the {backdrop}', '{things} on the {ground}, {where} the {backdrop}')
+_LANDSCAPE_TEMPLATES = (
+    'the {ground}{patch}, {where} the {backdrop}', 'a picture of the {backdrop} and the {ground}',
+    'a photo of {ground} and {backdrop}.', '{where} the {backdrop} there is the {ground}{patch}')
+_TEXTURE_TEMPLATES = ('{ground}', 'a photo of {ground}.', 'nothing but the {ground}')
+
 
 def write_captions(scene: Scene, rng: np.random.Generator, synonyms: float = 0.3) -> list[str]:
     """Describe a scene in several ways, one a template.
@@ -30,6 +38,16 @@ def write_captions(scene: Scene, rng: np.random.Generator, synonyms: float = 0.3
         list[str]: Captions; each names every class in the scene, and no other.
     """
     return [_fill(template, scene, rng, synonyms) for template in _TEMPLATES]
+
+
+def write_captions_of_little(scene: Scene, rng: np.random.Generator,
+                             synonyms: float = 0.3) -> list[str]:
+    """Describe a single thing, stuff without things, or a single texture; as ``write_captions``."""
+    if scene.class_names[0] in THINGS:
+        templates = _THING_TEMPLATES
+    else:
+        templates = _LANDSCAPE_TEMPLATES if len(scene.class_names) > 1 else _TEXTURE_TEMPLATES
+    return [_fill(template, scene, rng, synonyms) for template in templates]
 
 
 def _fill(template: str, scene: Scene, rng: np.random.Generator, synonyms: float) -> str:
@@ -47,12 +65,16 @@ def _fill(template: str, scene: Scene, rng: np.random.Generator, synonyms: float
         where='under' if scene.backdrop == 'night sky' else 'in front of')
 
 
+def plural(noun: str) -> str:
+    """``'box' -> 'boxes'``."""
+    return noun + ('es' if noun.endswith('x') else 's')
+
+
 def _count(noun: str, count: int) -> str:
     """``'red box', 2 -> 'two red boxes'``."""
-    plural = ('es' if noun.endswith('x') else 's') if count > 1 else ''
-    return f'{_NUMBERS[count]} {noun}{plural}'
+    return f'{_NUMBERS[count]} {plural(noun) if count > 1 else noun}'
 
 
 def _join(phrases: list[str]) -> str:
     """``['a', 'b', 'c'] -> 'a, b and c'``."""
-    return ' and '.join(filter(None, [', '.join(phrases[:-1]), phrases[-1]]))
+    return ' and '.join(filter(None, [', '.join(phrases[:-1]), *phrases[-1:]]))

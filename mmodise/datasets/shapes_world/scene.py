@@ -80,12 +80,45 @@ def draw_scene(rng: np.random.Generator,
         ValueError: If ``stuff`` does not hold a backdrop and another class as a ground.
     """
     layout = _stuff_layout(rng, stuff, focus_stuff)
-    placed = _place_things(rng, layout, things, focus_thing)
+    return _scene(rng, layout, _place_things(rng, layout, things, focus_thing))
+
+
+def _scene(rng: np.random.Generator, layout: _Layout, placed: Sequence[Thing]) -> Scene:
     segment_map = _segment_map(layout, placed)
     names = tuple(thing.class_name for thing in placed) + layout.class_names
     ground, backdrop, *patch = layout.class_names
-    image = _draw(rng, layout, placed)
-    return Scene(image, segment_map, names, backdrop, ground, *patch)
+    return Scene(_draw(rng, layout, placed), segment_map, names, backdrop, ground, *patch)
+
+
+def draw_landscape(rng: np.random.Generator) -> Scene:
+    """Draw two or three stuff regions and nothing on them."""
+    return _scene(rng, _stuff_layout(rng, tuple(STUFF), None), ())
+
+
+def draw_portrait(rng: np.random.Generator, class_name: str) -> Scene:
+    """Draw a single thing, small or large and anywhere on any stuff, or a single texture.
+
+    Args:
+        rng (np.random.Generator): The only source of randomness.
+        class_name (str): Out of ``THINGS`` or ``STUFF``.
+
+    Returns:
+        Scene: Of one thing on one or two stuff classes, or of the texture alone, which is then
+        both ground and backdrop.
+    """
+    if class_name in STUFF:
+        image = np.clip(np.rint(TEXTURES[class_name](rng)), 0, 255).astype(np.uint8)
+        whole = np.zeros((SIZE, SIZE), np.int64)
+        return Scene(image, whole, (class_name,), class_name, class_name)
+    attribute, shape = class_name.split(' ')
+    while True:
+        layout = _stuff_layout(rng, tuple(STUFF), None)
+        radius = np.exp(rng.uniform(np.log(18), np.log(60)))  # small ones are harder to learn
+        x, y = rng.uniform(0.9 * radius, SIZE - 0.9 * radius, size=2)
+        angle = rng.uniform(-0.6, 0.6) if shape == 'box' else rng.uniform(-np.pi, np.pi)
+        thing = Thing(shape, attribute, x, y, radius, angle, seed=int(rng.integers(2**31)))
+        if _all_visible(layout, [thing]):
+            return _scene(rng, layout, [thing])
 
 
 def _stuff_layout(rng: np.random.Generator, stuff: Sequence[str],
