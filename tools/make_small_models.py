@@ -14,6 +14,7 @@ files.
 
 import argparse
 import json
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -28,13 +29,19 @@ from open_clip.tokenizer import SimpleTokenizer
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from mmodise.datasets.shapes_world import SHAPES, STUFF, THINGS, draw_picture
+from mmodise.datasets.shapes_world.captions import plural
+
 TEXT_WIDTH = 64
-START_TOKEN, END_TOKEN = 49406, 49407  # in OpenAI's vocabulary
+CONTEXT_LENGTH = 77
+START, END = '<|startoftext|>', '<|endoftext|>'
 CLIP_CONFIG = dict(
     embed_dim=64,
     quick_gelu=True,
-    vision_cfg=dict(image_size=64, patch_size=8, width=128, layers=4, head_width=64),
-    text_cfg=dict(context_length=77, vocab_size=49408, width=TEXT_WIDTH, heads=2, layers=3))
+    vision_cfg=dict(image_size=96, patch_size=8, width=128, layers=4, head_width=64),
+    text_cfg=dict(
+        context_length=CONTEXT_LENGTH, width=TEXT_WIDTH, heads=2, layers=3,
+        hf_tokenizer_name='.'))  # the tokenizer in the same folder
 PREPROCESS_CONFIG = dict(
     mean=open_clip.OPENAI_DATASET_MEAN, std=open_clip.OPENAI_DATASET_STD,
     interpolation='bicubic', resize_mode='shortest')
@@ -42,7 +49,7 @@ PREPROCESS_CONFIG = dict(
 # Four levels each, as in Stable Diffusion 1.x, whose widths are 128, 256, 512, 512 (VAE) and
 # 320, 640, 1280, 1280 (UNet).
 VAE_CONFIG = dict(
-    block_out_channels=(16, 32, 64, 64),
+    block_out_channels=(16, 32, 48, 48),
     down_block_types=('DownEncoderBlock2D', ) * 4,
     up_block_types=('UpDecoderBlock2D', ) * 4,
     layers_per_block=2,
@@ -52,7 +59,7 @@ VAE_CONFIG = dict(
     scaling_factor=0.18215)
 UNET_CONFIG = dict(
     sample_size=16,
-    block_out_channels=(32, 64, 64, 64),
+    block_out_channels=(40, 40, 40, 40),
     down_block_types=('CrossAttnDownBlock2D', ) * 3 + ('DownBlock2D', ),
     up_block_types=('UpBlock2D', ) + ('CrossAttnUpBlock2D', ) * 3,
     layers_per_block=2,
@@ -80,36 +87,11 @@ MODEL_INDEX = dict(
     vae=['diffusers', 'AutoencoderKL'])
 
 
-def build_clip() -> open_clip.CLIP:
-    """A small CLIP with random weights under which different names are different.
-
-    OpenAI's initialisation keeps token embeddings so small that all texts come out alike. With
-    embeddings of unit scale, and next to nothing of its own in the end token from which a text is
-    read, the embedding of a name is close to a mixture of those of its words.
-    """
-    clip = open_clip.CLIP(**CLIP_CONFIG)
-    _keep_scale(clip)
-    nn.init.normal_(clip.token_embedding.weight, std=1.0)
-    with torch.no_grad():
-        clip.token_embedding.weight[[START_TOKEN, END_TOKEN]] *= 0.02
-    nn.init.normal_(clip.positional_embedding, std=0.1)
-    nn.init.normal_(clip.visual.class_embedding, std=1.0)
-    nn.init.normal_(clip.visual.positional_embedding, std=0.5)
-    for projection in (clip.text_projection, clip.visual.proj):
-        nn.init.normal_(projection, std=projection.shape[0]**-0.5)
-    _center_texts(clip.eval())
-    return clip
-
-
-def _center_texts(clip: open_clip.CLIP, count: int = 512) -> None:
-    """Take out of text embeddings what all of them share, so that cosines tell names apart."""
-    tokens = torch.zeros(count, CLIP_CONFIG['text_cfg']['context_length'], dtype=torch.long)
-    tokens[:, 0], tokens[:, 3] = START_TOKEN, END_TOKEN
-    tokens[:, 1:3] = torch.randint(START_TOKEN, (count, 2))  # names of two words
-    projection, clip.text_projection = clip.text_projection, None
-    with torch.no_grad():
-        clip.ln_final.bias -= clip.encode_text(tokens).mean(dim=0)
-    clip.text_projection = projection
+def build_clip(**vision: object) -> open_clip.CLIP:
+    """A small CLIP with random weights; ``vision`` adds to its ``vision_cfg``."""
+    text = dict(CLIP_CONFIG['text_cfg'], vocab_size=len(vocabulary()[0]))
+    config = dict(CLIP_CONFIG, text_cfg=text, vision_cfg={**CLIP_CONFIG['vision_cfg'], **vision})
+    return open_clip.CLIP(**config)
 
 
 def build_vae() -> AutoencoderKL:
@@ -148,7 +130,7 @@ def build_text_encoder(clip: open_clip.CLIP) -> CLIPTextModel:
     """CLIP's text tower as the text encoder that diffusers expects: the same weights, renamed."""
     text = CLIP_CONFIG['text_cfg']
     encoder = CLIPTextModel(CLIPTextConfig(
-        vocab_size=text['vocab_size'],
+        vocab_size=clip.vocab_size,
         hidden_size=text['width'],
         intermediate_size=4 * text['width'],
         projection_dim=CLIP_CONFIG['embed_dim'],
@@ -156,12 +138,13 @@ def build_text_encoder(clip: open_clip.CLIP) -> CLIPTextModel:
         num_attention_heads=text['heads'],
         max_position_embeddings=text['context_length'],
         hidden_act='quick_gelu',
-        pad_token_id=END_TOKEN))
+        **dict.fromkeys(('pad_token_id', 'eos_token_id'), clip.vocab_size - 1),
+        bos_token_id=clip.vocab_size - 2))
     # Before transformers 5 all names began with `text_model.`.
     prefix = 'text_model.' if hasattr(encoder, 'text_model') else ''
     encoder.load_state_dict({prefix + name: weight for name, weight in _text_weights(clip).items()},
                             strict=prefix == '')
-    return encoder.eval()
+    return encoder.to(clip.ln_final.weight.dtype).eval()
 
 
 def _text_weights(clip: open_clip.CLIP) -> dict[str, Tensor]:
@@ -190,38 +173,71 @@ def save_clip(clip: open_clip.CLIP, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: value.contiguous() for name, value in clip.state_dict().items()}
     save_file(weights, folder / 'open_clip_model.safetensors')
+    text = dict(CLIP_CONFIG['text_cfg'], vocab_size=clip.vocab_size)
     _write_json(folder / 'open_clip_config.json',
-                dict(model_cfg=CLIP_CONFIG, preprocess_cfg=PREPROCESS_CONFIG))
+                dict(model_cfg=dict(CLIP_CONFIG, text_cfg=text), preprocess_cfg=PREPROCESS_CONFIG))
+    save_tokenizer(folder)
 
 
-def save_stable_diffusion(vae: AutoencoderKL, unet: UNet2DConditionModel, clip: open_clip.CLIP,
-                          folder: Path) -> None:
-    """Write the parts of a Stable Diffusion 1.x into one folder each, as diffusers does."""
-    vae.save_pretrained(folder / 'vae')
-    unet.save_pretrained(folder / 'unet')
-    build_text_encoder(clip).save_pretrained(folder / 'text_encoder')
+def save_stable_diffusion(
+        folder: Path, vae: AutoencoderKL | None = None, unet: UNet2DConditionModel | None = None,
+        clip: open_clip.CLIP | None = None) -> None:
+    """Write parts of a Stable Diffusion 1.x into one folder each, as diffusers does.
+
+    Args:
+        folder (Path): Gets the parts, and what they need to be loaded as a whole.
+        vae (AutoencoderKL, optional): The VAE.
+        unet (UNet2DConditionModel, optional): The UNet.
+        clip (open_clip.CLIP, optional): Its text tower is the text encoder.
+    """
+    text_encoder = build_text_encoder(clip) if clip else None
+    for name, part in dict(vae=vae, unet=unet, text_encoder=text_encoder).items():
+        if part is not None:
+            part.save_pretrained(folder / name)
     PNDMScheduler(**SCHEDULER_CONFIG).save_pretrained(folder / 'scheduler')
     save_tokenizer(folder / 'tokenizer')
     _write_json(folder / 'model_index.json', MODEL_INDEX)
 
 
+@cache
+def vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """The tokens of CLIP's tokenizer that the words of the shapes world are made of.
+
+    Byte-pair merges are kept whose result occurs in such a word, in their order, so that these
+    words become the same tokens as ever; any other text is spelt in smaller pieces.
+
+    Returns:
+        tuple: Ids of tokens (256 bytes, the same at the end of a word, merges, start, end), and
+        merges.
+    """
+    tokenizer, world = SimpleTokenizer(), f'{_world_words()} '.replace(' ', '</w>')
+    merges = [pair for pair in tokenizer.bpe_ranks if ''.join(pair) in world]
+    tokens = [*list(tokenizer.encoder)[:512], *(''.join(pair) for pair in merges), START, END]
+    return {token: index for index, token in enumerate(tokens)}, merges
+
+
+def _world_words() -> str:
+    """Every word that a caption of the shapes world can have, in one line."""
+    texts = [name for names in (THINGS | STUFF).values() for name in names]
+    for index in range(100):
+        texts += draw_picture(0, index).captions
+    texts += [plural(noun) for nouns in SHAPES.values() for noun in nouns]
+    words = {word.strip('.,') for text in texts for word in text.split()}
+    return ' '.join(sorted(words))
+
+
 def save_tokenizer(folder: Path) -> None:
-    """Write the BPE vocabulary that open_clip brings in the format of ``CLIPTokenizer``."""
+    """Write the tokenizer in the format of ``CLIPTokenizer``."""
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = SimpleTokenizer()
-    start, end = '<|startoftext|>', '<|endoftext|>'
-    vocabulary = {
-        **tokenizer.encoder, start: tokenizer.sot_token_id, end: tokenizer.eot_token_id}
-    for spelling in ('<start_of_text>', '<end_of_text>'):  # open_clip's for the same two
-        vocabulary.pop(spelling)
-    _write_json(folder / 'vocab.json', vocabulary)
-    merges = ['#version: 0.2', *(' '.join(pair) for pair in tokenizer.bpe_ranks), '']
-    (folder / 'merges.txt').write_text('\n'.join(merges), encoding='utf-8')
-    special = dict(bos_token=start, eos_token=end, pad_token=end, unk_token=end)
+    tokens, merges = vocabulary()
+    _write_json(folder / 'vocab.json', tokens)
+    lines = ['#version: 0.2', *(' '.join(pair) for pair in merges), '']
+    (folder / 'merges.txt').write_text('\n'.join(lines), encoding='utf-8')
+    special = dict(bos_token=START, eos_token=END, pad_token=END, unk_token=END)
     _write_json(folder / 'special_tokens_map.json', special)
     _write_json(folder / 'tokenizer_config.json',
-                dict(tokenizer_class='CLIPTokenizer', model_max_length=77, do_lower_case=True,
-                     **special))
+                dict(tokenizer_class='CLIPTokenizer', model_max_length=CONTEXT_LENGTH,
+                     do_lower_case=True, **special))
 
 
 def _write_json(path: Path, content: dict) -> None:
@@ -239,7 +255,7 @@ def make_small_models(out_dir: Path, seed: int = 0) -> None:
         torch.manual_seed(seed)
         clip, vae, unet = build_clip(), build_vae(), build_unet()
         save_clip(clip, out_dir / 'clip')
-        save_stable_diffusion(vae, unet, clip, out_dir / 'stable_diffusion')
+        save_stable_diffusion(out_dir / 'stable_diffusion', vae, unet, clip)
 
 
 def main() -> None:

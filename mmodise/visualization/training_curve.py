@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -36,21 +37,25 @@ def read_losses(work_dir: str | Path) -> dict[int, dict[str, float]]:
     return losses
 
 
-def draw_training_curve(work_dir: str | Path, path: str | Path) -> None:
-    """Draw the losses of the last decoder layer over the iterations into a picture file.
+def draw_training_curve(
+    work_dir: str | Path, path: str | Path, losses: Mapping[str, str] = _LOSSES,
+    title: str = 'Training losses (weighted, of the last decoder layer)'
+) -> None:
+    """Draw losses over the iterations into a picture file.
 
     Args:
         work_dir (str | Path): Work folder of the training.
         path (str | Path): The picture, such as ``'training_curve.png'``.
+        losses (Mapping[str, str]): What to draw: keys of the log, and their names in the legend.
+            Defaults to ODISE's losses of the last decoder layer.
+        title (str): Over the picture.
     """
-    losses = read_losses(work_dir)
+    logged = read_losses(work_dir)
     figure = Figure(figsize=(8, 4.5), layout='constrained')
-    axes = figure.add_subplot(
-        title='Training losses (weighted, of the last decoder layer)', xlabel='iteration',
-        ylabel='loss')
-    for key, name in _LOSSES.items():
-        steps = [step for step, values in losses.items() if key in values]
-        axes.plot(steps, [losses[step][key] for step in steps], label=name, marker='.')
+    axes = figure.add_subplot(title=title, xlabel='iteration', ylabel='loss')
+    for key, name in losses.items():
+        steps = [step for step, values in logged.items() if key in values]
+        axes.plot(steps, [logged[step][key] for step in steps], label=name, marker='.')
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.spines[['top', 'right']].set_visible(False)
