@@ -7,6 +7,7 @@ import torch
 from mmengine.registry import DefaultScope
 
 import mmodise
+from mmodise.weights import locate
 
 ROOT = Path(__file__).parents[1]
 SMALL_CONFIG = ROOT / 'configs/odise/odise_sd-small_shapes-panoptic.py'
@@ -34,19 +35,15 @@ def load_tool():
 
 
 @pytest.fixture(scope='session')
-def small_models(tmp_path_factory, load_tool):
-    """Folder with ``clip/`` and ``stable_diffusion/``, random weights."""
-    folder = tmp_path_factory.mktemp('small_models')
-    load_tool('make_small_models').make_small_models(folder)
-    return folder
+def small_models():
+    """Folder with ``clip/`` and ``stable_diffusion/``, as they come with mmodise."""
+    return Path(locate('mmodise://shapes/clip')).parent
 
 
 @pytest.fixture(scope='session')
-def demo_dir(tmp_path_factory, load_tool, small_models):
-    """Folder to run the small recipe in: ``data/`` with its models and four images a split."""
+def demo_dir(tmp_path_factory, load_tool):
+    """Folder to run the small recipe in: ``data/shapes`` with four images a split."""
     folder = tmp_path_factory.mktemp('demo')
-    (folder / 'data').mkdir()
-    (folder / 'data/small_models').symlink_to(small_models)
     for split in ('train', 'val'):
         load_tool('make_shapes').make_split(split, 4, folder / 'data/shapes')
     return folder

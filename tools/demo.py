@@ -2,8 +2,8 @@
 
 python tools/demo.py
 
-Draws the embedded data set and writes the small frozen models where they are missing, trains the
-recipe for them, evaluates it with and without CLIPClassifier, and writes into WORK_DIR::
+Draws the embedded data set where it is missing, trains the recipe for it on annotations of its
+base classes, evaluates it with and without CLIPClassifier, and writes into WORK_DIR::
 
     results.json          PQ, SQ and RQ in percent; null where a group has no class
     overview.png          input, ground truth and prediction of some validation images
@@ -29,7 +29,6 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import make_shapes
-import make_small_models
 import numpy as np
 import torch
 from mmengine.config import Config, DictAction
@@ -114,15 +113,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def prepare_data(root: Path = Path('data')) -> None:
-    """Make what the recipe reads, where it is not there yet."""
-    # of both folders the file that is written last: an interrupted one is made again
+    """Draw the data set, where it is not there yet."""
+    # the file that is written last: a set whose drawing was interrupted is drawn again
     if not (root / 'shapes/annotations/captions_val.json').is_file():
         defaults = make_shapes.parse_args([str(root / 'shapes')])
         for split, count in (('train', defaults.num_train), ('val', defaults.num_val)):
             make_shapes.make_split(split, count, defaults.out_dir, workers=defaults.workers)
-    if not (root / 'small_models/stable_diffusion/model_index.json').is_file():
-        print(f'Writing small frozen models into {root / "small_models"}')
-        make_small_models.make_small_models(root / 'small_models')
 
 
 def load_config(args: argparse.Namespace) -> Config:
@@ -261,7 +257,7 @@ def main() -> None:
     args = parse_args()
     args.work_dir.mkdir(parents=True, exist_ok=True)
     watch = Stopwatch()
-    with watch.stage('data and models'):
+    with watch.stage('data'):
         prepare_data()
     cfg = load_config(args)
     with quiet(args.work_dir / 'console.log'):

@@ -1,7 +1,7 @@
 # mmsegmentation's Semantic FPN on diffusion features.
 _base_ = ['../_base_/datasets/shapes_panoptic.py', '../_base_/default_runtime.py']
 
-clip = dict(type='FrozenCLIP', model='data/small_models/clip')
+clip = dict(type='FrozenCLIP', model='mmodise://shapes/clip')
 num_classes = 18  # 12 things and 6 stuff
 
 model = dict(
@@ -16,7 +16,7 @@ model = dict(
     backbone=dict(
         type='mmdet.DiffusionBackbone',
         extractor=dict(
-            type='StableDiffusionExtractor', pretrained='data/small_models/stable_diffusion'),
+            type='StableDiffusionExtractor', pretrained='mmodise://shapes/stable_diffusion'),
         captioner=dict(type='ImplicitCaptioner', clip=clip),
         out_channels=128,
         window_size=128),

@@ -4,7 +4,7 @@ _base_ = [
     '../_base_/default_runtime.py'
 ]
 
-clip = dict(type='FrozenCLIP', model='data/small_models/clip')
+clip = dict(type='FrozenCLIP', model='mmodise://shapes/clip')
 
 model = dict(
     data_preprocessor=dict(mean=[0, 0, 0], std=[255, 255, 255], pad_size_divisor=64),
@@ -12,7 +12,7 @@ model = dict(
         _delete_=True,
         type='DiffusionBackbone',
         extractor=dict(
-            type='StableDiffusionExtractor', pretrained='data/small_models/stable_diffusion'),
+            type='StableDiffusionExtractor', pretrained='mmodise://shapes/stable_diffusion'),
         captioner=dict(type='ImplicitCaptioner', clip=clip),
         out_channels=128,
         window_size=128),

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor
 
+from ..weights import locate
 from .frozen import FrozenModule, Shared
 
 # every CLIP in use, by what it was made from: two parts that name the same CLIP share one
@@ -18,6 +19,7 @@ _IN_USE: WeakValueDictionary = WeakValueDictionary()
 
 def _load(model: str, pretrained: str | None, precision: str) -> Shared:
     """The CLIP that is in use already, or a new one."""
+    model = locate(model)
     key = (model, pretrained, precision)
     shared = _IN_USE.get(key)
     if shared is None:
@@ -48,7 +50,8 @@ class FrozenCLIP(FrozenModule):
 
     Args:
         model (str): A name of open_clip's, or a local folder in open_clip's format
-            (``open_clip_config.json``, ``open_clip_model.safetensors``).
+            (``open_clip_config.json``, ``open_clip_model.safetensors``), or ``mmodise://`` weights
+            (see :func:`mmodise.weights.locate`).
         pretrained (str, optional): A tag of open_clip's or a file, for a name of open_clip's.
         precision (str): As open_clip's: 'fp32', 'bf16', 'fp16'.
 

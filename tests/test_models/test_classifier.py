@@ -33,13 +33,15 @@ def test_combine_survives_certainty(classifier):
 
 
 def test_a_patch_is_visible_if_any_of_it_is(classifier):
-    logits = torch.full((2, 64, 64), -4.0)  # CLIP's own size, patches of 8
+    side = classifier.clip.image_size[0]
+    last = side // 8 - 1
+    logits = torch.full((2, side, side), -4.0)  # CLIP's own size, patches of 8
     logits[0, 8:10, 23] = 3.0  # row 1, column 2
-    logits[1, 63, 63] = 0.0  # a probability of exactly 0.5
+    logits[1, -1, -1] = 0.0  # a probability of exactly 0.5
     visible = classifier.visible_patches(logits)
-    assert visible.shape == (2, 8, 8)
+    assert visible.shape == (2, last + 1, last + 1)
     assert visible[0].nonzero().tolist() == [[1, 2]]
-    assert visible[1].nonzero().tolist() == [[7, 7]]
+    assert visible[1].nonzero().tolist() == [[last, last]]
 
 
 def test_mixed_sizes_and_vocabularies_in_a_batch_equal_single_images(classifier):

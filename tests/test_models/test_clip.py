@@ -20,6 +20,12 @@ def clip(clip_cfg):
     return FrozenCLIP(clip_cfg['model'])
 
 
+@pytest.fixture
+def side(clip):
+    """Of CLIP's square images, in pixels."""
+    return clip.image_size[0]
+
+
 def normalized(images):
     mean = torch.tensor(open_clip.OPENAI_DATASET_MEAN).view(3, 1, 1)
     std = torch.tensor(open_clip.OPENAI_DATASET_STD).view(3, 1, 1)
@@ -48,18 +54,19 @@ def test_frozen_follows_dtype_and_device(small_models):
         clip.float()  # it is shared
 
 
-def test_images_short_side_then_centre(clip, reference):
-    images = torch.rand(2, 3, 96, 160, generator=torch.Generator().manual_seed(0))
-    resized = F.interpolate(images, (64, 106), mode='bicubic', align_corners=False)
+def test_images_short_side_then_centre(clip, reference, side):
+    images = torch.rand(2, 3, side // 2, side, generator=torch.Generator().manual_seed(0))
+    resized = F.interpolate(images, (side, 2 * side), mode='bicubic', align_corners=False)
     with torch.no_grad():
-        expected = reference.encode_image(normalized(resized[..., 21:85]))
+        expected = reference.encode_image(normalized(resized[..., side // 2:3 * side // 2]))
     torch.testing.assert_close(clip.encode_images(images), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_texts_are_embedded_once(clip, reference, monkeypatch):
+def test_texts_are_embedded_once(clip, clip_cfg, reference, monkeypatch):
     texts = ['a red ball', 'grass', 'a red ball', 'snow']
     with torch.no_grad():
-        expected = reference.encode_text(open_clip.get_tokenizer('ViT-B-32')(texts))
+        tokenizer = open_clip.get_tokenizer(f'local-dir:{clip_cfg["model"]}')
+        expected = reference.encode_text(tokenizer(texts))
     torch.testing.assert_close(clip.encode_texts(texts), expected, rtol=1e-4, atol=1e-5)
     embedded = []
     encode = clip.frozen.model.encode_text
@@ -69,13 +76,14 @@ def test_texts_are_embedded_once(clip, reference, monkeypatch):
     assert embedded == [1]
 
 
-def test_masks_against_one_long_masked_sequence(clip, reference):
+def test_masks_against_one_long_masked_sequence(clip, reference, side):
     """The definition: mask tokens in the sequence, an attention mask, all in one pass."""
     generator = torch.Generator().manual_seed(0)
-    images = torch.rand(2, 3, 64, 64, generator=generator)
-    visible = torch.rand(2, 5, 8, 8, generator=generator) > 0.6
+    rows = side // 8
+    images = torch.rand(2, 3, side, side, generator=generator)
+    visible = torch.rand(2, 5, rows, rows, generator=generator) > 0.6
     visible[0, 0] = False  # sees the class token only
-    visual, num_masks, num_tokens = reference.visual, 5, 1 + 64
+    visual, num_masks, num_tokens = reference.visual, 5, 1 + rows**2
     allowed = torch.zeros(2, num_masks + num_tokens, num_masks + num_tokens, dtype=torch.bool)
     allowed[:, :, num_masks] = True  # all see the class token
     allowed[:, num_masks:, num_masks:] = True  # image tokens see each other

@@ -69,7 +69,8 @@ def test_maps_equal_those_of_the_whole_networks(folder, extractor, images):
         maps = extractor(images)
         mean = vae.encode(2 * images - 1).latent_dist.mean
         noise = torch.randn(1, 4, 16, 16, generator=torch.Generator('cpu').manual_seed(42))
-        noisy = math.sqrt(0.99915) * 0.18215 * mean + math.sqrt(0.00085) * noise
+        latents = vae.config.scaling_factor * mean
+        noisy = math.sqrt(0.99915) * latents + math.sqrt(0.00085) * noise
         unet(noisy, 0, encoder_hidden_states=extractor.empty_text.expand(2, -1, -1))
         vae.decode(mean)
     assert len(maps) == len(notes) == 8
@@ -96,7 +97,7 @@ def test_nothing_after_the_last_map_is_kept(folder, extractor):
 def test_several_timesteps_equal_single_ones(folder, images):
     both = StableDiffusionExtractor(folder, timesteps=(0, 200))
     text = torch.randn(2, 77, 64, generator=torch.Generator().manual_seed(1))
-    time = torch.randn(2, 2, 128, generator=torch.Generator().manual_seed(2))
+    time = torch.randn(2, 2, 160, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
         maps = both(images, text, time)
         for i, timestep in enumerate(both.timesteps):

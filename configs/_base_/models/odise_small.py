@@ -1,14 +1,14 @@
-# The same model over the small frozen models of `python tools/make_small_models.py
-# data/small_models`, with a head to match: trained on two CPU cores within minutes.
+# The same model over the small frozen models that come with mmodise, with a head to match:
+# trained on two CPU cores within minutes.
 _base_ = './odise.py'
 
-clip = dict(type='FrozenCLIP', model='data/small_models/clip', pretrained=None)
+clip = dict(type='FrozenCLIP', model='mmodise://shapes/clip', pretrained=None)
 
 attention = dict(embed_dims=128)
 
 model = dict(
     backbone=dict(
-        extractor=dict(pretrained='data/small_models/stable_diffusion'),
+        extractor=dict(pretrained='mmodise://shapes/stable_diffusion'),
         captioner=dict(clip=clip),
         out_channels=128,
         window_size=128,

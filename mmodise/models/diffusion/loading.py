@@ -8,6 +8,8 @@ from diffusers.utils import is_accelerate_available
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from ...weights import locate
+
 
 def load_stable_diffusion(
     pretrained: str, with_unet: bool = True
@@ -17,7 +19,8 @@ def load_stable_diffusion(
     The text encoder is run once, for "", and not kept.
 
     Args:
-        pretrained (str): A local folder in diffusers' layout, or a hub id.
+        pretrained (str): A local folder in diffusers' layout, a hub id, or ``mmodise://`` weights
+            (see :func:`mmodise.weights.locate`).
         with_unet (bool): Whether the UNet is needed. Defaults to True.
 
     Returns:
@@ -27,13 +30,14 @@ def load_stable_diffusion(
     Raises:
         FileNotFoundError: If a part is missing; names it, and says what is accepted.
     """
+    pretrained = locate(pretrained)
     lean = dict(low_cpu_mem_usage=is_accelerate_available())  # else diffusers warns, then does so
     vae = _load(AutoencoderKL, pretrained, 'vae', **lean)
     unet = None
     if with_unet:  # an identity "class embedding" is diffusers' own door to the time embedding
         unet = _load(UNet2DConditionModel, pretrained, 'unet', class_embed_type='identity', **lean)
     tokenizer = _load(CLIPTokenizer, pretrained, 'tokenizer')
-    text_encoder = _load(CLIPTextModel, pretrained, 'text_encoder').eval()
+    text_encoder = _load(CLIPTextModel, pretrained, 'text_encoder').float().eval()
     # all 77 positions count: Stable Diffusion uses no attention mask
     length = text_encoder.config.max_position_embeddings
     tokens = tokenizer('', padding='max_length', max_length=length, return_tensors='pt')
