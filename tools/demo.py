@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import resource
 import sys
 import time
@@ -46,10 +45,11 @@ from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmdet.structures import DetDataSample
 from panopticapi.utils import rgb2id
 
+from mmodise.engine import set_max_iters
+from mmodise.evaluation import GROUPS, summarize
 from mmodise.visualization import draw_training_curve, enlarge, paint_segments, picture_grid
 
 CONFIG = Path(__file__).parents[1] / 'configs/odise/odise_sd-small_shapes-panoptic.py'
-GROUPS = {'all': '', 'base': 'base_', 'novel': 'novel_'}  # and their prefix in the metrics
 NUM_PICTURES, NUM_IN_OVERVIEW = 12, 3
 
 
@@ -139,16 +139,6 @@ def load_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
-def set_max_iters(cfg: Config, max_iters: int) -> None:
-    """Train for another number of iterations, the learning rate's schedule in proportion."""
-    ratio = max_iters / cfg.train_cfg.max_iters
-    cfg.train_cfg.max_iters = max_iters
-    for scheduler in cfg.param_scheduler:
-        for key, smallest in (('begin', 0), ('end', 1), ('T_max', 1)):
-            if key in scheduler:
-                scheduler[key] = max(round(scheduler[key] * ratio), smallest)
-
-
 def is_unfinished(work_dir: Path, max_iters: int) -> bool:
     """Whether there is a checkpoint of an earlier iteration than the last, to continue from."""
     if not (work_dir / 'last_checkpoint').is_file():
@@ -165,18 +155,6 @@ def quiet(log_file: Path) -> Iterator[None]:
     """Send what libraries print into a file; what fails inside is raised as ever."""
     with log_file.open('a', encoding='utf-8') as log, redirect_stdout(log), redirect_stderr(log):
         yield
-
-
-def summarize(metrics: dict[str, float]) -> dict[str, dict[str, float | None]]:
-    """PQ, SQ and RQ of an evaluation, in percent; None where a group has no class."""
-    def value(key: str) -> float | None:
-        figure = metrics.get(f'coco_panoptic/{key}', math.nan)
-        return None if math.isnan(figure) else round(figure, 3)
-
-    return {
-        group: {name: value(prefix + name) for name in ('PQ', 'SQ', 'RQ')}
-        for group, prefix in GROUPS.items()
-    }
 
 
 def evaluate(runner: Runner) -> dict[str, dict[str, float | None]]:
