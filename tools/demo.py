@@ -129,7 +129,8 @@ def load_config(args: argparse.Namespace) -> Config:
     """Read the recipe and fit it to a demo, which may be interrupted and is not validated."""
     cfg = Config.fromfile(CONFIG)
     cfg.work_dir = str(args.work_dir)
-    cfg.default_hooks.checkpoint.update(interval=100, max_keep_ckpts=1)
+    # two: mmengine takes the oldest away before it writes the next
+    cfg.default_hooks.checkpoint.update(interval=100, max_keep_ckpts=2)
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None  # it is tested once it is trained
     cfg.merge_from_dict(args.cfg_options or {})
     if args.max_iters:
