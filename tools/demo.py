@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import resource
 import sys
 import time
@@ -45,10 +44,11 @@ from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmdet.structures import DetDataSample
 from panopticapi.utils import rgb2id
 
+from mmodise.engine import set_max_iters
+from mmodise.evaluation import GROUPS, summarize
 from mmodise.visualization import draw_training_curve, enlarge, paint_segments, picture_grid
 
 CONFIG = Path(__file__).parents[1] / 'configs/odise/odise_sd-small_shapes-panoptic.py'
-GROUPS = {'all': '', 'base': 'base_', 'novel': 'novel_'}  # and their prefix in the metrics
 NUM_PICTURES, NUM_IN_OVERVIEW = 12, 3
 
 
@@ -125,7 +125,8 @@ def load_config(args: argparse.Namespace) -> Config:
     """Read the recipe and fit it to a demo, which may be interrupted and is not validated."""
     cfg = Config.fromfile(CONFIG)
     cfg.work_dir = str(args.work_dir)
-    cfg.default_hooks.checkpoint.update(interval=100, max_keep_ckpts=1)
+    # two: mmengine takes the oldest away before it writes the next
+    cfg.default_hooks.checkpoint.update(interval=100, max_keep_ckpts=2)
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None  # it is tested once it is trained
     cfg.merge_from_dict(args.cfg_options or {})
     if args.max_iters:
@@ -133,16 +134,6 @@ def load_config(args: argparse.Namespace) -> Config:
     cfg.default_hooks.logger.interval = max(cfg.train_cfg.max_iters // 40, 1)
     cfg.resume = is_unfinished(args.work_dir, cfg.train_cfg.max_iters)
     return cfg
-
-
-def set_max_iters(cfg: Config, max_iters: int) -> None:
-    """Train for another number of iterations, the learning rate's schedule in proportion."""
-    ratio = max_iters / cfg.train_cfg.max_iters
-    cfg.train_cfg.max_iters = max_iters
-    for scheduler in cfg.param_scheduler:
-        for key, smallest in (('begin', 0), ('end', 1), ('T_max', 1)):
-            if key in scheduler:
-                scheduler[key] = max(round(scheduler[key] * ratio), smallest)
 
 
 def is_unfinished(work_dir: Path, max_iters: int) -> bool:
@@ -161,18 +152,6 @@ def quiet(log_file: Path) -> Iterator[None]:
     """Send what libraries print into a file; what fails inside is raised as ever."""
     with log_file.open('a', encoding='utf-8') as log, redirect_stdout(log), redirect_stderr(log):
         yield
-
-
-def summarize(metrics: dict[str, float]) -> dict[str, dict[str, float | None]]:
-    """PQ, SQ and RQ of an evaluation, in percent; None where a group has no class."""
-    def value(key: str) -> float | None:
-        figure = metrics.get(f'coco_panoptic/{key}', math.nan)
-        return None if math.isnan(figure) else round(figure, 3)
-
-    return {
-        group: {name: value(prefix + name) for name in ('PQ', 'SQ', 'RQ')}
-        for group, prefix in GROUPS.items()
-    }
 
 
 def evaluate(runner: Runner) -> dict[str, dict[str, float | None]]:

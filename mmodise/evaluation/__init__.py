@@ -1,5 +1,15 @@
-"""Metrics that MMDetection lacks."""
+"""Metrics that MMDetection lacks, and what is made of the results of several evaluations."""
 
 from .open_vocabulary_panoptic_metric import OpenVocabularyPanopticMetric
+from .opinion_sweep import sweep_opinions
+from .spread import Spread, judge
+from .summary import GROUPS, summarize
 
-__all__ = ['OpenVocabularyPanopticMetric']
+__all__ = [
+    'GROUPS',
+    'OpenVocabularyPanopticMetric',
+    'Spread',
+    'judge',
+    'summarize',
+    'sweep_opinions',
+]

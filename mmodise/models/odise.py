@@ -1,5 +1,7 @@
 """ODISE, the detector."""
 
+from typing import NamedTuple
+
 from mmdet.models.detectors import MaskFormer
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample, SampleList
@@ -8,6 +10,20 @@ from mmdet.visualization import get_palette
 from torch import Tensor
 
 from ..vocabulary import Vocabulary
+
+
+class Opinions(NamedTuple):
+    """What is known of a batch of images before one result is made of it.
+
+    ``vocabularies``, ``head`` (class logits, (Q, K + 1)) and ``clip`` (the classifier's logits,
+    (Q, K), or None without one) are lists of an element an image; ``masks`` are logits,
+    (B, Q, H / 4, W / 4).
+    """
+
+    vocabularies: list[Vocabulary]
+    masks: Tensor
+    head: list[Tensor]
+    clip: list[Tensor] | None
 
 
 @MODELS.register_module()
@@ -52,15 +68,40 @@ class ODISE(MaskFormer):
             SampleList: The samples with ``pred_panoptic_seg``, ``pred_instances`` and
             ``pred_sem_seg``, as ``test_cfg`` asks for.
         """
+        opinions = self.opinions(batch_inputs, batch_data_samples)
+        return self.label(opinions, batch_data_samples, rescale=rescale)
+
+    def opinions(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> Opinions:
+        """What the head and the classifier make of images; all that needs a network.
+
+        Args:
+            batch_inputs (Tensor): RGB in [0, 1], padded, (B, 3, H, W).
+            batch_data_samples (SampleList): B samples, each with its own vocabulary or none.
+        """
         vocabularies = [self.vocabulary_of(sample) for sample in batch_data_samples]
         features = self.extract_feat(batch_inputs)
         logits, masks = self.panoptic_head.predict(features, batch_data_samples, vocabularies)
+        second = None
         if self.classifier is not None:
-            opinions = self.classifier(batch_inputs, masks, batch_data_samples, vocabularies)
+            second = self.classifier(batch_inputs, masks, batch_data_samples, vocabularies)
+        return Opinions(vocabularies, masks, logits, second)
+
+    def label(
+        self, opinions: Opinions, batch_data_samples: SampleList, rescale: bool = True
+    ) -> SampleList:
+        """Make one result of two opinions.
+
+        Args:
+            opinions (Opinions): Of :meth:`opinions`.
+            batch_data_samples (SampleList): The samples they are of; get the results.
+            rescale (bool): Whether results are of the original size. Defaults to True.
+        """
+        vocabularies, masks, logits, second = opinions
+        if second is not None:
             training = self.panoptic_head.vocabulary
             logits = [
                 self.classifier.combine(head, clip, vocabulary.seen_in(training))
-                for head, clip, vocabulary in zip(logits, opinions, vocabularies, strict=True)
+                for head, clip, vocabulary in zip(logits, second, vocabularies, strict=True)
             ]
         results = self.panoptic_fusion_head.predict(
             logits, masks, batch_data_samples, vocabularies, rescale=rescale

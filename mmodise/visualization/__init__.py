@@ -1,5 +1,6 @@
-"""Pictures of segments with their names, of comparisons and of a training."""
+"""Pictures of segments with their names, of comparisons, of a training and of results."""
 
+from .charts import draw_bars, draw_maps
 from .labels import draw_labels
 from .panoptic_visualizer import PanopticVisualizer
 from .picture_grid import picture_grid
@@ -8,7 +9,9 @@ from .training_curve import draw_training_curve, read_losses
 
 __all__ = [
     'PanopticVisualizer',
+    'draw_bars',
     'draw_labels',
+    'draw_maps',
     'draw_training_curve',
     'enlarge',
     'paint_segments',

@@ -152,6 +152,45 @@ def test_a_stride_without_map(small_models, clip_cfg):
         DiffusionBackbone(extractor=extractor)
 
 
+def test_maps_go_where_strides_says(small_models, clip_cfg):
+    """The UNet alone has no map of stride 4, so each of its four is put one level higher."""
+    extractor = dict(
+        type='StableDiffusionExtractor', pretrained=str(small_models / 'stable_diffusion'),
+        encoder_blocks=(), decoder_blocks=())
+    batch = images(1, 3, SIDE, SIDE)
+    backbone = DiffusionBackbone(
+        extractor=extractor, out_channels=128, window_size=SIDE, strides=(32, 16, 8, 4))
+    maps, features = backbone(batch), backbone.extractor(batch)
+    assert backbone.extractor.feature_strides == [64, 32, 16, 8]
+    for ours, feature, project in zip(
+            maps, reversed(features), reversed(backbone.projections), strict=True):
+        doubled = feature.repeat_interleave(2, -1).repeat_interleave(2, -2)
+        torch.testing.assert_close(ours, project(doubled), rtol=1e-4, atol=1e-5)
+
+
+def test_maps_may_be_reduced(small_models):
+    extractor = dict(
+        type='StableDiffusionExtractor', pretrained=str(small_models / 'stable_diffusion'),
+        unet_blocks=())
+    backbone = DiffusionBackbone(
+        extractor=extractor, out_channels=128, window_size=SIDE, strides=(4, 16, 32, 8))
+    batch = images(1, 3, SIDE, SIDE)
+    maps, features = backbone(batch), backbone.extractor(batch)
+    assert backbone.extractor.feature_strides == [4, 8, 8, 4]
+    reduced = backbone.projections[2](features[2][..., ::4, ::4])  # nearest: one cell of 4 x 4
+    torch.testing.assert_close(maps[3], reduced, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(('strides', 'message'), [
+    ((4, 8, 16, 32), 'each of the 8 maps that are read'),
+    ((4, 8, 64, 32, 16, 8, 8, 4), r'one of \(4, 8, 16, 32\)'),
+    ((4, 8, 32, 32, 8, 8, 8, 4), r'no map of stride \[16\]'),
+])
+def test_strides_that_do_not_fit(small_models, clip_cfg, strides, message):
+    with pytest.raises(ValueError, match=message):
+        build(small_models, clip_cfg, strides=strides)
+
+
 def test_mmseg_builds_it_by_the_names_of_mmdet(small_models, clip_cfg):
     register_all_modules(init_default_scope=False)
     with DefaultScope.overwrite_default_scope('mmseg'):

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
 from PIL import Image
 
 from mmodise.datasets import ShapesPanopticDataset
@@ -80,19 +79,6 @@ def test_a_finished_demo_starts_anew(demo, tmp_path, capsys):
     assert demo.is_unfinished(tmp_path, 11)
 
 
-def test_the_schedule_shrinks_with_the_training(demo):
-    cfg = Config(dict(
-        train_cfg=dict(max_iters=400), param_scheduler=[
-            dict(type='LinearLR', begin=0, end=20),
-            dict(type='CosineAnnealingLR', begin=20, T_max=380)]))
-    demo.set_max_iters(cfg, 100)
-    assert cfg.train_cfg.max_iters == 100
-    assert cfg.param_scheduler[0].end == 5
-    assert cfg.param_scheduler[1].begin == 5 and cfg.param_scheduler[1].T_max == 95
-    demo.set_max_iters(cfg, 2)
-    assert cfg.param_scheduler[0].end == 1, 'mmengine asks for an end after the begin'
-
-
 def test_data_that_is_there_is_left_alone(demo, demo_dir, capsys):
     before = sorted((demo_dir / 'data/shapes/val').iterdir())
     demo.prepare_data(demo_dir / 'data')
@@ -112,9 +98,3 @@ def test_ground_truth_is_that_of_the_annotations(demo, val_set, demo_dir):
     found = sorted((names[i % 1000], area) for i, area in zip(ids.tolist(), areas, strict=True))
     assert found == expected
     assert all((i >= 1000) == (i % 1000 < 16) for i in ids.tolist()), 'things have instances'
-
-
-def test_a_group_without_classes_is_null(demo):
-    results = demo.summarize({'coco_panoptic/PQ': 12.3456, 'coco_panoptic/base_PQ': float('nan')})
-    assert results['all'] == dict(PQ=12.346, SQ=None, RQ=None)
-    assert results['base'] == dict(PQ=None, SQ=None, RQ=None)

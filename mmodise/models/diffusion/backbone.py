@@ -1,5 +1,7 @@
 """The backbone: windows -> frozen diffusion features -> four ordinary feature maps."""
 
+from collections.abc import Sequence
+
 import torch.nn.functional as F
 from mmdet.models.backbones.resnet import Bottleneck
 from mmdet.registry import MODELS
@@ -42,9 +44,17 @@ class DiffusionBackbone(BaseModule):
         out_channels (int): Channels of all four maps. Defaults to 512 (official release).
         window_size (int): Side of the windows in pixels; smaller where the image is smaller.
             Defaults to 512 (official release).
+        strides (Sequence[int], optional): Where each map that is read goes, in the order of the
+            extractor's ``feature_strides``: 4, 8, 16 or 32, the stride of the output map that it
+            is resized to and summed into. None: its own stride, clamped to 4 to 32 (official
+            release). Defaults to None.
         with_cp (bool): Recompute the projections in the backward pass, to save memory. The
             official release does. Defaults to False.
         init_cfg (dict, optional): As in :class:`mmengine.model.BaseModule`.
+
+    Raises:
+        ValueError: If an output map gets nothing, ``strides`` does not fit the maps that are read,
+            or there is a captioner but no UNet for it to condition.
     """
 
     def __init__(
@@ -53,6 +63,7 @@ class DiffusionBackbone(BaseModule):
         captioner: ConfigType | None = None,
         out_channels: int = 512,
         window_size: int = 512,
+        strides: Sequence[int] | None = None,
         with_cp: bool = False,
         init_cfg: ConfigType | None = None,
     ) -> None:
@@ -67,16 +78,29 @@ class DiffusionBackbone(BaseModule):
                 )
             self.captioner = MODELS.build({**self.extractor.condition_shape, **captioner})
         self.window_size = window_size
-        low, high = OUT_STRIDES[0], OUT_STRIDES[-1]
-        self.strides = [min(max(s, low), high) for s in self.extractor.feature_strides]
+        self.strides = self._check_strides(strides)
         self.projections = ModuleList(
             _projection(width, out_channels, with_cp) for width in self.extractor.feature_widths
         )
-        if missing := set(OUT_STRIDES) - set(self.strides):
+
+    def _check_strides(self, strides: Sequence[int] | None) -> list[int]:
+        """The stride of the output map that each map that is read goes to."""
+        natural = self.extractor.feature_strides
+        if strides is None:
+            low, high = OUT_STRIDES[0], OUT_STRIDES[-1]
+            strides = [min(max(stride, low), high) for stride in natural]
+        if len(strides) != len(natural) or not set(strides) <= set(OUT_STRIDES):
+            raise ValueError(
+                f'DiffusionBackbone: strides={list(strides)}; give one of {OUT_STRIDES} for each '
+                f'of the {len(natural)} maps that are read, whose own strides are {natural}'
+            )
+        if missing := set(OUT_STRIDES) - set(strides):
             raise ValueError(
                 f'DiffusionBackbone: no map of stride {sorted(missing)} is read; choose blocks of '
-                f'the extractor whose strides are {OUT_STRIDES} (now {self.strides})'
+                f'the extractor whose strides are {OUT_STRIDES} (now {list(strides)}), or say in '
+                '`strides` where each map goes'
             )
+        return list(strides)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Extract features.

@@ -1,0 +1,4 @@
+# Features of the image without any noise.
+_base_ = '../odise/odise_sd-small_shapes-panoptic.py'
+
+model = dict(backbone=dict(extractor=dict(timesteps=(-1, ))))

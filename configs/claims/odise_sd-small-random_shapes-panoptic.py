@@ -1,0 +1,5 @@
+# Over a random diffusion model: `python tools/make_small_models.py data/small_models` writes it.
+_base_ = '../odise/odise_sd-small_shapes-panoptic.py'
+
+model = dict(
+    backbone=dict(extractor=dict(pretrained='data/small_models/stable_diffusion')))

@@ -1,0 +1,4 @@
+# Features at timestep 100.
+_base_ = '../odise/odise_sd-small_shapes-panoptic.py'
+
+model = dict(backbone=dict(extractor=dict(timesteps=(100, ))))

@@ -1,0 +1,89 @@
+"""Charts of results: bars with their spread, and maps over two settings."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+
+def draw_bars(
+    labels: Sequence[str],
+    groups: Mapping[str, Sequence[tuple[float, float]]],
+    path: str | Path,
+    title: str = '',
+    xlabel: str = '',
+) -> None:
+    """Draw lines of horizontal bars into a picture file, a bar a group in each line.
+
+    Args:
+        labels (Sequence[str]): One a line, from the top.
+        groups (Mapping[str, Sequence[tuple[float, float]]]): By name, a value and its spread for
+            each line; a value of nan leaves its place empty, a spread of nan has no error bar.
+        path (str | Path): The picture, such as ``'bars.png'``.
+        title (str): Defaults to none.
+        xlabel (str): Of the values. Defaults to none.
+    """
+    places, height = np.arange(len(labels)), 0.8 / len(groups)
+    figure = Figure(figsize=(8, 1.2 + 0.55 * len(labels)), layout='constrained')
+    axes = figure.add_subplot(title=title, xlabel=xlabel)
+    for index, (name, results) in enumerate(groups.items()):
+        values, spreads = np.array(results, dtype=float).T
+        offsets = places + (index - (len(groups) - 1) / 2) * height
+        axes.barh(offsets, values, height * 0.92, label=name)
+        axes.errorbar(values, offsets, xerr=spreads, fmt='none', ecolor='black', elinewidth=1,
+                      capsize=2)
+        ends = values + np.nan_to_num(spreads)
+        for value, end, offset in zip(values, ends, offsets, strict=True):
+            if np.isfinite(value):
+                axes.annotate(f'{value:.1f}', (end, offset), (4, 0), va='center', fontsize=8,
+                              textcoords='offset points')
+    axes.set_yticks(places, labels)
+    axes.invert_yaxis()
+    axes.margins(x=0.08)
+    axes.set_xlim(left=0)
+    axes.grid(axis='x', alpha=0.3)
+    axes.set_axisbelow(True)
+    axes.spines[['top', 'right']].set_visible(False)
+    figure.legend(frameon=False, loc='outside lower right', ncols=len(groups))
+    figure.savefig(path, dpi=120)
+
+
+def draw_maps(
+    maps: Mapping[str, np.ndarray],
+    steps: Sequence[float],
+    path: str | Path,
+    xlabel: str = '',
+    ylabel: str = '',
+    mark: tuple[float, float] | None = None,
+    mark_name: str = '',
+) -> None:
+    """Draw a value over a square grid of two settings into a picture file, a panel a map.
+
+    The largest value of a map has a star, if they are not all the same.
+
+    Args:
+        maps (Mapping[str, ndarray]): By title, (y, x), both over ``steps``.
+        steps (Sequence[float]): Values of each setting, evenly spaced, rising.
+        path (str | Path): The picture, such as ``'maps.png'``.
+        xlabel (str): The setting along x. Defaults to none.
+        ylabel (str): The setting along y. Defaults to none.
+        mark (tuple[float, float], optional): Place (x, y) to mark with a circle. Defaults to None.
+        mark_name (str): What is there. Defaults to none.
+    """
+    half = (steps[1] - steps[0]) / 2
+    low, high = steps[0] - half, steps[-1] + half
+    figure = Figure(figsize=(4.6 * len(maps), 4.4), layout='constrained')
+    for index, (title, values) in enumerate(maps.items()):
+        axes = figure.add_subplot(1, len(maps), index + 1, title=title, xlabel=xlabel,
+                                  ylabel=ylabel)
+        image = axes.imshow(values, origin='lower', extent=(low, high, low, high))
+        if values.min() < values.max():
+            y, x = np.unravel_index(values.argmax(), values.shape)
+            axes.plot(steps[x], steps[y], '*', color='red', markersize=13, label='largest')
+        if mark is not None:
+            axes.plot(*mark, 'o', color='red', markersize=11, fillstyle='none', label=mark_name)
+        figure.colorbar(image, ax=axes, shrink=0.85)
+    figure.legend(*axes.get_legend_handles_labels(), frameon=False, loc='outside lower center',
+                  ncols=2)
+    figure.savefig(path, dpi=120)

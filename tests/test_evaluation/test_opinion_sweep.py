@@ -1,0 +1,62 @@
+"""The sweep labels as the model itself does with each pair of alpha and beta."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.evaluator import BaseMetric
+from mmengine.registry import METRICS
+from mmengine.runner import Runner
+
+from mmodise.evaluation import sweep_opinions
+
+CONFIG = Path(__file__).parents[2] / 'configs/odise/odise_sd-small_shapes-panoptic.py'
+
+
+@METRICS.register_module()
+class MapsThatAreLabelled(BaseMetric):
+    """Keeps the panoptic maps: a random model's quality is 0 whatever the opinions."""
+
+    maps = []
+
+    def process(self, data_batch, data_samples):
+        self.results += [sample['pred_panoptic_seg']['sem_seg'] for sample in data_samples]
+
+    def compute_metrics(self, results):
+        self.maps.append(torch.stack(results))
+        return dict(number=len(self.maps) - 1)
+
+
+@pytest.fixture
+def runner(demo_dir, small_checkpoint, tmp_path, monkeypatch):
+    monkeypatch.chdir(demo_dir)
+    cfg = Config.fromfile(CONFIG)
+    cfg.work_dir = str(tmp_path)
+    cfg.load_from = str(small_checkpoint)
+    cfg.test_evaluator = dict(type='MapsThatAreLabelled')
+    cfg.test_dataloader.batch_size = 3  # of four images: the last batch is smaller
+    return Runner.from_cfg(cfg)
+
+
+def maps_of(metrics):
+    return MapsThatAreLabelled.maps[metrics['number']]
+
+
+def test_each_pair_is_as_the_models_own_test(runner):
+    classifier = runner.model.classifier
+    swept = sweep_opinions(runner, [(0.0, 0.0), (0.3, 0.7), (1.0, 0.0)])
+    assert (classifier.alpha, classifier.beta) == (0.3, 0.7), 'as they were before'
+    assert torch.equal(maps_of(swept[0.3, 0.7]), maps_of(runner.test()))
+    classifier.alpha, classifier.beta = 1.0, 0.0
+    assert torch.equal(maps_of(swept[1.0, 0.0]), maps_of(runner.test()))
+    runner.model.classifier = None
+    alone = maps_of(runner.test())
+    assert torch.equal(maps_of(swept[0.0, 0.0]), alone), "no share: the head's opinion alone"
+    assert len(alone) == 4 and not torch.equal(alone, maps_of(swept[0.3, 0.7]))
+
+
+def test_without_a_second_opinion(runner):
+    runner.model.classifier = None
+    with pytest.raises(ValueError, match='classifier is None'):
+        sweep_opinions(runner, [(0.0, 0.0)])

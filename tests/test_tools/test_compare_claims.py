@@ -1,0 +1,189 @@
+"""Claims: runs leave records and are not repeated; the page says what the records say."""
+
+import importlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+TOOLS = Path(__file__).parents[2] / 'tools'
+OPTIONS = ['train_dataloader.batch_size=2', 'test_dataloader.batch_size=2']
+GROUPS = 'all', 'base', 'novel'
+
+
+@pytest.fixture(scope='module')
+def tools():
+    """The three scripts, imported as they import each other."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(TOOLS)
+        yield {name: importlib.import_module(name)
+               for name in ('compare_claims', 'claim_report', 'claim_run')}
+
+
+@pytest.fixture
+def report(tools):
+    return tools['claim_report']
+
+
+def make_record(report, line, seed, base, novel=1.0, **kwargs):
+    """A record of 10 iterations; CLIP gives 2 PQ to base classes."""
+    def results(base):
+        return {group: dict(PQ=value, SQ=50.0, RQ=50.0)
+                for group, value in zip(GROUPS, (base - 1, base, novel), strict=True)}
+
+    return dict(
+        config=Path(report.LINES[line][0]).stem, seed=seed, iterations=10, batch_size=4,
+        date='2026-01-01', machine='a machine', shares=[0.3, 0.7], with_clip=results(base),
+        without_clip=results(base - 2), cost=dict(
+            seconds_per_iteration=0.25 * (seed + 1), trained_parameters=1_500_000,
+            backbone_gflops=2.5), **kwargs)
+
+
+def grid(base):
+    """PQ of base classes falls with alpha, that of novel ones rises with beta."""
+    steps = 0.0, 0.5, 1.0
+    return [dict(alpha=alpha, beta=beta, base=base - alpha, novel=beta, all=0.0)
+            for alpha in steps for beta in steps]
+
+
+def write_records(docs, records):
+    (docs / 'claims').mkdir(parents=True, exist_ok=True)
+    lines = [json.dumps(record) + '\n' for record in records]
+    (docs / 'claims/records.jsonl').write_text(''.join(lines))
+
+
+def row(page, label):
+    cells, = re.findall(rf'^\| {re.escape(label)} \| (.*) \|$', page, re.M)
+    return cells.split(' | ')
+
+
+def test_the_page_of_given_records(report, tmp_path):
+    write_records(tmp_path, [
+        *(make_record(report, 'recipe', seed, base, grid=grid(base))
+          for seed, base in enumerate((39.0, 40.0, 41.0))),
+        *(make_record(report, 'random', seed, base)
+          for seed, base in enumerate((30.0, 33.0, 36.0))),
+        make_record(report, 'random', 1, 34.0) | dict(iterations=11),  # not of this comparison
+        make_record(report, 'r18', 0, 45.0, novel=None)])
+    page = report.write_report(tmp_path, max_iters=10).read_text()
+    assert row(page, 'recipe') == [
+        '3', '40.0 ± 1.0', '1.0 ± 0.0', '39.0 ± 1.0', '38.0 ± 1.0', '1.0 ± 0.0', '37.0 ± 1.0',
+        '0.50', '2.5', '1.50']
+    assert row(page, 'random diffusion model')[:2] == ['3', '33.0 ± 3.0']
+    assert row(page, 'ResNet-18')[:4] == ['1', '45.0', '-', '44.0']
+    assert row(page, 'recipe against random diffusion model') == [
+        '+7.0 (± 4.0), **shows**', '+0.0 (± 0.0), does not show', '+7.0 (± 4.0), **shows**']
+    assert row(page, 'recipe against ResNet-18') == [
+        '-5.0, one seed: no verdict', '-', '-5.0, one seed: no verdict']
+    assert row(page, 'recipe against its head alone')[0] == '+2.0 (± 2.0), does not show'
+    assert row(page, 'recipe against timestep 300') == ['not run'] * 3
+    assert 'base PQ is largest, 40.0, at alpha 0.0 and beta 0.0' in page
+    assert 'novel PQ is largest, 1.0, at alpha 0.0 and beta 1.0' in page
+    assert 'Iterations: 10, of 4 images. Seeds: 0, 1, 2.' in page
+    assert 'the recipe 0.50, the ResNet-18 0.25 seconds an iteration' in page
+    for picture in re.findall(r'!\[.*\]\((.*)\)', page):
+        assert Image.open(tmp_path / picture).width >= 960
+    for link in re.findall(r'(?<!!)\[.*\]\((.*)\)', page):
+        assert (TOOLS.parent / 'docs' / link).exists()
+
+
+def test_the_page_needs_records_of_that_length(report, tmp_path):
+    write_records(tmp_path, [make_record(report, 'recipe', 0, 40.0)])
+    with pytest.raises(FileNotFoundError, match='no record of a training of 9'):
+        report.write_report(tmp_path, max_iters=9)
+
+
+def test_every_line_has_a_config_and_every_claim_its_lines(report):
+    claims = TOOLS.parent / 'configs/claims'
+    paths = [report.CONFIGS / config for config, _ in report.LINES.values()]
+    assert all(path.is_file() for path in paths)
+    assert set(claims.glob('*.py')) <= set(paths)
+    compared = [line for claim in report.CLAIMS for line in claim.others]
+    assert sorted([report.BASELINE, *compared]) == sorted(report.LINES)
+
+
+@pytest.fixture(scope='module')
+def finished(tools, demo_dir, tmp_path_factory):
+    """Two iterations of one line, with their records; and the command for them."""
+    folder = tmp_path_factory.mktemp('claims')
+    command = ['--lines', 'vae-only', '--seeds', '0', '--max-iters', '2', '--work-dir',
+               str(folder / 'work'), '--docs', str(folder / 'docs'), '--cfg-options', *OPTIONS]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(demo_dir)
+        patch.setenv('PYTHONPATH', str(TOOLS.parent))
+        patch.setenv('OMP_NUM_THREADS', '1')
+        tools['compare_claims'].main(command)
+    return folder, command
+
+
+def read_records(folder):
+    lines = (folder / 'docs/claims/records.jsonl').read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_a_finished_run_leaves_a_record(finished):
+    record, = read_records(finished[0])
+    assert record['config'] == 'odise_sd-small-vae-only_shapes-panoptic'
+    assert (record['seed'], record['iterations'], record['batch_size']) == (0, 2, 2)
+    for opinions in ('with_clip', 'without_clip'):
+        assert set(record[opinions]) == set(GROUPS)
+        assert all(set(values) == {'PQ', 'SQ', 'RQ'} for values in record[opinions].values())
+    cost = record['cost']
+    assert cost['seconds_per_iteration'] > 0
+    # the encoder at 128 x 128 alone has two convolutions of 3 x 3, 16 -> 16: 2 x 2 x 75 MFLOP
+    assert 0.3 < cost['backbone_gflops'] < 3
+    page = (finished[0] / 'docs/claims.md').read_text()
+    assert row(page, 'VAE alone')[0] == '1'
+
+
+def test_a_finished_run_is_not_repeated(finished, tools, monkeypatch, capsys):
+    folder, command = finished
+    before = read_records(folder)
+    monkeypatch.setattr(tools['compare_claims'], 'start', pytest.fail)
+    tools['compare_claims'].main(command)
+    assert '1 runs are finished, 0 are left' in capsys.readouterr().out
+    assert read_records(folder) == before
+    args = tools['compare_claims'].parse_args([*command[2:], '--lines', 'vae-only', 't100'])
+    assert [run.line for run in tools['compare_claims'].unfinished_runs(args)] == ['t100']
+    args = tools['compare_claims'].parse_args([*command, '--max-iters', '3'])
+    assert len(tools['compare_claims'].unfinished_runs(args)) == 1
+
+
+def test_a_run_that_fails_is_named_and_left_to_do(finished, tools, tmp_path, demo_dir, monkeypatch):
+    folder, command = finished
+    before = read_records(folder)
+    monkeypatch.chdir(demo_dir)
+    # a process that leaves no record, as one that runs out of memory
+    monkeypatch.setattr(tools['compare_claims'], 'start', lambda run, args: subprocess.Popen(
+        [sys.executable, '-c', 'raise SystemExit(1)']))
+    with pytest.raises(SystemExit, match='1 runs failed'):
+        tools['compare_claims'].main([*command, '--seeds', '0', '1'])
+    assert read_records(folder) == before
+    with pytest.raises(SystemExit, match=r'No run finished; see .*vae-only.seed_1.console\.log'):
+        tools['compare_claims'].main([*command, '--seeds', '1', '--docs', str(tmp_path)])
+
+
+def test_only_a_training_of_the_same_settings_goes_on(finished, tools):
+    claim_run = tools['claim_run']
+    work_dir = finished[0] / 'work/vae-only/seed_0'
+    config = TOOLS.parent / 'configs' / tools['claim_report'].LINES['vae-only'][0]
+
+    def load_config(*options):
+        return claim_run.load_config(claim_run.parse_args([
+            str(config), '--work-dir', str(work_dir), '--max-iters', '2', '--cfg-options',
+            *OPTIONS, *options]))
+
+    pointer = work_dir / 'last_checkpoint'
+    claim_run.forget_other_settings(load_config())
+    assert Path(pointer.read_text()).name == 'iter_2.pth'
+    before = pointer.read_text()
+    claim_run.forget_other_settings(load_config('model.classifier.alpha=0.5'))
+    assert not pointer.is_file()
+    pointer.write_text(before.replace('iter_2', 'iter_1'))  # which is not there
+    claim_run.forget_other_settings(load_config())
+    assert not pointer.is_file()
+    pointer.write_text(before)
