@@ -11,6 +11,7 @@ default_hooks = dict(
         interval=5000,
         save_last=True,
         max_keep_ckpts=3),
+    checkpoint_fit=dict(type='CheckpointFitHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='DetVisualizationHook'))
 
