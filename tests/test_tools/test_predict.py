@@ -76,6 +76,14 @@ def test_a_missing_checkpoint_is_named(predict, tmp_path, monkeypatch):
         predict.main()
 
 
+def test_a_misspelt_key_is_named(predict, small_checkpoint, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', [
+        'predict.py', 'a.jpg', '--config', str(CONFIG), '--checkpoint', str(small_checkpoint),
+        '--cfg-options', 'model.classifier.alhpa=1'])
+    with pytest.raises(SystemExit, match=r'model\.classifier\.alhpa: did you mean alpha'):
+        predict.main()
+
+
 def test_a_checkpoint_of_another_model_is_refused(
         predict, demo_dir, small_checkpoint, tmp_path, monkeypatch):
     other = CONFIG.with_name('odise_r18_shapes-panoptic.py')
