@@ -66,15 +66,24 @@ def read_vocabulary(texts: str, stuff_texts: str) -> Vocabulary | None:
 
 
 def build_inferencer(args: argparse.Namespace) -> DetInferencer:
-    """Load the model."""
-    from mmdet.apis import DetInferencer
+    """Load the model.
+
+    Raises:
+        FileNotFoundError: If there is no such config or checkpoint.
+        ValueError: If a key of the config is misspelt, or the checkpoint cannot be read or is of
+            another model.
+    """
     from mmengine.config import Config
+
+    from mmodise.apis import CheckedInferencer
+    from mmodise.config_check import check_config
     for file in (args.config, args.checkpoint):
         if not Path(file).is_file():
             raise FileNotFoundError(f'There is no file {file}. Check --config and --checkpoint.')
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
-    return DetInferencer(cfg, args.checkpoint, device=args.device, show_progress=False)
+    check_config(cfg)
+    return CheckedInferencer(cfg, args.checkpoint, device=args.device, show_progress=False)
 
 
 def read_image(path: Path) -> np.ndarray:

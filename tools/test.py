@@ -34,12 +34,19 @@ def parse_args() -> argparse.Namespace:
 
 
 def load_config(args: argparse.Namespace) -> Config:
-    """Read the config, and let the command line override it."""
+    """Read the config, and let the command line override it.
+
+    Raises:
+        ValueError: If a key is misspelt.
+    """
     from mmdet.engine.hooks.utils import trigger_visualization_hook
+
+    from mmodise.config_check import check_config
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
     cfg.load_from = args.checkpoint
     cfg.merge_from_dict(args.cfg_options or {})
+    check_config(cfg)
     if args.work_dir or not cfg.get('work_dir'):
         cfg.work_dir = args.work_dir or str(Path('work_dirs', Path(args.config).stem))
     return trigger_visualization_hook(cfg, args) if args.show_dir else cfg

@@ -33,10 +33,16 @@ def parse_args() -> argparse.Namespace:
 
 
 def load_config(args: argparse.Namespace) -> Config:
-    """Read the config, and let the command line override it."""
+    """Read the config, and let the command line override it.
+
+    Raises:
+        ValueError: If a key is misspelt.
+    """
+    from mmodise.config_check import check_config
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
     cfg.merge_from_dict(args.cfg_options or {})
+    check_config(cfg)
     if args.work_dir or not cfg.get('work_dir'):
         cfg.work_dir = args.work_dir or str(Path('work_dirs', Path(args.config).stem))
     if args.amp:

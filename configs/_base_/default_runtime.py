@@ -6,7 +6,12 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
-        type='CheckpointHook', by_epoch=False, interval=5000, save_last=True, max_keep_ckpts=3),
+        type='SafeCheckpointHook',
+        by_epoch=False,
+        interval=5000,
+        save_last=True,
+        max_keep_ckpts=3),
+    checkpoint_fit=dict(type='CheckpointFitHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='DetVisualizationHook'))
 

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from mmdet.datasets import CocoPanopticDataset
 from mmdet.registry import DATASETS
 
+from mmodise.datasets.checked_panoptic import CheckedPanopticDataset
 from mmodise.datasets.shapes_world import (
     BASE_STUFF,
     BASE_THINGS,
@@ -44,7 +44,7 @@ _METAINFO = {
 
 
 @DATASETS.register_module()
-class ShapesPanopticDataset(CocoPanopticDataset):
+class ShapesPanopticDataset(CheckedPanopticDataset):
     """Toys on textured ground, drawn by ``tools/make_shapes.py``.
 
     24 classes: 16 things (four shapes in four attributes) and 8 stuff classes. Six of them, the
@@ -55,12 +55,12 @@ class ShapesPanopticDataset(CocoPanopticDataset):
         split (str): ``'all'`` for all 24 classes, ``'base'`` for the 18 that the training
             annotations know. Defaults to ``'all'``.
         metainfo (dict, optional): Replaces entries of the meta information. Defaults to None.
-        **kwargs: As for :class:`mmdet.datasets.CocoPanopticDataset`.
+        **kwargs: As for :class:`CheckedPanopticDataset`.
 
     Raises:
         ValueError: If ``split`` is neither, or if the classes are not the categories of the
             annotation file.
-        FileNotFoundError: If the annotation file is not there.
+        FileNotFoundError: If the annotation file is not there, or images or annotation maps.
     """
 
     METAINFO = _METAINFO['all']

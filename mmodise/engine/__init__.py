@@ -1,6 +1,14 @@
 """What training needs and mmengine does not have."""
 
+from .checkpoint_fit import CheckpointFit, load_fitting
+from .checkpoint_fit_hook import CheckpointFitHook
+from .checkpoint_reading import load_from_local
 from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper
+from .safe_checkpoint_hook import SafeCheckpointHook
 from .schedule import set_max_iters
+from .whole_file_backend import WholeFileBackend
 
-__all__ = ['CPUAmpOptimWrapper', 'set_max_iters']
+__all__ = [
+    'CPUAmpOptimWrapper', 'CheckpointFit', 'CheckpointFitHook', 'SafeCheckpointHook',
+    'WholeFileBackend', 'load_fitting', 'load_from_local',
+    'set_max_iters']

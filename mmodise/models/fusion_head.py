@@ -10,6 +10,7 @@ from mmdet.structures.mask import mask2bbox
 from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
 
+from ..spelling import refuse_misspelt
 from ..vocabulary import Vocabulary
 
 
@@ -23,9 +24,15 @@ class OpenVocabularyFusionHead(MaskFormerFusionHead):
             keep), ``filter_low_score`` (segments end where their mask is under 0.5) and
             ``max_per_image`` (instances).
         init_cfg (dict, optional): As in :class:`mmengine.model.BaseModule`.
+
+    Raises:
+        ValueError: If a key of ``test_cfg`` is misspelt.
     """
 
     def __init__(self, test_cfg=None, init_cfg=None) -> None:
+        refuse_misspelt('test_cfg', test_cfg or (), (
+            'panoptic_on', 'instance_on', 'semantic_on', 'object_mask_thr', 'iou_thr',
+            'filter_low_score', 'max_per_image'))
         super().__init__(test_cfg=test_cfg, init_cfg=init_cfg)
 
     def predict(

@@ -10,6 +10,7 @@ from mmdet.utils import ConfigType, InstanceList
 from mmengine.config import ConfigDict
 from torch import Tensor, nn
 
+from ..spelling import refuse_misspelt
 from ..vocabulary import Vocabulary
 from .mask_embedding import MaskEmbedding
 from .text_similarity import class_scores
@@ -33,6 +34,9 @@ class ODISEHead(Mask2FormerHead):
         loss_cls (dict): The classification loss; its ``class_weight`` is made from
             ``no_object_weight``.
         **kwargs: As in :class:`mmdet.models.Mask2FormerHead`, without the numbers of classes.
+
+    Raises:
+        ValueError: If the vocabulary is not valid, or a key of ``train_cfg`` is misspelt.
     """
 
     def __init__(
@@ -47,6 +51,8 @@ class ODISEHead(Mask2FormerHead):
         ),
         **kwargs,
     ) -> None:
+        refuse_misspelt('train_cfg', kwargs.get('train_cfg') or (), (
+            'assigner', 'sampler', 'num_points', 'oversample_ratio', 'importance_sample_ratio'))
         training = Vocabulary.from_metainfo(vocabulary)
         weights = [1.0] * len(training) + [no_object_weight]
         super().__init__(

@@ -160,7 +160,7 @@ def test_the_config_for_own_data_in_the_readme(tmp_path):
     things, stuff = 'forklift, fork-lift truck; pallet', 'floor, ground'
     assert vocabulary == Vocabulary.from_string(things, stuff)
     for loader in (config.train_dataloader, config.test_dataloader):
-        assert loader.dataset.type == 'CocoPanopticDataset' and loader.dataset.return_classes
+        assert loader.dataset.type == 'CheckedPanopticDataset' and loader.dataset.return_classes
         assert Vocabulary.from_metainfo(loader.dataset.metainfo) == vocabulary
         assert loader.dataset.data_root == 'data/warehouse/'
     assert config.test_evaluator.type == 'CocoPanopticMetric'

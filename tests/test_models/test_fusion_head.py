@@ -96,3 +96,8 @@ def test_more_classes_than_panoptic_ids():
     vocabulary = Vocabulary.from_lists([f'class {i}' for i in range(1000)])
     with pytest.raises(ValueError, match='999 classes at most'):
         head().predict([torch.zeros(1, 1001)], masks((0, 4)), [sample()], [vocabulary])
+
+
+def test_a_misspelt_setting_is_refused():
+    with pytest.raises(ValueError, match=r"test_cfg: 'max_per_img' .* mean 'max_per_image'"):
+        head(max_per_img=10)

@@ -168,3 +168,11 @@ def test_a_label_that_the_vocabulary_lacks_is_refused(head):
     head.train()
     with pytest.raises(ValueError, match='label 4, the training vocabulary 4 classes'):
         losses(head, [sample(things=((4, 0), ))])
+
+
+def test_a_misspelt_setting_of_training_is_refused(clip_cfg):
+    model = Config.fromfile(SMALL).model
+    model.train_cfg['num_point'] = 10
+    with pytest.raises(ValueError, match=r"train_cfg: 'num_point' .* did you mean 'num_points'"):
+        MODELS.build(dict(model.panoptic_head, clip=clip_cfg, vocabulary=TRAINING,
+                          train_cfg=model.train_cfg, test_cfg=model.test_cfg))

@@ -76,6 +76,28 @@ def test_a_missing_checkpoint_is_named(predict, tmp_path, monkeypatch):
         predict.main()
 
 
+def test_a_misspelt_key_is_named(predict, small_checkpoint, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', [
+        'predict.py', 'a.jpg', '--config', str(CONFIG), '--checkpoint', str(small_checkpoint),
+        '--cfg-options', 'model.classifier.alhpa=1'])
+    with pytest.raises(SystemExit, match=r'model\.classifier\.alhpa: did you mean alpha'):
+        predict.main()
+
+
+def test_a_checkpoint_of_another_model_is_refused(
+        predict, demo_dir, small_checkpoint, tmp_path, monkeypatch):
+    other = CONFIG.with_name('odise_r18_shapes-panoptic.py')
+    monkeypatch.chdir(demo_dir)
+    monkeypatch.setattr(sys, 'argv', [
+        'predict.py', 'data/shapes/val/000001.jpg', '--config', str(other), '--checkpoint',
+        str(small_checkpoint), '--device', 'cpu', '--out-dir', str(tmp_path / 'out')])
+    message = (r'random\.pth is of another model: .* missing: backbone\.conv1\.weight, .*; 3 of '
+               r'another shape: .*; \d+ that the model does not have: backbone\.captioner')
+    with pytest.raises(SystemExit, match=message):
+        predict.main()
+    assert not (tmp_path / 'out').exists()
+
+
 def test_vocabulary_of_the_command_line(predict, tmp_path):
     assert predict.read_vocabulary('', '') is None
     assert predict.read_vocabulary('cat, kitten; dog', 'sky') == Vocabulary(

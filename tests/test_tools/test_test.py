@@ -44,3 +44,8 @@ def test_out_must_be_a_pickle(evaluate, capsys):
 def test_missing_checkpoint_is_named(evaluate):
     with pytest.raises(FileNotFoundError, match=r'no/such\.pth'):
         evaluate(checkpoint='no/such.pth')
+
+
+def test_a_misspelt_key_stops_before_anything_is_built(evaluate):
+    with pytest.raises(ValueError, match=r'test_dataloader\.batch_siz: did you mean batch_size\?'):
+        evaluate('test_dataloader.batch_siz=2')

@@ -89,3 +89,9 @@ def test_auto_scale_lr_scales_by_the_batch_size(train):
 def test_auto_scale_lr_without_a_base_batch_size_says_what_to_add(train):
     with pytest.raises(ValueError, match=r'toy_recipe\.py has no auto_scale_lr\.base_batch_size'):
         train('scaled', '--auto-scale-lr')
+
+
+def test_a_misspelt_key_stops_before_anything_is_built(train, tmp_path):
+    with pytest.raises(ValueError, match=r'optim_wraper: did you mean optim_wrapper\?'):
+        train('misspelt', 'optim_wraper.optimizer.lr=0.5')
+    assert not (tmp_path / 'misspelt').exists()

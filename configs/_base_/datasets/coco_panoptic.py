@@ -1,7 +1,7 @@
 # COCO panoptic with the augmentation of the paper (large-scale jittering to 1024 x 1024).
 _base_ = './coco_panoptic_vocabulary.py'
 
-dataset_type = 'CocoPanopticDataset'
+dataset_type = 'CheckedPanopticDataset'
 # The folder with train2017/, val2017/ and annotations/. Use the environment variable COCO_ROOT to
 # point elsewhere: `--cfg-options data_root=…` comes too late for the paths made from it below.
 data_root = '{{$COCO_ROOT:data/coco}}/'

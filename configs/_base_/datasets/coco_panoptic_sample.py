@@ -2,7 +2,7 @@
 # those of panoptic_val2017.json. Any COCO fits: the environment variable COCO_ROOT points at it.
 _base_ = './coco_panoptic_vocabulary.py'
 
-dataset_type = 'CocoPanopticDataset'
+dataset_type = 'CheckedPanopticDataset'
 # `--cfg-options data_root=…` would come too late for the paths made from it below.
 data_root = '{{$COCO_ROOT:data/coco_panoptic_sample}}/'
 image_size = (384, 256)  # at most: long side, short side

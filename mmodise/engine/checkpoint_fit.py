@@ -1,0 +1,77 @@
+"""How well a checkpoint fits a model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mmengine.model import BaseTTAModel, is_model_wrapper
+from torch import nn
+
+
+@dataclass(frozen=True)
+class CheckpointFit:
+    """Which weights of a model a checkpoint has; as a string, the counts and the first names.
+
+    Args:
+        num_weights (int): Weights of the model: parameters and persistent buffers.
+        missing (tuple[str]): Weights of the model that are not in the checkpoint.
+        reshaped (tuple[str]): Weights that both have, in different shapes: name and both shapes.
+        unexpected (tuple[str]): Weights in the checkpoint that the model does not have.
+    """
+
+    num_weights: int
+    missing: tuple[str, ...]
+    reshaped: tuple[str, ...]
+    unexpected: tuple[str, ...]
+
+    @property
+    def num_found(self) -> int:
+        """Weights of the model that the checkpoint has, in the same shape."""
+        return self.num_weights - len(self.missing) - len(self.reshaped)
+
+    def __str__(self) -> str:
+        return (
+            f"the checkpoint has {self.num_found} of the model's {self.num_weights} weights"
+            + _list('missing', self.missing)
+            + _list('of another shape', self.reshaped)
+            + _list('that the model does not have', self.unexpected))
+
+
+def load_fitting(model: nn.Module, checkpoint: dict) -> CheckpointFit:
+    """Load what fits, as mmengine does, and tell what does not.
+
+    Frozen networks (:class:`FrozenModule`) are no part of either.
+
+    Args:
+        model (Module): A model, or one that is wrapped for distributed training or for test time
+            augmentation.
+        checkpoint (dict): Weights by name, or mmengine's dictionary with them in ``state_dict``.
+    """
+    if is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+        model = model.module
+    weights = checkpoint.get('state_dict', checkpoint)
+    weights = {re.sub(r'^module\.', '', name): value for name, value in weights.items()}
+    shapes = {name: _shape(value) for name, value in model.state_dict().items()}
+    reshaped = {
+        name: f'{name} {_shape(value)}, expected {shapes[name]}'
+        for name, value in weights.items()
+        if name in shapes and _shape(value) != shapes[name]
+    }
+    fitting = {name: value for name, value in weights.items() if name not in reshaped}
+    missing, unexpected = model.load_state_dict(fitting, strict=False)
+    # like mmengine, do not ask for the counters of batch norm, which old checkpoints lack
+    missing = [
+        name for name in missing if name not in reshaped and 'num_batches_tracked' not in name]
+    return CheckpointFit(len(shapes), tuple(missing), tuple(reshaped.values()), tuple(unexpected))
+
+
+def _shape(value: object) -> tuple[int, ...] | None:
+    return tuple(value.shape) if hasattr(value, 'shape') else None
+
+
+def _list(what: str, names: Sequence[str]) -> str:
+    if not names:
+        return ''
+    return f'; {len(names)} {what}: ' + ', '.join(names[:3]) + (', ...' if len(names) > 3 else '')

@@ -1,0 +1,49 @@
+import pytest
+import torch
+from torch import nn
+
+from mmodise.engine import load_fitting
+from mmodise.models.frozen import FrozenModule, Shared
+
+
+@pytest.fixture
+def model():
+    return nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))  # 2 weights, and 5 with the counter
+
+
+def test_all_fits_also_with_the_prefix_of_distributed_training_and_without_counters(model):
+    weights = {f'module.{name}': value + 1 for name, value in model.state_dict().items()}
+    del weights['module.1.num_batches_tracked']
+    expected = model[0].weight + 1
+    fit = load_fitting(model, dict(state_dict=weights, meta={}))
+    assert (fit.num_found, fit.num_weights) == (7, 7)
+    assert (fit.missing, fit.reshaped, fit.unexpected) == ((), (), ())
+    assert str(fit) == "the checkpoint has 7 of the model's 7 weights"
+    torch.testing.assert_close(model[0].weight, expected)
+
+
+def test_what_does_not_fit_is_counted_and_named(model):
+    weights = model.state_dict()
+    weights['0.weight'] = torch.ones(3, 4)
+    for name in ('0.bias', '1.weight', '1.bias', '1.running_mean'):
+        weights[f'neck.{name}'] = weights.pop(name)
+    weights['1.running_var'] = torch.full((3, ), 9.0)
+    fit = load_fitting(model, weights)
+    assert (fit.num_found, fit.num_weights) == (2, 7)
+    assert str(fit) == (
+        "the checkpoint has 2 of the model's 7 weights"
+        '; 4 missing: 0.bias, 1.weight, 1.bias, ...'
+        '; 1 of another shape: 0.weight (3, 4), expected (3, 2)'
+        '; 4 that the model does not have: neck.0.bias, neck.1.weight, neck.1.bias, ...')
+    assert model[1].running_var.tolist() == [9.0, 9.0, 9.0], 'what fits is loaded'
+
+
+def test_frozen_networks_are_not_asked_for(model):
+    class Holder(FrozenModule):
+        def __init__(self):
+            super().__init__(Shared(network=nn.Linear(5, 5)))
+            self.trained = nn.Linear(1, 1)
+
+    weights = {'trained.weight': torch.ones(1, 1), 'trained.bias': torch.ones(1)}
+    fit = load_fitting(Holder(), weights)
+    assert (fit.num_found, fit.num_weights, fit.unexpected) == (2, 2, ())
