@@ -77,7 +77,8 @@ def build_inferencer(args: argparse.Namespace) -> DetInferencer:
 
     from mmodise.apis import CheckedInferencer
     from mmodise.config_check import check_config
-    for file in (args.config, args.checkpoint):
+    from mmodise.weights import locate
+    for file in (args.config, locate(args.checkpoint)):
         if not Path(file).is_file():
             raise FileNotFoundError(f'There is no file {file}. Check --config and --checkpoint.')
     cfg = Config.fromfile(args.config)

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from mmengine.runner.checkpoint import CheckpointLoader, load_from_local
+from mmengine.runner.checkpoint import CheckpointLoader
+
+from mmodise.engine.checkpoint_reading import load_from_local
 
 PREFIX = 'mmodise://'
 _ROOT = Path(__file__).parent
