@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from diffusers import StableDiffusionPipeline
 
-from mmodise.datasets.shapes_world import NOVEL_CLASSES, STUFF, THINGS, draw_portrait_picture
+from mmodise.datasets.shapes_world import NOVEL_CLASSES, STUFF, THINGS, draw_portrait
 from mmodise.models import FrozenCLIP
 from mmodise.weights import locate
 
@@ -41,7 +41,7 @@ def test_together_at_most_8_mb():
 @pytest.fixture(scope='module')
 def portraits():
     """Three pictures of every class, (72, 3, 128, 128) in 0..1, and the index of their class."""
-    images = [draw_portrait_picture(np.random.default_rng((99, index, number)), name).image
+    images = [draw_portrait(np.random.default_rng((99, index, number)), name).image
               for index, name in enumerate(CLASSES) for number in range(3)]
     classes = torch.arange(len(CLASSES)).repeat_interleave(3)
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2) / 255, classes

@@ -30,7 +30,7 @@ from mmodise.datasets.shapes_world import (
     STUFF,
     THINGS,
     draw_picture,
-    draw_portrait_picture,
+    draw_portrait,
     draw_scene,
 )
 from mmodise.models import CLIPClassifier, FrozenCLIP
@@ -123,7 +123,7 @@ def zero_shot(clip: FrozenCLIP, class_names: Sequence[str], count: int) -> dict[
     hits = {}
     for index, name in enumerate(tqdm(class_names, 'Portraits')):
         rng = np.random.default_rng((SEED, index))
-        images = to_tensor([draw_portrait_picture(rng, name).image for _ in range(count)])
+        images = to_tensor([draw_portrait(rng, name).image for _ in range(count)])
         hits[name] = ((clip.encode_images(images) @ texts.T).argmax(dim=1) == index).tolist()
     return accuracies(hits)
 

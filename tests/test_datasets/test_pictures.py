@@ -1,13 +1,17 @@
 """Captioned pictures that the frozen models learn from."""
 
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import pytest
 
-from mmodise.datasets.shapes_world import STUFF, THINGS, draw_picture, draw_portrait_picture
-from mmodise.datasets.shapes_world.captions import plural
-from mmodise.datasets.shapes_world.scene import draw_portrait
+from mmodise.datasets.shapes_world import STUFF, THINGS, Scene, draw_picture, draw_portrait
+from mmodise.datasets.shapes_world.captions import (
+    plural,
+    write_background_captions,
+    write_captions_of_little,
+)
 
 
 def test_equal_seeds_and_indices_give_equal_pictures():
@@ -37,16 +41,29 @@ def test_portrait_of_a_texture_is_nothing_else():
 def test_captions_of_a_portrait_name_the_class(name):
     names, seen = (THINGS | STUFF)[name], set()
     for seed in range(30):
-        for caption in draw_portrait_picture(np.random.default_rng(seed), name).captions:
+        rng = np.random.default_rng(seed)
+        for caption in write_captions_of_little(draw_portrait(rng, name), rng):
             found = [n for n in names if n in caption]
             assert found, caption
             seen.update(found)
     assert seen == set(names)  # synonyms take part
 
 
-def test_caption_of_a_single_thing_reads_well():
-    captions = draw_portrait_picture(np.random.default_rng(1), 'blue star').captions
-    assert captions[:2] == ['a blue star', 'a photo of a blue star.']
+def test_captions_read_well():
+    rng = np.random.default_rng(1)
+    scene = Scene(None, None, ('blue star', 'sand', 'night sky'), 'night sky', 'sand')
+    assert write_captions_of_little(scene, rng, synonyms=0) == [
+        'a blue star', 'a photo of a blue star.', 'a blue star on the sand',
+        'a blue star under the night sky', 'a blue star on the sand, under the night sky']
+    assert write_background_captions(scene, rng, synonyms=0) == [
+        'the sand, under the night sky', 'a picture of the night sky and the sand']
+
+
+def test_some_captions_of_a_scene_leave_the_things_out():
+    picture = next(p for p in map(partial(draw_picture, 0), range(99)) if len(p.class_names) > 4)
+    things = [name for c in picture.class_names if c in THINGS for name in THINGS[c]]
+    silent = [not any(plural(n) in c or n in c for n in things) for c in picture.captions]
+    assert silent == [False] * 5 + [True] * 2
 
 
 def test_most_pictures_show_little_and_every_class_has_its_turn():

@@ -152,7 +152,7 @@ def test_features_keep_a_scale_near_one(sd_dir, clip_tokenizer, images):
         vae.decode(latent / vae.config.scaling_factor)
     assert 0.4 < latent.std() < 1.2
     assert [tuple(f.shape[1:]) for f in features] == [
-        (48, 32, 32), (48, 16, 16), (96, 2, 2), (96, 4, 4), (80, 8, 8), (64, 16, 16),
+        (48, 32, 32), (48, 16, 16), (80, 2, 2), (80, 4, 4), (80, 8, 8), (80, 16, 16),
         (48, 16, 16), (48, 32, 32)]
     for feature in features:
         assert 0.6 < feature.std() < 2.5

@@ -12,8 +12,8 @@ from mmodise.datasets.shapes_world.classes import (
     THINGS,
     palette,
 )
-from mmodise.datasets.shapes_world.pictures import Picture, draw_picture, draw_portrait_picture
-from mmodise.datasets.shapes_world.scene import Scene, draw_scene
+from mmodise.datasets.shapes_world.pictures import Picture, draw_picture
+from mmodise.datasets.shapes_world.scene import Scene, draw_portrait, draw_scene
 from mmodise.datasets.shapes_world.stuff import SIZE
 
 __all__ = [
@@ -29,7 +29,7 @@ __all__ = [
     'Picture',
     'Scene',
     'draw_picture',
-    'draw_portrait_picture',
+    'draw_portrait',
     'draw_scene',
     'palette',
     'write_captions',

@@ -20,7 +20,8 @@ _THING_TEMPLATES = (
     '{things}', 'a photo of {things}.', '{things} on the {ground}',
     '{things} {where} the {backdrop}', '{things} on the {ground}, {where} the {backdrop}')
 _LANDSCAPE_TEMPLATES = (
-    'the {ground}{patch}, {where} the {backdrop}', 'a picture of the {backdrop} and the {ground}',
+    'the {ground}{patch}, {where} the {backdrop}',
+    'a picture of the {backdrop} and the {ground}{patch}',
     'a photo of {ground} and {backdrop}.', '{where} the {backdrop} there is the {ground}{patch}')
 _TEXTURE_TEMPLATES = ('{ground}', 'a photo of {ground}.', 'nothing but the {ground}')
 
@@ -48,6 +49,12 @@ def write_captions_of_little(scene: Scene, rng: np.random.Generator,
     else:
         templates = _LANDSCAPE_TEMPLATES if len(scene.class_names) > 1 else _TEXTURE_TEMPLATES
     return [_fill(template, scene, rng, synonyms) for template in templates]
+
+
+def write_background_captions(scene: Scene, rng: np.random.Generator,
+                              synonyms: float = 0.3) -> list[str]:
+    """Describe the stuff of a scene and none of its things; as ``write_captions``."""
+    return [_fill(template, scene, rng, synonyms) for template in _LANDSCAPE_TEMPLATES[:2]]
 
 
 def _fill(template: str, scene: Scene, rng: np.random.Generator, synonyms: float) -> str:

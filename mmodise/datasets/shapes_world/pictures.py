@@ -1,17 +1,16 @@
 """Captioned pictures of all classes of the world, for the frozen models to learn it from."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from mmodise.datasets.shapes_world.captions import (
+    write_background_captions,
     write_captions,
     write_captions_of_little,
 )
 from mmodise.datasets.shapes_world.classes import STUFF, THINGS
 from mmodise.datasets.shapes_world.scene import (
-    Scene,
     draw_landscape,
     draw_portrait,
     draw_scene,
@@ -43,18 +42,16 @@ def draw_picture(seed: int, index: int) -> Picture:
     """
     rng = np.random.default_rng((seed, index))
     kind = str(rng.choice(list(_SHARES), p=list(_SHARES.values())))
+    classes = list(STUFF if kind == 'texture' else THINGS)
     if kind == 'scene':
-        return _describe(draw_scene(rng), write_captions, rng)
-    if kind == 'landscape':
-        return _describe(draw_landscape(rng), write_captions_of_little, rng)
-    classes = list(THINGS if kind == 'thing' else STUFF)
-    return draw_portrait_picture(rng, classes[index % len(classes)])
-
-
-def draw_portrait_picture(rng: np.random.Generator, class_name: str) -> Picture:
-    """Draw the portrait of a class, with captions."""
-    return _describe(draw_portrait(rng, class_name), write_captions_of_little, rng)
-
-
-def _describe(scene: Scene, write: Callable, rng: np.random.Generator) -> Picture:
-    return Picture(scene.image, write(scene, rng), scene.class_names)
+        scene, write = draw_scene(rng), write_captions
+    elif kind == 'landscape':
+        scene, write = draw_landscape(rng), write_captions_of_little
+    else:
+        scene, write = draw_portrait(rng, classes[index % len(classes)]), write_captions_of_little
+    captions = write(scene, rng)
+    if kind in ('scene', 'thing'):
+        # Else stuff is never called by its name where a thing is near, and CLIP looks for things
+        # wherever it is asked about stuff.
+        captions += write_background_captions(scene, rng)
+    return Picture(scene.image, captions, scene.class_names)
