@@ -1,0 +1,92 @@
+"""The model that comes with mmodise, under other vocabularies than it was trained with."""
+
+from functools import cache
+
+import pytest
+import torch
+
+from mmodise.datasets.shapes_world import STUFF, THINGS
+from mmodise.vocabulary import Vocabulary
+
+NUM_IMAGES = 24
+
+
+@pytest.fixture(scope='module')
+def tool(load_tool):
+    return load_tool('compare_vocabularies')
+
+
+@pytest.fixture(scope='module')
+def load(tool, load_tool, tmp_path_factory):
+    """Give a runner over validation images, for a batch size."""
+    folder = tmp_path_factory.mktemp('vocabularies')
+    load_tool('make_shapes').make_split('val', NUM_IMAGES, folder / 'data/shapes')
+
+    def load(batch_size):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            annotations = str(folder / 'data/shapes/annotations/panoptic_val')
+            return tool.load(tool.CONFIG, tool.CHECKPOINT, {
+                'test_dataloader.batch_size': batch_size,
+                'test_dataloader.dataset.data_root': str(folder / 'data/shapes'),
+                'test_evaluator.ann_file': f'{annotations}.json',
+                'test_evaluator.seg_prefix': annotations,
+                'work_dir': str(folder)})
+
+    return load
+
+
+@pytest.fixture(scope='module')
+def quality(tool, load):
+    """Give PQ, base PQ and novel PQ of a variant by its name."""
+    runner = load(8)
+    variants = tool.variants(runner.model.panoptic_head.vocabulary)
+
+    @cache
+    def quality(name):
+        metrics = tool.evaluate(runner, variants[name])
+        return [metrics[f'coco_panoptic/{key}'] for key in ('PQ', 'base_PQ', 'novel_PQ')]
+
+    return quality
+
+
+def test_the_model_that_comes_with_mmodise(quality):
+    everything, base, novel = quality('all classes, all names')
+    assert everything > 45 and base > 55 and novel > 15
+
+
+@pytest.mark.parametrize('name', ['display names only', 'only names that were never trained'])
+def test_other_words_for_the_same_classes(quality, name):
+    assert quality(name)[0] > 0.9 * quality('all classes, all names')[0]
+
+
+def test_classes_that_are_in_no_image(quality):
+    disturbed = quality('30 classes more that are in no image')
+    assert 0.85 * quality('all classes, all names')[0] < disturbed[0]
+
+
+def test_each_image_with_its_own_classes(tool, load, quality):
+    name = 'of each image its own classes'
+    assert quality(name)[0] > quality('all classes, all names')[0]
+    runner = load(1)
+    single = tool.evaluate(runner, tool.variants(runner.model.panoptic_head.vocabulary)[name])
+    assert single['coco_panoptic/PQ'] == pytest.approx(quality(name)[0], abs=0.5)
+
+
+def test_names_that_were_never_trained(tool):
+    config = tool.Config.fromfile(tool.CONFIG)
+    training = Vocabulary.from_metainfo(config.model.panoptic_head.vocabulary)
+    names = tool.other_words(training)
+    assert names('red ball') == ['red sphere', 'crimson sphere']
+    assert names('grass') == ['lawn']
+    assert names('sand') == ['sand']  # beach was trained
+    assert names('snow') == ['snowfield']
+
+
+def test_labels_of_another_vocabulary_become_those_of_the_data_set(tool):
+    vocabulary = Vocabulary.from_string('zebra; blue cube', 'lake')
+    segments = torch.tensor([[0, 1, 2, 1001, 3, 2003]])  # the last two are void
+    classes = [*THINGS, *STUFF]
+    box, water, void = classes.index('blue box'), classes.index('water'), len(classes)
+    assert tool.to_data_set(segments, vocabulary).tolist() == [
+        [void, box, water, 1000 + box, void, 2000 + void]]
