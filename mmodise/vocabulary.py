@@ -26,8 +26,11 @@ class Vocabulary:
 
     A class is a tuple of names: the first is the one that is displayed, the others are synonyms.
     The index of a class is its place among the things followed by the stuff, which is the label
-    that mmdet uses in panoptic results. Two classes may share a synonym (real vocabularies do,
-    such as "screen" in ADE20K's), but not their displayed name.
+    that mmdet uses in panoptic results.
+
+    No two classes may have the same displayed name, nor may a thing and stuff. Other names may be
+    shared (real vocabularies do, such as "screen" in ADE20K's); such a name counts for all its
+    classes alike, and where it fits best the first of them is found. See :attr:`shared_names`.
 
     Args:
         things: Classes of countable objects.
@@ -48,7 +51,7 @@ class Vocabulary:
             )
         for index, names in enumerate(self.classes):
             _check_names(index, names)
-        _check_unique(self.class_names)
+        _check_unique(self.class_names, self.num_things)
 
     def __repr__(self) -> str:
         shown = ', '.join(self.class_names[:4]) + (', …' if len(self) > 4 else '')
@@ -147,6 +150,14 @@ class Vocabulary:
         return tuple(index for index, names in enumerate(self.classes) for _ in names)
 
     @property
+    def shared_names(self) -> dict[str, tuple[str, ...]]:
+        """Names that several classes have, each with the displayed names of these classes."""
+        owners: dict[str, list[str]] = {}
+        for name, index in zip(self.names, self.class_indices, strict=True):
+            owners.setdefault(name, []).append(self.class_names[index])
+        return {name: tuple(classes) for name, classes in owners.items() if len(classes) > 1}
+
+    @property
     def num_things(self) -> int:
         """Number of thing classes."""
         return len(self.things)
@@ -173,13 +184,17 @@ def _check_names(index: int, names: ClassNames) -> None:
             )
 
 
-def _check_unique(class_names: tuple[str, ...]) -> None:
+def _check_unique(class_names: tuple[str, ...], num_things: int) -> None:
     first_index: dict[str, int] = {}
     for index, name in enumerate(class_names):
         if name in first_index:
+            first, second = (
+                f'{i} ({"a thing" if i < num_things else "stuff"})'
+                for i in (first_index[name], index)
+            )
             raise ValueError(
-                f'Classes {first_index[name]} and {index} of the vocabulary (things first, then '
-                f'stuff, from 0) are both called {name!r}. Rename one, or join them in one class.'
+                f'Classes {first} and {second} of the vocabulary (things first, then stuff, from '
+                f'0) are both called {name!r}. Rename one, or join them in one class.'
             )
         first_index[name] = index
 

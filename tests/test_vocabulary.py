@@ -127,14 +127,20 @@ def test_from_file_errors_name_the_file(tmp_path):
     with pytest.raises(ValueError, match=r'b\.txt is not UTF-8'):
         Vocabulary.from_file(binary)
     twice.write_text('cat\ndog\ncat\n')
-    with pytest.raises(ValueError, match=r"t\.txt: Classes 0 and 2 .* both called 'cat'"):
+    with pytest.raises(ValueError, match=r"t\.txt: Classes 0 \(a thing\) and 2 .* 'cat'"):
         Vocabulary.from_file(twice)
 
 
 def test_two_classes_may_share_a_synonym_but_not_the_displayed_name():
     shared = Vocabulary.from_string('screen door, screen; crt screen, screen')
     assert shared.class_indices == (0, 0, 1, 1)
-    with pytest.raises(ValueError, match=r"Classes 0 and 1 .* both called 'bridge'"):
+    assert shared.shared_names == dict(screen=('screen door', 'crt screen'))
+    assert Vocabulary.from_string('tv, screen', 'screen').shared_names == dict(
+        screen=('tv', 'screen'))
+    assert Vocabulary(PETS, SKY).shared_names == {}
+    with pytest.raises(ValueError, match=r"0 \(a thing\) and 2 \(a thing\) .* called 'bridge'"):
+        Vocabulary.from_string('bridge; road; bridge, overpass')
+    with pytest.raises(ValueError, match=r"0 \(a thing\) and 1 \(stuff\) .* called 'bridge'"):
         Vocabulary.from_string('bridge', 'bridge, overpass')
 
 

@@ -56,7 +56,7 @@ def read_vocabulary(texts: str, stuff_texts: str) -> Vocabulary | None:
     from mmodise.vocabulary import Vocabulary
 
     def read_classes(text: str) -> tuple[tuple[str, ...], ...]:
-        if not text:
+        if not text.strip():
             return ()
         read = Vocabulary.from_file if text.startswith('@') else Vocabulary.from_texts
         return read(text.removeprefix('@')).things
@@ -84,6 +84,10 @@ def build_inferencer(args: argparse.Namespace) -> DetInferencer:
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
     check_config(cfg)
+    if not cfg.model.get('test_cfg', {}).get('panoptic_on', True):
+        raise ValueError(
+            'model.test_cfg.panoptic_on is False, but panoptic results are what this script '
+            'writes. For others use mmdet.apis.DetInferencer from Python.')
     return CheckedInferencer(cfg, args.checkpoint, device=args.device, show_progress=False)
 
 
@@ -95,10 +99,14 @@ def read_image(path: Path) -> np.ndarray:
     """
     import mmcv
     if not path.is_file():
-        raise FileNotFoundError(f'{path}: there is no such file')
-    image = mmcv.imfrombytes(path.read_bytes()) if path.stat().st_size else None
+        raise FileNotFoundError(
+            f'{path}: ' + ('is a folder' if path.is_dir() else 'there is no such file'))
+    content = path.read_bytes()
+    image = mmcv.imfrombytes(content) if content else None
     if image is None:
-        raise OSError(f'{path}: not an image that OpenCV can read')
+        raise OSError(
+            f'{path}: {len(content):,} bytes that OpenCV cannot read as an image; it is none, or '
+            'was cut short')
     return image
 
 
@@ -159,8 +167,13 @@ def main() -> None:
     try:
         vocabulary = read_vocabulary(args.texts, args.stuff_texts)
         inferencer = build_inferencer(args)
+        model = inferencer.model
+        model.panoptic_fusion_head.check_size([vocabulary or model.panoptic_head.vocabulary])
     except (OSError, ValueError) as error:
         sys.exit(f'predict.py: {error}')
+    for name, classes in ({} if vocabulary is None else vocabulary.shared_names).items():
+        print(f'predict.py: {name!r} is a name of several classes; where it fits best, the first '
+              f'is found: {", ".join(classes)}', file=sys.stderr)
     args.out_dir.mkdir(parents=True, exist_ok=True)
     failures = []
     stems = output_stems(args.images, args.out_dir)
@@ -175,7 +188,8 @@ def main() -> None:
         print(f'[{number}/{len(stems)}] {path} -> {stem}.png: '
               f'{len(result.segments_info)} segments\n{format_segments(result)}', flush=True)
     if failures:
-        sys.exit('\n'.join(['predict.py: could not read', *failures]))
+        summary = f'predict.py: {len(failures)} of {len(stems)} images could not be read:'
+        sys.exit('\n'.join([summary, *failures]))
 
 
 if __name__ == '__main__':

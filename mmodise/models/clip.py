@@ -1,5 +1,6 @@
 """The one place that touches open_clip."""
 
+import difflib
 import os
 from collections.abc import Sequence
 from weakref import WeakValueDictionary
@@ -32,13 +33,30 @@ def _load(model: str, pretrained: str | None, precision: str) -> Shared:
         except Exception as error:
             raise RuntimeError(
                 f'FrozenCLIP: model={model!r}, pretrained={pretrained!r} cannot be loaded: '
-                f"{error}\n`model` is an open_clip name ('ViT-L-14-336-quickgelu' with "
-                "pretrained='openai'), or a local folder with open_clip_config.json and "
+                f'{_why(model) or error}\nAccepted: a name of open_clip\'s with `pretrained` (such '
+                "as 'ViT-L-14-336-quickgelu' with 'openai', or with a file of weights), a hub id "
+                "'hf-hub:ORGANIZATION/NAME', or a local folder with open_clip_config.json and "
                 'open_clip_model.safetensors.'
             ) from error
         shared = Shared(model=network, tokenizer=tokenizer, rows={}, table=None)
         _IN_USE[key] = shared
     return shared
+
+
+def _why(model: str) -> str | None:
+    """What is wrong with a name or a folder; None where open_clip itself knows best."""
+    if os.path.isdir(model):
+        found = sorted(os.listdir(model))
+        has_weights = any(name.endswith(('.safetensors', '.bin', '.pth')) for name in found)
+        missing = [name for name, there in (
+            ('open_clip_config.json', 'open_clip_config.json' in found),
+            ('open_clip_model.safetensors', has_weights)) if not there]
+        return f'the folder lacks {" and ".join(missing)}; found: {found}.' if missing else None
+    known = open_clip.list_models()
+    if ':' in model or model.replace('/', '-') in known:
+        return None
+    near = difflib.get_close_matches(model, known)
+    return 'there is no such folder, and no such name' + (f'; near are {near}.' if near else '.')
 
 
 @MODELS.register_module()

@@ -58,6 +58,7 @@ class OpenVocabularyFusionHead(MaskFormerFusionHead):
             largest number of classes in the batch, which is its ``ignore_index``),
             ``ins_results``, and ``sem_results`` with the class of each pixel, (1, H, W).
         """
+        self.check_size(vocabularies)
         void = max(len(vocabulary) for vocabulary in vocabularies)
         results = []
         for scores, masks, sample, vocabulary in zip(
@@ -76,6 +77,22 @@ class OpenVocabularyFusionHead(MaskFormerFusionHead):
                 result['sem_results'] = self.semantic_postprocess(scores, masks)
             results.append(result)
         return results
+
+    def check_size(self, vocabularies: list[Vocabulary]) -> None:
+        """Refuse vocabularies that a panoptic map cannot hold; other results have no limit.
+
+        Raises:
+            ValueError: If panoptic results are asked for, of 1000 classes or more.
+        """
+        largest = max(len(vocabulary) for vocabulary in vocabularies)
+        if self.test_cfg.get('panoptic_on', True) and largest >= INSTANCE_OFFSET:
+            raise ValueError(
+                f'The vocabulary has {largest} classes. mmdet writes a panoptic map as class + '
+                f'{INSTANCE_OFFSET} x instance, with one number for void, so that it holds '
+                f'{INSTANCE_OFFSET - 1} classes at most. Split the vocabulary; or ask for instance '
+                'and semantic results only, which have no such limit: '
+                'model.test_cfg=dict(panoptic_on=False, instance_on=True, semantic_on=True).'
+            )
 
     def semantic_postprocess(self, mask_cls: Tensor, mask_pred: Tensor) -> PixelData:
         """The class of each pixel, (1, H, W): largest sum of class x mask probability."""
@@ -105,12 +122,6 @@ class OpenVocabularyFusionHead(MaskFormerFusionHead):
         self, mask_cls: Tensor, mask_pred: Tensor, vocabulary: Vocabulary, void: int
     ) -> PixelData:
         """The parent's panoptic result, with what its readers must know of the vocabulary."""
-        if void >= INSTANCE_OFFSET:
-            raise ValueError(
-                f'{void} classes: a panoptic map writes class + {INSTANCE_OFFSET} x instance, so '
-                f'it holds {INSTANCE_OFFSET - 1} classes at most. Use a smaller vocabulary, or '
-                'test_cfg=dict(panoptic_on=False, instance_on=True, semantic_on=True).'
-            )
         result = self.panoptic_postprocess(mask_cls, mask_pred)
         result.sem_seg[result.sem_seg == len(vocabulary)] = void
         if vocabulary.num_things == 0:  # class 0 is stuff: its id 0 is what a PNG writes for void

@@ -1,5 +1,7 @@
 """ODISE, the detector."""
 
+import logging
+import reprlib
 from typing import NamedTuple
 
 from mmdet.models.detectors import MaskFormer
@@ -7,6 +9,7 @@ from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample, SampleList
 from mmdet.utils import OptConfigType
 from mmdet.visualization import get_palette
+from mmengine.logging import print_log
 from torch import Tensor
 
 from ..vocabulary import Vocabulary
@@ -46,13 +49,28 @@ class ODISE(MaskFormer):
     def __init__(self, *args, classifier: OptConfigType = None, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.classifier = None if classifier is None else MODELS.build(classifier)
+        try:
+            self.panoptic_fusion_head.check_size([self.panoptic_head.vocabulary])
+        except ValueError as error:  # images may still bring smaller vocabularies
+            print_log(f'Of the training vocabulary: {error}', 'current', logging.WARNING)
 
     def vocabulary_of(self, sample: DetDataSample) -> Vocabulary:
-        """The classes to look for in an image: its own, or else those of the training."""
-        texts = sample.get('text'), sample.get('stuff_text')
-        if texts == (None, None):
+        """The classes to look for in an image: its own, or else those of the training.
+
+        Raises:
+            ValueError: If its own are not valid, such as none; names the image.
+        """
+        text, stuff_text = sample.get('text'), sample.get('stuff_text')
+        if text is None and stuff_text is None:
             return self.panoptic_head.vocabulary
-        return Vocabulary.from_texts(*texts)
+        try:
+            return Vocabulary.from_texts(text, stuff_text)
+        except ValueError as error:
+            raise ValueError(
+                f'The image {sample.get("img_path") or "without a name"} brings classes that '
+                f'cannot be used, text={reprlib.repr(text)}, '
+                f'stuff_text={reprlib.repr(stuff_text)}: {error}'
+            ) from error
 
     def predict(
         self, batch_inputs: Tensor, batch_data_samples: SampleList, rescale: bool = True
@@ -67,6 +85,9 @@ class ODISE(MaskFormer):
         Returns:
             SampleList: The samples with ``pred_panoptic_seg``, ``pred_instances`` and
             ``pred_sem_seg``, as ``test_cfg`` asks for.
+
+        Raises:
+            ValueError: If a vocabulary is not valid, or too large for panoptic results.
         """
         opinions = self.opinions(batch_inputs, batch_data_samples)
         return self.label(opinions, batch_data_samples, rescale=rescale)
@@ -79,6 +100,7 @@ class ODISE(MaskFormer):
             batch_data_samples (SampleList): B samples, each with its own vocabulary or none.
         """
         vocabularies = [self.vocabulary_of(sample) for sample in batch_data_samples]
+        self.panoptic_fusion_head.check_size(vocabularies)
         features = self.extract_feat(batch_inputs)
         logits, masks = self.panoptic_head.predict(features, batch_data_samples, vocabularies)
         second = None

@@ -67,7 +67,7 @@ def segment_colors(segment_ids: Sequence[int]) -> list[Color]:
 
 
 def enlarge(
-    image: np.ndarray, segment_map: np.ndarray, min_side: int = 480
+    image: np.ndarray, segment_map: np.ndarray, min_side: int = 480, max_side: int = 1920
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scale a small image up by a whole factor, so that names can be read on it.
 
@@ -75,11 +75,13 @@ def enlarge(
         image (ndarray): RGB, uint8, (H, W, 3).
         segment_map (ndarray): (H, W), any integers.
         min_side (int): What the shorter side shall have at least, in pixels. Defaults to 480.
+        max_side (int): What the longer side shall not exceed, so that a strip does not become a
+            picture without end. Defaults to 1920.
 
     Returns:
         tuple[ndarray, ndarray]: Both, scaled by the same factor; as they are where it is 1.
     """
-    factor = -(-min_side // min(segment_map.shape))
+    factor = min(-(-min_side // min(segment_map.shape)), max_side // max(segment_map.shape))
     if factor <= 1:
         return image, segment_map
     size = tuple(factor * side for side in segment_map.shape[::-1])

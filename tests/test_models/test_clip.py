@@ -102,3 +102,15 @@ def test_masks_against_one_long_masked_sequence(clip, reference, side):
 def test_unknown_model_says_what_is_accepted():
     with pytest.raises(RuntimeError, match=r'no-such-clip(?s:.)*open_clip_config\.json'):
         FrozenCLIP('no-such-clip')
+    with pytest.raises(RuntimeError, match=r"no such folder.*near are \['ViT-B-32'"):
+        FrozenCLIP('ViT-B-33', 'openai')
+    with pytest.raises(RuntimeError, match=r"'folder/clip'.*: there is no such folder"):
+        FrozenCLIP('folder/clip')
+
+
+@pytest.mark.parametrize('name', ['open_clip_config.json', 'open_clip_model.safetensors'])
+def test_a_missing_file_of_a_folder_is_named(small_models, tmp_path, name):
+    other, = {file.name for file in (small_models / 'clip').iterdir()} - {name}
+    (tmp_path / other).symlink_to(small_models / 'clip' / other)
+    with pytest.raises(RuntimeError, match=rf"the folder lacks {name}; found: \['{other}'\]\."):
+        FrozenCLIP(str(tmp_path))

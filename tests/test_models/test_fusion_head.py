@@ -93,9 +93,27 @@ def test_no_segment_has_the_id_that_a_png_writes_for_void():
 
 
 def test_more_classes_than_panoptic_ids():
-    vocabulary = Vocabulary.from_lists([f'class {i}' for i in range(1000)])
-    with pytest.raises(ValueError, match='999 classes at most'):
-        head().predict([torch.zeros(1, 1001)], masks((0, 4)), [sample()], [vocabulary])
+    vocabulary = Vocabulary.from_lists([f'class {i}' for i in range(1200)], ['sky'])
+    logits = torch.zeros(2, 1202)
+    logits[0, 1150] = logits[1, 1200] = 20
+    args = [logits], masks((0, 4), (4, 8)), [sample()], [vocabulary]
+    message = r'has 1201 classes.* holds 999 classes at most\. Split .*panoptic_on=False'
+    with pytest.raises(ValueError, match=message):
+        head().predict(*args)
+    others = head()
+    others.test_cfg.panoptic_on = False
+    result, = others.predict(*args)
+    assert result.keys() == {'ins_results', 'sem_results'}
+    assert result['sem_results'].sem_seg[0, 0].tolist() == [1150] * 4 + [1200] * 4
+    assert result['ins_results'].labels[result['ins_results'].scores.argmax()] == 1150
+
+
+def test_as_many_classes_as_panoptic_ids():
+    vocabulary = Vocabulary.from_lists([f'class {i}' for i in range(998)], ['sky'])
+    logits = torch.zeros(2, 1000)
+    logits[0, 998] = logits[1, 997] = 20
+    result, = head().predict([logits], masks((0, 4), (4, 6)), [sample()], [vocabulary])
+    assert result['pan_results'].sem_seg[0, 0].tolist() == [998] * 4 + [1997] * 2 + [999] * 2
 
 
 def test_a_misspelt_setting_is_refused():

@@ -164,6 +164,37 @@ def test_vocabulary_of_a_sample(model):
     assert model.vocabulary_of(second) is model.panoptic_head.vocabulary
 
 
+@pytest.mark.parametrize('texts', [('', None), ((), ()), (None, ' ; ')])
+def test_a_sample_without_classes_is_named(model, texts):
+    images, samples = batch((0, 1), ((None, None), texts))
+    samples[1].set_metainfo(dict(img_path='val/7.jpg'))
+    message = r'image val/7\.jpg brings classes that cannot be used, text=.*, stuff_text='
+    with pytest.raises(ValueError, match=message):
+        model.predict(images, samples)
+
+
+def test_too_many_classes_are_refused_before_the_networks_run(model, monkeypatch):
+    monkeypatch.setattr(type(model.backbone), 'forward', None)
+    many = [f'class {i}' for i in range(1000)]
+    with pytest.raises(ValueError, match='has 1000 classes'):
+        predict(model, (0, ), ((many, None), ))
+
+
+def test_the_smallest_and_the_longest_image(model):
+    """One pixel, and 20 x 2000: as the data pipeline hands them over, and back in their size."""
+    sizes = [(1, 1), (20, 2000)]
+    generator = torch.Generator().manual_seed(0)
+    inputs = [torch.randint(256, (3, *size), dtype=torch.uint8, generator=generator)
+              for size in sizes]
+    samples = [DetDataSample(metainfo=dict(img_shape=size, ori_shape=size)) for size in sizes]
+    for size, image, sample in zip(sizes, inputs, samples, strict=True):
+        result, = model.test_step(dict(inputs=[image], data_samples=[sample]))
+        assert result.pred_panoptic_seg.sem_seg.shape == (1, *size)
+        assert result.pred_sem_seg.sem_seg.shape == (1, *size)
+        assert result.pred_instances.masks.shape[1:] == size
+        assert result.pred_instances.scores.isfinite().all()
+
+
 # The full size, as the official release (method, sections 3 and 8).
 
 

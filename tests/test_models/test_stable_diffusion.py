@@ -124,9 +124,3 @@ def test_other_choices_of_blocks(folder, images, blocks, strides):
 def test_a_block_that_is_not_there(folder):
     with pytest.raises(ValueError, match='no residual block 12; the blocks are 0 to 11'):
         StableDiffusionExtractor(folder, unet_blocks=(12, ))
-
-
-def test_missing_weights_name_the_part_and_what_is_accepted(tmp_path):
-    (tmp_path / 'unet').mkdir()
-    with pytest.raises(FileNotFoundError, match=r"(?s)AutoencoderKL.*\['unet'\].*Accepted"):
-        StableDiffusionExtractor(str(tmp_path))

@@ -56,17 +56,37 @@ def test_files_and_table_tell_the_same(run, capsys):
     assert table[0] == 'class' and table[1:] == [names[s['category_id']] for s in largest_first]
 
 
-def test_an_image_that_cannot_be_read_does_not_stop_the_others(run, tmp_path, capsys):
-    broken = tmp_path / 'broken.jpg'
-    broken.write_bytes(b'no image')
+def test_images_that_cannot_be_read_do_not_stop_the_others(run, demo_dir, tmp_path):
+    whole = (demo_dir / 'data/shapes/val/000001.jpg').read_bytes()
+    contents = dict(text=b'no image', empty=b'', cut=whole[: len(whole) * 9 // 10])
+    for name, content in contents.items():
+        (tmp_path / f'{name}.jpg').write_bytes(content)
+    bad = ['missing.jpg', 'data', *(str(tmp_path / f'{name}.jpg') for name in contents)]
     with pytest.raises(SystemExit) as stop:
-        run('missing.jpg', str(broken), 'data/shapes/val/000002.jpg')
-    message = stop.value.code  # a string: Python prints it, and exits with 1
-    assert 'missing.jpg: there is no such file' in message
-    assert f'{broken}: not an image' in message
+        run(*bad, 'data/shapes/val/000002.jpg')
+    summary, *reasons = stop.value.code.splitlines()  # Python prints a string, and exits with 1
+    assert summary == 'predict.py: 5 of 6 images could not be read:'
+    assert reasons[:2] == ['missing.jpg: there is no such file', 'data: is a folder']
+    for name, reason in zip(contents, reasons[2:], strict=True):
+        size = len(contents[name])
+        assert reason.startswith(f'{tmp_path}/{name}.jpg: {size:,} bytes that OpenCV cannot read')
     content = json.loads((tmp_path / 'out/000002_panoptic.json').read_text())
     names = [category['name'] for category in content['categories']]
     assert names == [*BASE_THINGS, *BASE_STUFF], 'the training vocabulary, as no texts were given'
+
+
+def test_the_smallest_and_the_longest_image(run, tmp_path):
+    sizes = dict(pixel=(1, 1), strip=(2000, 20))
+    colours = np.random.default_rng(0).integers(256, size=(2000, 2000, 3), dtype=np.uint8)
+    for name, (width, height) in sizes.items():
+        Image.fromarray(colours[:height, :width]).save(tmp_path / f'{name}.png')
+    folder = run(*(str(tmp_path / f'{name}.png') for name in sizes), '--texts', 'ball; box')
+    assert Image.open(folder / 'pixel.png').size == (480, 480)
+    assert Image.open(folder / 'strip.png').size == (2000, 20)
+    for name, size in sizes.items():
+        assert Image.open(folder / f'{name}_panoptic.png').size == size
+        image, = json.loads((folder / f'{name}_panoptic.json').read_text())['images']
+        assert (image['width'], image['height']) == size
 
 
 def test_a_missing_checkpoint_is_named(predict, tmp_path, monkeypatch):
@@ -102,20 +122,42 @@ def test_vocabulary_of_the_command_line(predict, tmp_path):
     assert predict.read_vocabulary('', '') is None
     assert predict.read_vocabulary('cat, kitten; dog', 'sky') == Vocabulary(
         (('cat', 'kitten'), ('dog', )), (('sky', ), ))
-    assert predict.read_vocabulary('', 'sky') == Vocabulary((), (('sky', ), ))
+    assert predict.read_vocabulary(' ', 'sky') == Vocabulary((), (('sky', ), ))
     (tmp_path / 'things.txt').write_text('0:invalid_class_id\n1:cat,kitten\n2:dog\n')
     assert predict.read_vocabulary(f'@{tmp_path}/things.txt', 'sky; sea') == Vocabulary(
         (('cat', 'kitten'), ('dog', )), (('sky', ), ('sea', )))
 
 
 @pytest.mark.parametrize(('texts', 'stuff', 'message'), [
-    ('cat', 'cat', "'cat'"), ('@nowhere.txt', '', r'nowhere\.txt')])
+    ('cat', 'cat', r"0 \(a thing\) and 1 \(stuff\) .* called 'cat'"),
+    ('cat; dog; cat', '', r"0 \(a thing\) and 2 \(a thing\) .* called 'cat'"),
+    (';', '', 'Class 0 of the vocabulary has no name'),
+    ('@nowhere.txt', '', r'nowhere\.txt')])
 def test_a_bad_vocabulary_is_explained(predict, monkeypatch, texts, stuff, message):
     monkeypatch.setattr(sys, 'argv', [
         'predict.py', 'a.jpg', '--config', 'c', '--checkpoint', 'c', '--texts', texts,
         '--stuff-texts', stuff])
     with pytest.raises(SystemExit, match=message):
         predict.main()
+
+
+def test_too_many_classes_are_refused_before_the_first_image(run):
+    with pytest.raises(SystemExit, match=r'predict\.py: The vocabulary has 1000 classes'):
+        run('missing.jpg', '--texts', '; '.join(f'class {i}' for i in range(1000)))
+
+
+def test_without_panoptic_results_there_is_nothing_to_write(predict, small_checkpoint, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', [
+        'predict.py', 'a.jpg', '--config', str(CONFIG), '--checkpoint', str(small_checkpoint),
+        '--cfg-options', 'model.test_cfg.panoptic_on=False'])
+    with pytest.raises(SystemExit, match=r'model\.test_cfg\.panoptic_on is False'):
+        predict.main()
+
+
+def test_a_name_that_several_classes_have_is_told(run, capsys):
+    run('data/shapes/val/000001.jpg', '--texts', 'tv, screen; ball', '--stuff-texts', 'screen')
+    assert ("'screen' is a name of several classes; where it fits best, the first is found: tv, "
+            'screen') in capsys.readouterr().err
 
 
 def test_images_of_the_same_name_are_numbered(predict):

@@ -61,6 +61,10 @@ def test_enlarge_takes_the_smallest_whole_factor():
     assert large.shape == (400, 520, 3) and large_map.shape == (400, 520)
     same, same_map = enlarge(image, segment_map, min_side=100)
     assert same is image and same_map is segment_map
+    strip, _ = enlarge(image[:1], segment_map[:1], min_side=301, max_side=400)
+    assert strip.shape == (3, 390, 3), 'three times, as four would be longer than 400'
+    long, long_map = enlarge(image, segment_map, min_side=301, max_side=120)
+    assert long is image and long_map is segment_map
 
 
 def test_enlarge_makes_no_new_ids_and_keeps_areas():
