@@ -6,7 +6,7 @@ _base_ = [
 
 model = dict(panoptic_head=dict(vocabulary={{_base_.vocabulary}}))
 
-max_iters = 440
+max_iters = 700
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.067, by_epoch=False, begin=0, end=20),
     dict(
