@@ -4,7 +4,7 @@ python tools/compare_vocabularies.py
 
 The same classes in words that were in no training, more classes than there are in the world, a
 vocabulary for each image. Reads the embedded data set (tools/make_shapes.py), writes a table and
-OUT_DIR/vocabularies.jpg.
+OUT_DIR/vocabularies.png.
 """
 
 from __future__ import annotations
@@ -110,8 +110,9 @@ def evaluate(runner: Runner, vocabulary_of: Callable[[dict], Vocabulary],
                 dict(text=vocabularies[-1].things, stuff_text=vocabularies[-1].stuff))
         outputs = runner.model.test_step(batch)
         for output, vocabulary in zip(outputs, vocabularies, strict=True):
-            output.pred_panoptic_seg.sem_seg = to_data_set(
-                output.pred_panoptic_seg.sem_seg.cpu(), vocabulary)
+            segments = output.pred_panoptic_seg
+            segments.sem_seg = to_data_set(segments.sem_seg.cpu(), vocabulary)
+            segments.set_metainfo(dict(ignore_index=len(THINGS) + len(STUFF)))
         runner.test_evaluator.process(outputs, batch)
     return runner.test_evaluator.evaluate(len(dataset))
 
@@ -120,13 +121,13 @@ def variants(training: Vocabulary) -> dict[str, Callable[[dict], Vocabulary]]:
     """What is compared: a name, and the vocabulary for each sample."""
     classes = [*THINGS, *STUFF]
     fixed = {
-        'all classes, all names': make_vocabulary(classes),
+        'all names': make_vocabulary(classes),
         'display names only': make_vocabulary(classes, lambda name: [name]),
-        'only names that were never trained': make_vocabulary(classes, other_words(training)),
-        '30 classes more that are in no image': make_vocabulary(classes, absent=True),
+        'only untrained names': make_vocabulary(classes, other_words(training)),
+        '30 absent classes more': make_vocabulary(classes, absent=True),
     }
     chosen = {name: lambda sample, v=vocabulary: v for name, vocabulary in fixed.items()}
-    return chosen | {'of each image its own classes': lambda s: make_vocabulary(present_classes(s))}
+    return chosen | {'own classes of each image': lambda s: make_vocabulary(present_classes(s))}
 
 
 def format_table(results: dict[str, dict[str, float]]) -> str:
@@ -183,15 +184,15 @@ def main() -> None:
     parser.add_argument('--config', type=Path, default=CONFIG)
     parser.add_argument('--checkpoint', default=CHECKPOINT)
     parser.add_argument('--out-dir', type=Path, default=Path('work_dirs/vocabularies'))
-    parser.add_argument('--image', type=int, default=0, help='number of the image that is drawn')
+    parser.add_argument('--image', type=int, default=75, help='number of the image that is drawn')
     args = parser.parse_args()
     runner = load(args.config, args.checkpoint)
     training = runner.model.panoptic_head.vocabulary
     results = {name: evaluate(runner, vocabulary_of, name)
                for name, vocabulary_of in variants(training).items()}
-    draw_picture(runner, args.image, args.out_dir / 'vocabularies.jpg')
+    draw_picture(runner, args.image, args.out_dir / 'vocabularies.png')
     print(format_table(results))
-    print(f'Picture: {args.out_dir / "vocabularies.jpg"}')
+    print(f'Picture: {args.out_dir / "vocabularies.png"}')
 
 
 if __name__ == '__main__':

@@ -107,6 +107,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                         help='folder to write into (default: work_dirs/demo)')
     parser.add_argument('--max-iters', type=int, help='iterations of training')
     parser.add_argument(
+        '--publish', type=Path, metavar='FILE',
+        help='write the weights into this file too, in half precision; so was made what comes '
+        'with mmodise as mmodise://shapes/odise.pth')
+    parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
         help='override settings of the config, e.g. train_dataloader.batch_size=4')
     return parser.parse_args(argv)
@@ -125,8 +129,7 @@ def load_config(args: argparse.Namespace) -> Config:
     """Read the recipe and fit it to a demo, which may be interrupted and is not validated."""
     cfg = Config.fromfile(CONFIG)
     cfg.work_dir = str(args.work_dir)
-    # two: mmengine takes the oldest away before it writes the next
-    cfg.default_hooks.checkpoint.update(interval=100, max_keep_ckpts=2)
+    cfg.default_hooks.checkpoint.update(interval=100, max_keep_ckpts=1)
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None  # it is tested once it is trained
     cfg.merge_from_dict(args.cfg_options or {})
     if args.max_iters:
@@ -214,13 +217,16 @@ def draw_pictures(runner: Runner, out_dir: Path) -> None:
     Image.fromarray(overview).save(out_dir / 'overview.png')
 
 
-def save_weights(work_dir: Path) -> str:
+def save_weights(work_dir: Path, publish: Path | None = None) -> str:
     """Keep the last checkpoint without the optimizer's state; returns a line that says so."""
     last = torch.load(find_latest_checkpoint(str(work_dir)), map_location='cpu', weights_only=False)
-    path = work_dir / 'weights.pth'
+    path, weights = work_dir / 'weights.pth', dict(last['state_dict'])
     meta = dict(dataset_meta=last['meta']['dataset_meta'])  # what mmdet's inferencer reads
-    torch.save(dict(meta=meta, state_dict=dict(last['state_dict'])), path)
-    count = sum(value.numel() for value in last['state_dict'].values())
+    torch.save(dict(meta=meta, state_dict=weights), path)
+    if publish:
+        half = {name: value.half() for name, value in weights.items()}
+        torch.save(dict(meta=meta, state_dict=half), publish)
+    count = sum(value.numel() for value in weights.values())
     return f'{path}: {path.stat().st_size / 1e6:.2f} MB for {count / 1e6:.2f} M trained parameters'
 
 
@@ -252,7 +258,7 @@ def main() -> None:
     (args.work_dir / 'results.json').write_text(
         json.dumps(results, indent=2, allow_nan=False), encoding='utf-8')
     print(format_results(results))
-    print(save_weights(args.work_dir))
+    print(save_weights(args.work_dir, args.publish))
     print('Seconds: ' + ', '.join(f'{name} {s:.0f}' for name, s in watch.seconds.items()))
     print('Peak memory: {:.2f} GB, and {:.2f} GB in a helper process'.format(*peak_memory()))
     print(f'Results, pictures and training curve are in {args.work_dir.resolve()}')

@@ -38,7 +38,7 @@ START, END = '<|startoftext|>', '<|endoftext|>'
 CLIP_CONFIG = dict(
     embed_dim=64,
     quick_gelu=True,
-    vision_cfg=dict(image_size=96, patch_size=8, width=128, layers=4, head_width=64),
+    vision_cfg=dict(image_size=128, patch_size=8, width=128, layers=4, head_width=64),
     text_cfg=dict(
         context_length=CONTEXT_LENGTH, width=TEXT_WIDTH, heads=2, layers=3,
         hf_tokenizer_name='.'))  # the tokenizer in the same folder

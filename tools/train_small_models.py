@@ -49,9 +49,9 @@ from mmodise.visualization import draw_training_curve
 
 SEED = 7
 SCHEDULES = {  # iterations, batch size, largest learning rate
-    'clip': (5000, 128, 1e-3),
-    'vae': (8000, 16, 1e-3),
-    'unet': (8000, 32, 1e-3),
+    'clip': (4000, 128, 1e-3),
+    'vae': (5000, 16, 1e-3),
+    'unet': (4000, 32, 1e-3),
 }
 LOSSES = {'clip': 'contrastive loss', 'vae': 'absolute error + 1e-6 KL divergence',
           'unet': 'squared error of the predicted noise'}
@@ -96,11 +96,11 @@ class CaptionedPictures(Dataset):
 
 
 class ContrastiveTraining(BaseModel):
-    """CLIP's own objective; half of the patches are left out (FLIP, arXiv 2212.00794)."""
+    """CLIP's own objective; most patches are left out at random (FLIP, arXiv 2212.00794)."""
 
     def __init__(self, tokenizer: Path) -> None:
         super().__init__()
-        self.clip = build_clip(patch_dropout=0.5)
+        self.clip = build_clip(patch_dropout=0.7)
         self.loss = open_clip.ClipLoss()
         self.tokenizer = HFTokenizer(str(tokenizer), context_length=CONTEXT_LENGTH)
         self.register_buffer('mean', torch.tensor(open_clip.OPENAI_DATASET_MEAN).view(3, 1, 1))

@@ -51,23 +51,24 @@ def quality(tool, load):
 
 
 def test_the_model_that_comes_with_mmodise(quality):
-    everything, base, novel = quality('all classes, all names')
-    assert everything > 45 and base > 55 and novel > 15
+    everything, base, novel = quality('all names')
+    assert everything > 48 and base > 55 and novel > 8
 
 
-@pytest.mark.parametrize('name', ['display names only', 'only names that were never trained'])
-def test_other_words_for_the_same_classes(quality, name):
-    assert quality(name)[0] > 0.9 * quality('all classes, all names')[0]
+@pytest.mark.parametrize(
+    ('name', 'share'), [('display names only', 0.95), ('only untrained names', 0.75)])
+def test_other_words_for_the_same_classes(quality, name, share):
+    assert quality(name)[0] > share * quality('all names')[0]
 
 
 def test_classes_that_are_in_no_image(quality):
-    disturbed = quality('30 classes more that are in no image')
-    assert 0.85 * quality('all classes, all names')[0] < disturbed[0]
+    disturbed = quality('30 absent classes more')
+    assert disturbed[0] > 0.8 * quality('all names')[0]
 
 
 def test_each_image_with_its_own_classes(tool, load, quality):
-    name = 'of each image its own classes'
-    assert quality(name)[0] > quality('all classes, all names')[0]
+    name = 'own classes of each image'
+    assert quality(name)[0] > quality('all names')[0]
     runner = load(1)
     single = tool.evaluate(runner, tool.variants(runner.model.panoptic_head.vocabulary)[name])
     assert single['coco_panoptic/PQ'] == pytest.approx(quality(name)[0], abs=0.5)
