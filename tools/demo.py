@@ -196,14 +196,14 @@ def compare(image: np.ndarray, truth: np.ndarray, output: DetDataSample,
 
 
 def draw_pictures(runner: Runner, out_dir: Path) -> None:
-    """Write comparisons of some validation images, and an overview of the first of them."""
+    """Write comparisons of some validation images, and an overview of some with novel classes."""
     dataset = runner.test_dataloader.dataset
     novel = dataset.metainfo['novel_classes']
     names = [f'{name} *' if name in novel else name for name in dataset.metainfo['classes']]
     titles = 'Input', 'Ground truth', 'Prediction'
     note = '* class never seen in training; dark grey: no segment'
     (out_dir / 'pictures').mkdir(parents=True, exist_ok=True)
-    rows = []
+    rows, telling = [], []
     evenly = range(0, len(dataset), max(len(dataset) // NUM_PICTURES, 1))
     for index in tqdm(evenly, desc='Pictures', file=sys.__stderr__):
         packed, info = dataset[index], dataset.get_data_info(index)
@@ -211,9 +211,11 @@ def draw_pictures(runner: Runner, out_dir: Path) -> None:
         image = packed['inputs'].permute(1, 2, 0).numpy()[..., ::-1].copy()  # BGR to RGB
         output = runner.model.test_step(batch)[0]
         rows.append(compare(image, ground_truth(info), output, names))
+        if any(dataset.metainfo['classes'][s['category']] in novel for s in info['segments_info']):
+            telling.append(rows[-1])
         path = out_dir / 'pictures' / f'{Path(info["img_path"]).stem}.png'
         Image.fromarray(picture_grid(rows[-1:], titles, note)).save(path)
-    overview = picture_grid(rows[:NUM_IN_OVERVIEW], titles, note)
+    overview = picture_grid((telling or rows)[:NUM_IN_OVERVIEW], titles, note)
     Image.fromarray(overview).save(out_dir / 'overview.png')
 
 

@@ -211,7 +211,8 @@ def train(model: BaseModel, part: str, dataset: Dataset, args: argparse.Namespac
 @torch.no_grad()
 def latent_scale(vae: AutoencoderKL, dataset: CaptionedPictures, count: int = 256) -> float:
     """One over the standard deviation of latents, as ``scaling_factor`` in the VAE's config."""
-    images = torch.stack([dataset[index]['images'] for index in range(count)]) / 127.5 - 1
+    indices = range(min(count, len(dataset)))
+    images = torch.stack([dataset[index]['images'] for index in indices]) / 127.5 - 1
     return 1 / float(torch.cat([vae.encode(i).latent_dist.mean for i in images.split(16)]).std())
 
 

@@ -1,0 +1,86 @@
+"""The trainings of the small frozen models, for a few iterations; interrupted, they go on."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from mmodise.models import FrozenCLIP, StableDiffusionExtractor
+
+TOOLS = Path(__file__).parents[2] / 'tools'
+PARTS = ('clip', 'vae', 'unet')
+
+
+@pytest.fixture(scope='module')
+def tool():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(TOOLS)
+        tool = importlib.import_module('train_small_models')
+        for part in PARTS:
+            patch.setitem(tool.SCHEDULES, part, (1, 4, 1e-3))
+        yield tool
+
+
+def run(tool, part, folder, iterations):
+    with pytest.MonkeyPatch.context() as patch, torch.random.fork_rng():
+        patch.setattr(sys, 'argv', [
+            'train_small_models.py', part, '--out-dir', str(folder / 'out'), '--work-dir',
+            str(folder / 'work'), '--num-pictures', '6', '--max-iters', str(iterations)])
+        tool.main()
+
+
+@pytest.fixture(scope='module')
+def trained(tool, tmp_path_factory):
+    """Folder in which all parts were trained for two iterations."""
+    folder = tmp_path_factory.mktemp('small_models')
+    for part in PARTS:
+        run(tool, part, folder, 2)
+    return folder
+
+
+def test_what_is_written_is_read_as_any_weights(trained):
+    clip = FrozenCLIP(str(trained / 'out/clip'))
+    assert clip.encode_texts(['a zebra']).shape == (1, 64)
+    extractor = StableDiffusionExtractor(str(trained / 'out/stable_diffusion'))
+    assert extractor.feature_strides == [4, 8, 64, 32, 16, 8, 8, 4]
+    files = [*(trained / 'out').rglob('*.safetensors')]
+    assert len(files) == 4
+    for path in files:
+        assert {value.dtype for value in load_file(path).values()} == {torch.float16}
+
+
+def test_the_text_encoder_is_the_trained_text_tower(trained):
+    text = load_file(trained / 'out/stable_diffusion/text_encoder/model.safetensors')
+    clip = load_file(trained / 'out/clip/open_clip_model.safetensors')
+    embedding, = (value for name, value in text.items() if name.endswith('token_embedding.weight'))
+    assert torch.equal(embedding, clip['token_embedding.weight'])
+
+
+def test_the_latents_have_a_standard_deviation_of_one(trained, tool):
+    pictures = tool.CaptionedPictures(trained / 'work/pictures', 6)
+    images = torch.stack([pictures[i]['images'] for i in range(6)]) / 127.5 - 1
+    vae = tool.AutoencoderKL.from_pretrained(trained / 'out/stable_diffusion', subfolder='vae')
+    with torch.no_grad():
+        latents = vae.float().encode(images).latent_dist.mean * vae.config.scaling_factor
+    assert latents.std() == pytest.approx(1, abs=0.1)
+
+
+def test_an_interrupted_training_goes_on(trained, tool):
+    run(tool, 'vae', trained, 3)
+    log = max((trained / 'work/vae').glob('*/*.log')).read_text()
+    assert 'resumed epoch: 0, iter: 2' in log
+    assert (trained / 'work/vae/iter_3.pth').is_file()
+    assert (trained / 'work/vae/training_curve.png').stat().st_size > 5000
+
+
+def test_captions_go_with_their_pictures(trained, tool):
+    pictures = tool.CaptionedPictures(trained / 'work/pictures', 6)
+    for index in range(6):
+        picture = tool.draw_picture(tool.SEED, index)
+        sample = pictures[index]
+        assert sample['captions'] in picture.captions
+        image = torch.from_numpy(picture.image).permute(2, 0, 1)
+        assert torch.equal(sample['images'], image) or torch.equal(sample['images'], image.flip(-1))
