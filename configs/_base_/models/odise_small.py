@@ -33,5 +33,5 @@ model = dict(
                 self_attn_cfg=attention,
                 cross_attn_cfg=attention,
                 ffn_cfg=dict(embed_dims=128, feedforward_channels=256)))),
-    classifier=dict(clip=clip, alpha=0.5, beta=0.8),  # small CLIP, small world: docs/claims.md
+    classifier=dict(clip=clip, alpha=0.5, beta=0.8),  # chosen on the pictures for validation
     train_cfg=dict(num_points=512))
