@@ -4,8 +4,9 @@ python tools/train_small_models.py clip
 python tools/train_small_models.py vae
 python tools/train_small_models.py unet
 
-The three trainings of the weights that mmodise ships, in this order (the UNet reads CLIP's text
-tower and the VAE's latents; the first two can run side by side). Each draws its pictures first,
+The three trainings behind the weights that come with mmodise (their card, README.md beside them,
+says what was done for these), in this order: the UNet reads CLIP's text tower and the VAE's
+latents; the first two can run side by side. Each draws its pictures first,
 writes logs, checkpoints and training_curve.png into WORK_DIR/PART, goes on from its last
 checkpoint when it was interrupted, and at the end writes its part of OUT_DIR, half precision.
 """
