@@ -54,8 +54,7 @@ def load_config(args: argparse.Namespace) -> Config:
     cfg.work_dir = str(args.work_dir)
     cfg.randomness.seed = args.seed
     cfg.resume = True  # where there is something to resume
-    # two: mmengine takes the oldest away before it writes the next
-    cfg.default_hooks.checkpoint.update(interval=100, max_keep_ckpts=2)
+    cfg.default_hooks.checkpoint.update(interval=100, max_keep_ckpts=1)
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     cfg.model.test_cfg.update(instance_on=False, semantic_on=False)  # nothing reads them
     cfg.merge_from_dict(args.cfg_options)

@@ -133,10 +133,9 @@ def zero_shot(clip: FrozenCLIP, class_names: Sequence[str], count: int) -> dict[
     return accuracies(hits)
 
 
-def masks_in_scenes(clip: FrozenCLIP, count: int) -> dict[str, float]:
+def masks_in_scenes(clip_dir: Path, count: int) -> dict[str, float]:
     """Accuracy in percent on the true masks of scenes, among the names of all classes."""
-    classifier = CLIPClassifier(dict(type='FrozenCLIP', model='mmodise://shapes/clip'))
-    classifier.clip = clip
+    classifier = CLIPClassifier(dict(type='FrozenCLIP', model=str(clip_dir)))
     vocabulary = Vocabulary.from_lists(list(THINGS), list(STUFF))
     classes = [*THINGS, *STUFF]
     hits = {name: [] for name in classes}
@@ -219,7 +218,7 @@ def measure(weights: Path, count: int) -> dict:
     return dict(
         things=zero_shot(clip, list(THINGS), count // 4),
         classes=zero_shot(clip, [*THINGS, *STUFF], count // 4),
-        masks=masks_in_scenes(clip, count),
+        masks=masks_in_scenes(weights / 'clip', count),
         reconstruction=reconstruction(pipeline, images),
         denoising=denoising(pipeline, images, captions),
         megabytes={path.parent.name: path.stat().st_size / 1e6

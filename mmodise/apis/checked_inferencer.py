@@ -24,9 +24,5 @@ class CheckedInferencer(DetInferencer):
         self, model: nn.Module, checkpoint: dict | None, cfg: ConfigType | None
     ) -> None:
         if checkpoint is not None:
-            fit = load_fitting(model, checkpoint)
-            if fit.num_found < fit.num_weights:
-                raise ValueError(
-                    f'{self._source} is of another model: {fit}. Give the checkpoint that belongs '
-                    'to this config, or the config that belongs to this checkpoint.')
+            load_fitting(model, checkpoint).check_complete(self._source)
         super()._load_weights_to_model(model, checkpoint, cfg)

@@ -31,6 +31,20 @@ class CheckpointFit:
         """Weights of the model that the checkpoint has, in the same shape."""
         return self.num_weights - len(self.missing) - len(self.reshaped)
 
+    def check_complete(self, source: str | None) -> None:
+        """Refuse a checkpoint that lacks weights of the model, or has them in another shape.
+
+        Args:
+            source (str, optional): Where the checkpoint is from.
+
+        Raises:
+            ValueError: Gives the numbers of weights and the first names.
+        """
+        if self.num_found < self.num_weights:
+            raise ValueError(
+                f'{source} is of another model: {self}. Give the checkpoint that belongs to this '
+                'config, or the config that belongs to this checkpoint.')
+
     def __str__(self) -> str:
         return (
             f"the checkpoint has {self.num_found} of the model's {self.num_weights} weights"

@@ -41,7 +41,5 @@ class CheckpointFitHook(Hook):
             raise ValueError(
                 f'{source} has weights only, so a training cannot be resumed from it. Start anew '
                 'from its weights: load_from, without --resume.')
-        elif fit.num_found < fit.num_weights:
-            raise ValueError(
-                f'{source} is of another model: {fit}. Give the checkpoint that belongs to this '
-                'config, or the config that belongs to this checkpoint.')
+        else:
+            fit.check_complete(source)

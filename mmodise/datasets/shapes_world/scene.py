@@ -115,7 +115,7 @@ def draw_portrait(rng: np.random.Generator, class_name: str) -> Scene:
         layout = _stuff_layout(rng, tuple(STUFF), None)
         radius = np.exp(rng.uniform(np.log(18), np.log(60)))  # small ones are harder to learn
         x, y = rng.uniform(0.9 * radius, SIZE - 0.9 * radius, size=2)
-        angle = rng.uniform(-0.6, 0.6) if shape == 'box' else rng.uniform(-np.pi, np.pi)
+        angle = _angle(rng, shape)
         thing = Thing(shape, attribute, x, y, radius, angle, seed=int(rng.integers(2**31)))
         if _all_visible(layout, [thing]):
             return _scene(rng, layout, [thing])
@@ -185,9 +185,14 @@ def _candidates(rng: np.random.Generator, class_name: str, horizon: float) -> It
         radius = rng.uniform(19, largest)
         x = rng.uniform(radius * 0.9, SIZE - radius * 0.9)
         y = rng.uniform(max(horizon - 0.4 * radius, radius), SIZE - radius)
-        angle = rng.uniform(-0.6, 0.6) if shape == 'box' else rng.uniform(-np.pi, np.pi)
+        angle = _angle(rng, shape)
         yield Thing(shape, attribute, x, y, radius, angle, seed=int(rng.integers(2**31)))
         largest = max(20.0, largest - 1)
+
+
+def _angle(rng: np.random.Generator, shape: str) -> float:
+    """A rotation in radians; boxes stand nearly upright."""
+    return rng.uniform(-0.6, 0.6) if shape == 'box' else rng.uniform(-np.pi, np.pi)
 
 
 def _segment_map(layout: _Layout, placed: Sequence[Thing]) -> np.ndarray:
