@@ -1,0 +1,72 @@
+"""What the card says of the small frozen models holds, on fewer pictures."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+
+from mmodise.datasets.shapes_world import STUFF, THINGS, draw_picture
+from mmodise.models import FrozenCLIP
+
+TOOLS = Path(__file__).parents[2] / 'tools'
+
+
+@pytest.fixture(scope='module')
+def tool():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(TOOLS)
+        yield importlib.import_module('evaluate_small_models')
+
+
+@pytest.fixture(scope='module')
+def pipeline(small_models):
+    return StableDiffusionPipeline.from_pretrained(
+        small_models / 'stable_diffusion', local_files_only=True).to(torch.float32)
+
+
+@pytest.fixture(scope='module')
+def pictures(tool):
+    return [draw_picture(tool.SEED, index) for index in range(8)]
+
+
+def test_the_names_of_things_are_known_base_and_novel_alike(tool, small_models):
+    clip = FrozenCLIP(str(small_models / 'clip'))
+    accuracy = tool.zero_shot(clip, list(THINGS), 4)
+    assert min(accuracy.values()) >= 80
+
+
+def test_masks_in_scenes_are_named_better_than_by_chance(tool, small_models):
+    accuracy = tool.masks_in_scenes(small_models / 'clip', 6)
+    assert accuracy['all'] > 3 * 100 / len([*THINGS, *STUFF])
+
+
+def test_accuracies_are_over_segments_not_over_classes(tool):
+    accuracy = tool.accuracies({'red ball': [True, True, True], 'red box': [False]})
+    assert accuracy == {'all': 75.0, 'base': 100.0, 'novel': 0.0}
+
+
+def test_the_vae_restores_pictures(tool, pipeline, pictures):
+    errors = tool.reconstruction(pipeline, tool.to_tensor([p.image for p in pictures]))
+    assert errors['absolute'] < errors['absolute_of_mean_color'] / 3
+    assert 15 < errors['psnr'] < 40
+
+
+def test_the_unet_predicts_noise_better_than_the_trivial_answers(tool, pipeline, pictures):
+    rows = tool.denoising(
+        pipeline, tool.to_tensor([p.image for p in pictures]), [p.captions[0] for p in pictures])
+    middle = {row['timestep']: row for row in rows}[400]
+    assert middle['caption'] < 0.8 * middle['linear'] < middle['zero']
+
+
+def test_the_card_has_all_figures(tool, tmp_path):
+    accuracy = dict(all=50.0, base=60.0, novel=12.3)
+    row = dict(timestep=400, caption=0.1, empty=0.2, linear=0.3, zero=1.0)
+    tool.write_card(dict(
+        things=accuracy, classes=accuracy, masks=accuracy, denoising=[row], count=400,
+        reconstruction=dict(absolute=4.0, absolute_of_mean_color=44.0, psnr=28.9),
+        megabytes=dict(clip=3.0, unet=4.78)), tmp_path / 'README.md')
+    card = (tmp_path / 'README.md').read_text(encoding='utf-8')
+    assert '12.3' in card and '| 400 | 0.100 | 0.200 | 0.300 | 1.000 |' in card
+    assert '7.78 MB together' in card and '100 portraits a class' in card
