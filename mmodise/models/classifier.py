@@ -102,14 +102,27 @@ class CLIPClassifier(BaseModule):
             "no object".
         """
         head_logits = head_logits.float()
+        classes = F.softmax(self.ensemble(head_logits[..., :-1], clip_logits, seen), dim=-1)
+        no_object = F.softmax(head_logits, dim=-1)[..., -1:]
+        return torch.log(torch.cat([classes * (1 - no_object), no_object], dim=-1) + 1e-8)
+
+    def ensemble(self, head_logits: Tensor, clip_logits: Tensor, seen: tuple[bool, ...]) -> Tensor:
+        """Logarithm of the weighted geometric mean of two opinions on K classes.
+
+        Args:
+            head_logits (Tensor): The head's, without "no object", (Q, K).
+            clip_logits (Tensor): CLIP's, (Q, K).
+            seen (tuple[bool, ...]): Which of the K classes were seen in training.
+
+        Returns:
+            Tensor: (Q, K), not normalised.
+        """
         weight = torch.tensor([self.alpha if s else self.beta for s in seen])
         weight = weight.to(head_logits.device)
         # logarithms throughout: a probability of exactly 0 must not give NaN
-        log_head = F.log_softmax(head_logits[..., :-1], dim=-1)
+        log_head = F.log_softmax(head_logits, dim=-1)
         log_clip = F.log_softmax(clip_logits, dim=-1)
-        classes = F.softmax((1 - weight) * log_head + weight * log_clip, dim=-1)
-        no_object = F.softmax(head_logits, dim=-1)[..., -1:]
-        return torch.log(torch.cat([classes * (1 - no_object), no_object], dim=-1) + 1e-8)
+        return (1 - weight) * log_head + weight * log_clip
 
     def _resize(self, maps: Tensor) -> Tensor:
         """To CLIP's own size, without keeping the aspect ratio, not antialiased."""

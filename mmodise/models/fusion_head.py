@@ -95,10 +95,13 @@ class OpenVocabularyFusionHead(MaskFormerFusionHead):
             )
 
     def semantic_postprocess(self, mask_cls: Tensor, mask_pred: Tensor) -> PixelData:
-        """The class of each pixel, (1, H, W): largest sum of class x mask probability."""
+        """The class of each pixel, (1, H, W): the one with the largest score."""
+        return PixelData(sem_seg=self.semantic_scores(mask_cls, mask_pred).argmax(0, keepdim=True))
+
+    def semantic_scores(self, mask_cls: Tensor, mask_pred: Tensor) -> Tensor:
+        """Score of each class at each pixel: the sum of class x mask probability, (K, H, W)."""
         classes = F.softmax(mask_cls, dim=-1)[:, :-1]  # (Q, K)
-        scores = torch.einsum('qk,qhw->khw', classes, mask_pred.sigmoid())
-        return PixelData(sem_seg=scores.argmax(0, keepdim=True))
+        return torch.einsum('qk,qhw->khw', classes, mask_pred.sigmoid())
 
     def instance_postprocess(self, mask_cls: Tensor, mask_pred: Tensor) -> InstanceData:
         """The best query-class pairs that are things, as the parent's.
