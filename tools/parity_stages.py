@@ -1,0 +1,342 @@
+"""Run a model on the inputs of a golden set, and note what comes out of every stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from operator import attrgetter
+from typing import Any, NamedTuple
+from unittest import mock
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from golden_sets import Case, Classes, TrainingStep
+from mmdet.evaluation.functional import INSTANCE_OFFSET
+from mmdet.models.dense_heads import mask2former_head
+from mmdet.structures import DetDataSample
+from mmdet.structures.mask import BitmapMasks
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mmodise.models import ODISE
+
+Stages = dict[str, Tensor]
+
+
+class Call(NamedTuple):
+    """A call that was recorded."""
+
+    args: tuple
+    kwargs: dict
+    output: Any
+
+
+@contextmanager
+def recorded(root: object, *paths: str) -> Iterator[dict[str, list[Call]]]:
+    """Record the calls of methods while the context is open.
+
+    Args:
+        root (object): Where paths start, such as a model.
+        *paths (str): Methods, such as 'backbone.forward'.
+
+    Yields:
+        dict[str, list[Call]]: The calls so far, by path.
+    """
+    calls = {path: [] for path in paths}
+    owners = [(attrgetter(path.rpartition('.')[0])(root), path) for path in paths]
+    for owner, path in owners:
+        name = path.rpartition('.')[2]
+        object.__setattr__(owner, name, _recorder(getattr(owner, name), calls[path]))
+    try:
+        yield calls
+    finally:
+        for owner, path in owners:  # the method of the class comes to light again
+            object.__delattr__(owner, path.rpartition('.')[2])
+
+
+def _recorder(method: Any, calls: list[Call]) -> Any:
+    def record(*args, **kwargs):
+        output = method(*args, **kwargs)
+        calls.append(Call(args, kwargs, output))
+        return output
+
+    return record
+
+
+class ClassOrder:
+    """The order of a golden set's classes, and ours: things first.
+
+    Args:
+        classes (list[list[str]]): Names of each class, in the set's order.
+        things (list[int]): Which of them are things.
+    """
+
+    def __init__(self, classes: Classes, things: list[int]) -> None:
+        order = sorted(range(len(classes)), key=lambda i: i not in things)
+        #: Our index of each class of the set.
+        self.ours = np.argsort(order).tolist()
+        self.thing_classes = [tuple(classes[i]) for i in order[:len(things)]]
+        self.stuff_classes = [tuple(classes[i]) for i in order[len(things):]]
+        starts = np.cumsum([0] + [len(classes[i]) for i in order])
+        #: Our index of each name of the set.
+        self.names = [int(starts[place]) + k for place, names in
+                      zip(self.ours, classes, strict=True) for k in range(len(names))]
+
+    @property
+    def metainfo(self) -> dict:
+        """A vocabulary for a config."""
+        return dict(thing_classes=self.thing_classes, stuff_classes=self.stuff_classes)
+
+    def columns(self, logits: Tensor) -> Tensor:
+        """Class logits (..., K) or, with "no object", (..., K + 1) of ours in the set's order."""
+        rest = range(len(self.ours), logits.shape[-1])
+        return logits[..., [*self.ours, *rest]]
+
+
+# What training and testing both call.
+_HEAD = (
+    'backbone.forward', 'panoptic_head.pixel_decoder.forward', 'panoptic_head._forward_head',
+    'panoptic_head.cls_embed.forward', 'panoptic_head.mask_embedding.forward',
+    'panoptic_head.mask_embedding.embed.forward', 'panoptic_head.text_proj.forward',
+    'panoptic_head.classify', 'panoptic_head.class_logits')
+_TESTING = (
+    'backbone._forward_windows', 'backbone.extractor.forward',
+    'backbone.extractor.frozen.vae.encoder.forward', 'backbone.extractor._denoise',
+    'backbone.extractor.add_noise', 'backbone.extractor.frozen.unet.forward',
+    'backbone.captioner.clip._normalize', 'backbone.captioner.clip.encode_images',
+    'classifier._resize', 'classifier.clip.encode_masks', 'classifier.clip.encode_texts',
+    'classifier.classify', 'classifier.ensemble', 'classifier.combine',
+    'panoptic_fusion_head._full_size', 'panoptic_fusion_head.semantic_scores')
+
+
+def inference_stages(model: ODISE, case: Case) -> Stages:
+    """Label an image, with both thresholds that the golden sets have results for.
+
+    Returns:
+        dict[str, Tensor]: All stages by their names in the golden sets, classes in the set's
+        order; instances and panoptic maps as in :func:`_instances` and :func:`_panoptic_maps`.
+    """
+    order = ClassOrder(case.classes, case.things)
+    sample = DetDataSample(metainfo=dict(
+        img_shape=case.image.shape[1:], ori_shape=case.size, text=order.thing_classes,
+        stuff_text=order.stuff_classes))
+    model.eval()
+    with torch.no_grad(), recorded(model, *_HEAD, *_TESTING) as calls:
+        data = model.data_preprocessor(
+            dict(inputs=[_bgr(case.image)], data_samples=[sample]), training=False)
+        opinions = model.opinions(data['inputs'], data['data_samples'])
+        result, = model.label(opinions, data['data_samples'])
+    with torch.no_grad():
+        stages = {**_window_stages(model, calls), **_head_stages(model, calls)}
+        stages.update(_class_stages(calls, order))
+        stages.update(_instances(result.pred_instances, order))
+        stages.update(_panoptic_maps(model, opinions, data['data_samples'], case))
+    return stages
+
+
+def _bgr(image: np.ndarray) -> Tensor:
+    """As images come from a file."""
+    return torch.from_numpy(image[::-1].copy())
+
+
+def _window_stages(model: ODISE, calls: dict[str, list[Call]]) -> Stages:
+    """What happens window by window; all windows are one batch."""
+    project, = calls['backbone._forward_windows']
+    extract, = calls['backbone.extractor.forward']
+    denoise, = calls['backbone.extractor._denoise']
+    unet, = calls['backbone.extractor.frozen.unet.forward']
+    maps = dict(zip(('enc0', 'enc1', 'unet0', 'unet1', 'unet2', 'unet3', 'dec0', 'dec1'),
+                    extract.output, strict=True))
+    batch = {
+        'crop': project.args[0],
+        'extractor_img': extract.args[0],
+        'clip_input': calls['backbone.captioner.clip._normalize'][0].output,
+        'prefix': calls['backbone.captioner.clip.encode_images'][0].output,
+        'vae_h': calls['backbone.extractor.frozen.vae.encoder.forward'][0].output,
+        'latent': denoise.args[0],
+        'noisy_latent': calls['backbone.extractor.add_noise'][0].output,
+        'timesteps': unet.args[1],
+        'cond_inputs': unet.kwargs['encoder_hidden_states'],
+        'cond_emb': unet.kwargs['class_labels'],
+        **maps,
+        **{f'proj_s{i}': project.output[2**i] for i in range(2, 6)},
+    }
+    return {f'win{i}.{name}': values[i : i + 1] for name, values in batch.items()
+            for i in range(len(values))}
+
+
+def _head_stages(model: ODISE, calls: dict[str, list[Call]]) -> Stages:
+    """Features of whole images, masks and their embeddings after every layer."""
+    backbone, = calls['backbone.forward']
+    stages = {f'backbone.s{i}': feature for i, feature in enumerate(backbone.output, start=2)}
+    pixel_decoder, = calls['panoptic_head.pixel_decoder.forward']
+    stages['pixel.mask_features'], scales = pixel_decoder.output
+    stages.update({f'pixel.ms{i}': feature for i, feature in enumerate(scales)})
+
+    predictions = [call.output for call in calls['panoptic_head._forward_head']]
+    embeddings = [call.output for call in calls['panoptic_head.mask_embedding.forward']]
+    objectness = [call.output for call in calls['panoptic_head.cls_embed.forward']]
+    for i, (layer, masks, _) in enumerate(predictions):
+        prefix = f'pred.aux{i}.' if i < len(predictions) - 1 else 'pred.'
+        stages[f'{prefix}pred_masks'] = masks
+        # testing embeds the masks of the last layer only
+        trained = len(embeddings) == len(predictions)
+        stages[f'{prefix}mask_embed'] = embeddings[i] if trained else layer.embed()
+        stages[f'{prefix}pred_logits'] = objectness[i]
+    stages['pred.pred_masks_positive'] = masks > 0
+    last = calls['panoptic_head.mask_embedding.embed.forward'][len(embeddings) - 1]
+    stages['pred.mask_pooled_features'] = last.args[0]
+    stages['pred.logit_scale'] = model.panoptic_head.mask_embedding.scale
+    return stages
+
+
+def _class_stages(calls: dict[str, list[Call]], order: ClassOrder) -> Stages:
+    """What the head and CLIP make of a vocabulary, one image at a time."""
+    encode_masks, = calls['classifier.clip.encode_masks']
+    combine, = calls['classifier.combine']
+    resize_image, resize_masks = calls['classifier._resize'][:2]
+    logits = order.columns(calls['panoptic_head.class_logits'][0].output)
+    prob = order.columns(F.softmax(combine.output, dim=-1))
+    texts, *null = [call.output for call in calls['panoptic_head.text_proj.forward']]
+    semantic = calls['panoptic_fusion_head.semantic_scores'][0].output[order.ours]
+    return {
+        'head.text_embed': texts[order.names],
+        'head.null_embed': null[0] if null else None,
+        'head.logits': logits[None],
+        'clip.in_open_logits': logits[None, :, :len(order.ours)],
+        'clip.image_resized': resize_image.output[None],
+        'clip.mask_resized_shape': torch.tensor([1, *resize_masks.output.shape]),
+        'clip.patch_masked_out': ~encode_masks.args[1],
+        'clip.text_embed': calls['classifier.clip.encode_texts'][0].output[order.names],
+        'clip.mask_embed': encode_masks.output,
+        'clip.mask_logits': order.columns(calls['classifier.classify'][0].output)[None],
+        'clip.fused_open_logits': order.columns(calls['classifier.ensemble'][0].output)[None],
+        'final.mask_cls': order.columns(combine.output),
+        'final.prob': prob,
+        'final.mask_pred': calls['panoptic_fusion_head._full_size'][0].output,
+        'out.sem_seg': semantic,
+        'out.sem_argmax': semantic.argmax(0),
+        'out.sem_seg_argmax': semantic.argmax(0),
+    }
+
+
+def _instances(instances: InstanceData, order: ClassOrder) -> Stages:
+    """Instances, classes numbered as in the set; in no order."""
+    theirs = torch.tensor(np.argsort(order.ours))
+    return {
+        'out.inst.scores': instances.scores,
+        'out.inst.classes': theirs[instances.labels],
+        'out.inst.masks': instances.masks,
+        'out.inst.mask_areas': instances.masks.sum((1, 2)),
+    }
+
+
+def _panoptic_maps(model: ODISE, opinions: Any, samples: list, case: Case) -> Stages:
+    """Panoptic maps at each threshold: class x 1000 + instance in the set's classes, void -1."""
+    order = ClassOrder(case.classes, case.things)
+    theirs = np.argsort([*order.ours, len(order.ours)])
+    stages, test_cfg = {}, model.panoptic_fusion_head.test_cfg
+    for name in case.arrays:
+        if name.startswith('out.panoptic.thr'):
+            kept = test_cfg['iou_thr']
+            test_cfg['iou_thr'] = float(name.removeprefix('out.panoptic.thr'))
+            result, = model.label(opinions, [samples[0].new()])
+            test_cfg['iou_thr'] = kept
+            labels = result.pred_panoptic_seg.sem_seg[0]
+            classes = torch.tensor(theirs)[labels % INSTANCE_OFFSET]
+            stages[name] = torch.where(
+                classes == len(order.ours), -1,
+                classes * INSTANCE_OFFSET + labels // INSTANCE_OFFSET)
+    return stages
+
+
+def training_stages(model: ODISE, step: TrainingStep, order: ClassOrder) -> dict:
+    """Do a step of training, up to the gradients, with the random numbers that were recorded.
+
+    Returns:
+        dict: 'stages' as of :func:`inference_stages`, 'losses' by mmdet's names, 'total', and
+        'matching', for each prediction and image pairs of query and mask; the predictions in the
+        order of the golden sets, the last one first. Gradients stay in the model's parameters.
+    """
+    samples = []
+    for i, (image, masks, labels) in enumerate(
+            zip(step.images, step.masks, step.labels, strict=True)):
+        height, width = image.shape[1:]
+        sample = DetDataSample(metainfo=dict(img_shape=(height, width), ori_shape=(height, width)))
+        ours = order.ours if step.model == 'label' else [0]
+        sample.gt_instances = InstanceData(
+            labels=torch.tensor([ours[label] if step.model == 'label' else 0 for label in labels]),
+            masks=BitmapMasks(masks.astype(np.uint8), height, width))
+        if step.words is not None:
+            sample.set_metainfo(dict(words=step.words[i]))
+        samples.append(sample)
+    model.train()
+    model.zero_grad()
+    paths = (*_HEAD, 'panoptic_head._get_targets_single')
+    with _replayed(step.random, model.panoptic_head.transformer_decoder.num_layers + 1), \
+            recorded(model, *paths) as calls, _recorded_points() as points:
+        data = model.data_preprocessor(
+            dict(inputs=[_bgr(image) for image in step.images], data_samples=samples),
+            training=True)
+        losses = model.loss(data['inputs'], data['data_samples'])
+        total, losses = model.parse_losses(losses)
+        total.backward()
+    stages = _head_stages(model, calls)
+    count = len(calls['panoptic_head._forward_head'])
+    last_first = [count - 1, *range(count - 1)]
+    texts = [call.output for call in calls['panoptic_head.text_proj.forward']]
+    if step.words is None:
+        stages['head.text_embed'] = texts[0][order.names]
+        stages['head.null_embed'] = texts[1]
+        logits = order.columns(calls['panoptic_head.class_logits'][0].output)  # of all layers
+        for i, layer in enumerate(last_first):
+            stages[f'head.logits.call{i}'] = logits[layer]
+    else:  # we embed the empty word, which stands in for the words of a caption, once
+        count = max(len(words) for words in step.words)
+        shares = texts[0].split([max(len(words), 1) for words in step.words])
+        stages['head.word_embed'] = torch.stack([share.expand(count, -1) for share in shares])
+    for i, layer in enumerate(last_first):
+        stages[f'point_coords{i:02}'] = points[layer]
+    targets = [call.output for call in calls['panoptic_head._get_targets_single']]
+    pairs = [(target[-1].pos_inds.tolist(), target[-1].pos_assigned_gt_inds.tolist())
+             for target in targets]
+    batch = len(step.images)
+    matching = [pairs[layer * batch : (layer + 1) * batch] for layer in last_first]
+    return dict(stages=stages, losses=losses, total=total, matching=matching)
+
+
+@contextmanager
+def _replayed(random: list[np.ndarray], num_predictions: int) -> Iterator[None]:
+    """Let ``torch.rand`` give recorded numbers.
+
+    The official model draws for its last prediction first, mmdet for its first.
+    """
+    share = len(random) // num_predictions
+    queue = [torch.from_numpy(values) for values in (*random[share:], *random[:share])]
+
+    def rand(*size, **_):
+        expected = tuple(size[0]) if len(size) == 1 else size
+        drawn = queue.pop(0)
+        if tuple(drawn.shape) != expected:
+            raise ValueError(f'The golden set drew {tuple(drawn.shape)}, we draw {expected}.')
+        return drawn
+
+    with mock.patch.object(torch, 'rand', rand):
+        yield
+    if queue:
+        raise ValueError(f'The golden set drew {len(queue)} times more than we.')
+
+
+@contextmanager
+def _recorded_points() -> Iterator[list[Tensor]]:
+    """Record the points at which the losses of each prediction are taken."""
+    name = 'get_uncertain_point_coords_with_randomness'
+    drawn, points = getattr(mask2former_head, name), []
+
+    def record(*args, **kwargs):
+        points.append(drawn(*args, **kwargs))
+        return points[-1]
+
+    with mock.patch.object(mask2former_head, name, record):
+        yield points

@@ -1,0 +1,234 @@
+"""Compare the models with the official release, stage by stage, on a set of golden data.
+
+python tools/verify_parity.py GOLDEN_DIR
+
+Builds the models that GOLDEN_DIR/meta.json describes from the recipes in configs/odise, loads
+weights in the original formats (CompVis Stable Diffusion, open_clip, official ODISE checkpoint),
+runs the inputs, and prints the largest error of every stage. Windows, layers and gradients of a
+kind share a line, which shows the worst of them; --all shows each. The exit code is 1 if any stage
+fails, or if an array of the set is neither compared nor left out by name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from golden_sets import Case, GoldenSet, TrainingStep, read_golden_set
+from mmdet.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmodise.official_checkpoint import from_official, read_official, rename_to_official
+from parity_checks import LEFT_OUT, Row, compare, compare_case, compare_step, left_out, missing
+from parity_stages import ClassOrder, inference_stages, training_stages
+
+import mmodise  # noqa: F401
+from mmodise.engine.checkpoint_fit import load_fitting
+from mmodise.models import ODISE
+from mmodise.models.diffusion.loading import load_text_encoder
+from mmodise.models.diffusion.stable_diffusion import noise_schedule
+
+CONFIGS = Path(__file__).parents[1] / 'configs/odise'
+RECIPES = dict(
+    label='odise_sd-v1_32xb2-lsj-50e_coco-panoptic.py',
+    caption='odise-caption_sd-v1_32xb2-lsj-50e_coco-panoptic.py')
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('golden_dir', type=Path, help='folder with a meta.json')
+    parser.add_argument('--all', action='store_true', help='a line for each array')
+    parser.add_argument('--markdown', type=Path, metavar='FILE', help='write the table there, too')
+    return parser.parse_args(argv)
+
+
+def build(golden: GoldenSet, kind: str) -> ODISE:
+    """Build a model of a set from its recipe, and load its weights."""
+    config = Config.fromfile(CONFIGS / RECIPES[kind])
+    order = ClassOrder(*golden.training_classes)
+    options = {
+        'backbone.extractor.pretrained': str(golden.write('sd')),
+        'panoptic_head.vocabulary': order.metainfo,
+        **{f'classifier.{name}': value for name, value in golden.models[kind].items()}}
+    clip = dict(pretrained=str(golden.write('clip')))
+    if isinstance(golden.meta['arch'], dict):  # else a text: full size
+        clip = dict(model=clip['pretrained'], pretrained=None)
+        clip['architecture'] = golden.meta['arch']['clip']
+        options.update(_sizes(golden.meta['arch']))
+    for part in ('backbone.captioner', 'panoptic_head', 'classifier'):
+        options.update({f'{part}.clip.{name}': value for name, value in clip.items()})
+    config.merge_from_dict({f'model.{name}': value for name, value in options.items()})
+    model = MODELS.build(config.model)
+    converted = from_official(read_official(golden.write(kind)))
+    load_fitting(model, converted.state_dict).check_complete(f'the {kind} checkpoint')
+    return model
+
+
+def _sizes(arch: dict) -> dict:
+    """Settings of a recipe for the sizes in a set's ``meta.json``."""
+    head, backbone = arch['head'], arch['backbone']
+    width = head['conv_dim']
+    decoder = 'panoptic_head.transformer_decoder'
+    encoder = 'panoptic_head.pixel_decoder.encoder'
+    options = {
+        'backbone.extractor.architecture': architecture(arch),
+        'backbone.out_channels': backbone['projection_dim'],
+        'backbone.window_size': backbone['backbone_in_size'][0],
+        'panoptic_head.in_channels': [backbone['projection_dim']] * 4,
+        'panoptic_head.feat_channels': width,
+        'panoptic_head.out_channels': head['mask_dim'],
+        'panoptic_head.num_queries': head['num_queries'],
+        'panoptic_head.positional_encoding.num_feats': width // 2,
+        'panoptic_head.pixel_decoder.positional_encoding.num_feats': width // 2,
+        f'{encoder}.num_layers': head['enc_layers'],
+        f'{encoder}.layer_cfg.ffn_cfg.feedforward_channels': head['enc_ffn'],
+        f'{decoder}.num_layers': head['dec_layers'],
+        f'{decoder}.layer_cfg.ffn_cfg.feedforward_channels': head['dec_ffn'],
+        'train_cfg.num_points': arch['num_points'],
+        'test_cfg.max_per_image': arch['topk'],
+    }
+    attentions = {f'{encoder}.layer_cfg.self_attn_cfg': head['enc_heads'],
+                  f'{decoder}.layer_cfg.self_attn_cfg': head['dec_heads'],
+                  f'{decoder}.layer_cfg.cross_attn_cfg': head['dec_heads']}
+    for name, num_heads in attentions.items():
+        options.update({f'{name}.embed_dims': width, f'{name}.num_heads': num_heads})
+    for name in (encoder, decoder):
+        options[f'{name}.layer_cfg.ffn_cfg.embed_dims'] = width
+    return options
+
+
+def architecture(arch: dict) -> dict | None:
+    """What the weights of a Stable Diffusion cannot tell of it, from a set's ``meta.json``."""
+    if not isinstance(arch, dict):
+        return None
+    return dict(
+        unet=dict(attention_head_dim=arch['unet']['num_heads'],
+                  sample_size=arch['latent_size'][0]),
+        text_encoder=dict(num_attention_heads=arch['ldm_text']['num_attention_heads']))
+
+
+def compare_constants(golden: GoldenSet, model: ODISE) -> Iterator[Row]:
+    """Compare what belongs to no image: noise, tokens, texts."""
+    extractor, clip = model.backbone.extractor, model.panoptic_head.clip
+    alphas = noise_schedule()
+    prompt, texts = 'a photo of a {}.', golden.texts
+
+    def ldm_text_embed():
+        tokens = torch.from_numpy(golden.constants['hf_tokens'].values)
+        encoder = load_text_encoder(
+            str(golden.write('sd')), architecture=architecture(golden.meta['arch']))
+        return encoder(tokens).last_hidden_state
+
+    ours = {
+        'uncond_inputs': lambda: extractor.empty_text,
+        'shared_noise': lambda: extractor.noise,
+        'sqrt_alphas_cumprod': lambda: alphas.sqrt(),
+        'sqrt_one_minus_alphas_cumprod': lambda: (1 - alphas).sqrt(),
+        'tokens.raw': lambda: clip.frozen.tokenizer(texts),
+        'tokens.photo': lambda: clip.frozen.tokenizer([prompt.format(text) for text in texts]),
+        'open_clip_tokens': lambda: clip.frozen.tokenizer(texts),
+        'open_clip_text_embed': lambda: clip.encode_texts(texts),
+        'ldm_text_embed': ldm_text_embed}
+    for name, array in golden.constants.items():
+        if not left_out('', name):
+            with torch.no_grad():
+                yield compare('', 'constants', name, array, ours[name]()) if name in ours \
+                    else missing('', 'constants', name)
+
+
+def verify_case(model: ODISE, case: Case) -> Iterator[Row]:
+    """Label an image and compare all stages."""
+    yield from compare_case(case, inference_stages(model, case))
+
+
+def verify_step(model: ODISE, step: TrainingStep, order: ClassOrder) -> Iterator[Row]:
+    """Do a step of training and compare stages, losses and gradients."""
+    ours = training_stages(model, step, order)
+    gradients = rename_to_official(
+        {name: weight.grad for name, weight in model.named_parameters()
+         if weight.grad is not None})
+    yield from compare_step(step, **ours, gradients=gradients)
+
+
+def verify(golden: GoldenSet) -> Iterator[Row]:
+    """Compare all that a set holds."""
+    for i, kind in enumerate(golden.models):
+        print(f'{kind} model: loading weights', file=sys.stderr)
+        model = build(golden, kind)
+        if i == 0:
+            yield from compare_constants(golden, model)
+        for case in golden.cases:
+            if case.model == kind:
+                print(f'{kind} model: {case.name}', file=sys.stderr)
+                yield from verify_case(model, case)
+        for step in golden.steps:
+            if step.model == kind:
+                print(f'{kind} model: a step of training', file=sys.stderr)
+                yield from verify_step(model, step, ClassOrder(*golden.training_classes))
+        del model
+        gc.collect()
+
+
+def worst(rows: list[Row]) -> list[tuple[Row, int]]:
+    """One line for the windows, layers and gradients of a kind: the worst, and of how many."""
+    groups: dict[tuple, list[Row]] = {}
+    for row in rows:
+        stage = re.sub(r'\bwin\d+', 'win*', row.stage)
+        stage = re.sub(r'\baux\d+', 'aux*', stage)
+        stage = re.sub(r'(call|point_coords)\d+$', r'\1*', stage)
+        stage = re.sub(r'^((norm of )?gradient \w+\.\w+).*', r'\1.*', stage)
+        groups.setdefault((row.model, row.case, stage), []).append(row)
+    lines = []
+    for (model, case, stage), members in groups.items():
+        row = max(members, key=lambda row: (not row.passed, row.relative / (row.tolerance or 1)))
+        shown = Row(model, case, stage, row.shape, row.error, row.relative, row.tolerance)
+        lines.append((shown if row.passed else row, len(members)))
+        lines += [(other, 1) for other in members if not other.passed and other is not row]
+    return lines
+
+
+def table(lines: list[tuple[Row, int]]) -> list[str]:
+    """The table in Markdown, with columns in line."""
+    cells = [('model', 'input', 'stage', 'arrays', 'shape', 'error', 'relative', 'allowed', '')]
+    cells += [
+        (row.model, row.case, row.stage, str(count), 'x'.join(map(str, row.shape)),
+         f'{row.error:.1e}', f'{row.relative:.1e}', f'{row.tolerance:.0e}',
+         'pass' if row.passed else '**FAIL**')
+        for row, count in lines]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    cells.insert(1, tuple('-' * width for width in widths))
+    return ['| ' + ' | '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            + ' |' for line in cells]
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Compare and print."""
+    args = parse_args(argv)
+    init_default_scope('mmdet')
+    with tempfile.TemporaryDirectory() as work_dir:
+        golden = read_golden_set(args.golden_dir, Path(work_dir))
+        rows = list(verify(golden))
+    lines = table([(row, 1) for row in rows] if args.all else worst(rows))
+    failed = [row for row in rows if not row.passed]
+    names = {*golden.constants, *(name for case in golden.cases for name in case.arrays)}
+    unused = [f'{pattern}: {reason}' for pattern, reason in LEFT_OUT.items()
+              if any(re.fullmatch(pattern.replace('(label: )', ''), name) for name in names)]
+    summary = [
+        f'{len(rows)} comparisons, {len(failed)} failed.',
+        *(f'Left out: {line}' for line in unused)]
+    print('\n'.join([*lines, '', *summary]))
+    if args.markdown:
+        args.markdown.write_text('\n'.join([*lines, '', *summary]) + '\n', encoding='utf-8')
+    sys.exit(bool(failed))
+
+
+if __name__ == '__main__':
+    main()
