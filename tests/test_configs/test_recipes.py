@@ -163,5 +163,7 @@ def test_the_config_for_own_data_in_the_readme(tmp_path):
         assert loader.dataset.type == 'CheckedPanopticDataset' and loader.dataset.return_classes
         assert Vocabulary.from_metainfo(loader.dataset.metainfo) == vocabulary
         assert loader.dataset.data_root == 'data/warehouse/'
-    assert config.test_evaluator.type == 'CocoPanopticMetric'
-    assert config.test_evaluator.ann_file == 'data/warehouse/annotations/panoptic_val.json'
+    assert [metric.type for metric in config.test_evaluator] == [
+        'CocoPanopticMetric', 'OpenVocabularyInstanceMetric', 'OpenVocabularySemanticMetric']
+    for metric in config.test_evaluator:
+        assert metric.ann_file == 'data/warehouse/annotations/panoptic_val.json'
