@@ -53,7 +53,7 @@ class CheckpointFit:
             + _list('that the model does not have', self.unexpected))
 
 
-def load_fitting(model: nn.Module, checkpoint: dict) -> CheckpointFit:
+def load_fitting(model: nn.Module, checkpoint: dict, assign: bool = False) -> CheckpointFit:
     """Load what fits, as mmengine does, and tell what does not.
 
     Frozen networks (:class:`FrozenModule`) are no part of either.
@@ -62,6 +62,7 @@ def load_fitting(model: nn.Module, checkpoint: dict) -> CheckpointFit:
         model (Module): A model, or one that is wrapped for distributed training or for test time
             augmentation.
         checkpoint (dict): Weights by name, or mmengine's dictionary with them in ``state_dict``.
+        assign (bool): Take the weights themselves, not copies. Defaults to False.
     """
     if is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
@@ -74,7 +75,7 @@ def load_fitting(model: nn.Module, checkpoint: dict) -> CheckpointFit:
         if name in shapes and _shape(value) != shapes[name]
     }
     fitting = {name: value for name, value in weights.items() if name not in reshaped}
-    missing, unexpected = model.load_state_dict(fitting, strict=False)
+    missing, unexpected = model.load_state_dict(fitting, strict=False, assign=assign)
     # like mmengine, do not ask for the counters of batch norm, which old checkpoints lack
     missing = [
         name for name in missing if name not in reshaped and 'num_batches_tracked' not in name]
