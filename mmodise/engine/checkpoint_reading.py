@@ -5,6 +5,8 @@ from pathlib import Path
 from mmengine.runner.checkpoint import CheckpointLoader
 from mmengine.runner.checkpoint import load_from_local as read
 
+from ..official_checkpoint import is_official
+
 
 @CheckpointLoader.register_scheme(prefixes='', force=True)
 def load_from_local(filename: str, map_location: str | None = None) -> dict:
@@ -16,7 +18,7 @@ def load_from_local(filename: str, map_location: str | None = None) -> dict:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no checkpoint, or only a part of one.
+        ValueError: If it is no checkpoint, only a part of one, or one of the official ODISE.
     """
     try:
         checkpoint = read(filename, map_location)
@@ -31,4 +33,8 @@ def load_from_local(filename: str, map_location: str | None = None) -> dict:
     if not isinstance(checkpoint, dict):
         raise ValueError(
             f'{filename} is no checkpoint: expected a dict of weights, found {type(checkpoint)}.')
+    if is_official(checkpoint):
+        raise ValueError(
+            f'{filename} is an official ODISE checkpoint. Convert it, then give the result: '
+            f'python tools/convert_checkpoint.py {filename} OUT.pth')
     return checkpoint
