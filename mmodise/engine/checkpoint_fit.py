@@ -9,6 +9,12 @@ from dataclasses import dataclass
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import nn
 
+from ..official_checkpoint import kind_of
+
+# what the configs of each kind of model derive from
+_BASES = dict(
+    label='configs/_base_/models/odise.py', caption='configs/_base_/models/odise_caption.py')
+
 
 @dataclass(frozen=True)
 class CheckpointFit:
@@ -50,7 +56,18 @@ class CheckpointFit:
             f"the checkpoint has {self.num_found} of the model's {self.num_weights} weights"
             + _list('missing', self.missing)
             + _list('of another shape', self.reshaped)
-            + _list('that the model does not have', self.unexpected))
+            + _list('that the model does not have', self.unexpected)
+            + self._other_kind())
+
+    def _other_kind(self) -> str:
+        """Words for a label model's checkpoint in a caption model, or the reverse."""
+        found, expected = kind_of(self.unexpected), kind_of(self.missing)
+        common = 'panoptic_head.text_proj.weight'  # of both kinds, and of no other model
+        if None in (found, expected) or common in (*self.unexpected, *self.missing):
+            return ''
+        return (
+            f'; the checkpoint is of a {found} model, the config of a {expected} model: a config '
+            f'that fits this checkpoint derives from {_BASES[found]}')
 
 
 def load_fitting(model: nn.Module, checkpoint: dict, assign: bool = False) -> CheckpointFit:

@@ -6,6 +6,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader
 from mmengine.runner.checkpoint import load_from_local as read
 
+from ..official_checkpoint import is_official
 from ..safe_loading import NUMPY_GLOBALS, load_safely, safe_globals
 
 
@@ -34,7 +35,7 @@ def load_from_local(filename: str, map_location: str | None = None) -> dict:
     Raises:
         FileNotFoundError: If there is no such file.
         UnsafeFileError: If it holds other objects than mmengine's checkpoints do.
-        ValueError: If it is no checkpoint, or only a part of one.
+        ValueError: If it is no checkpoint, only a part of one, or one of the official ODISE.
     """
     if safe_globals is None:  # torch before 2.5 cannot allow the log histories
         checkpoint = read(filename, map_location)
@@ -43,4 +44,8 @@ def load_from_local(filename: str, map_location: str | None = None) -> dict:
     if not isinstance(checkpoint, dict):
         raise ValueError(
             f'{filename} is no checkpoint: expected a dict of weights, found {type(checkpoint)}.')
+    if is_official(checkpoint):
+        raise ValueError(
+            f'{filename} is an official ODISE checkpoint. Convert it, then give the result: '
+            f'python tools/convert_checkpoint.py {filename} OUT.pth')
     return checkpoint

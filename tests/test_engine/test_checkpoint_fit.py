@@ -47,3 +47,31 @@ def test_frozen_networks_are_not_asked_for(model):
     weights = {'trained.weight': torch.ones(1, 1), 'trained.bias': torch.ones(1)}
     fit = load_fitting(Holder(), weights)
     assert (fit.num_found, fit.num_weights, fit.unexpected) == (2, 2, ())
+
+
+class Head(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.text_proj = nn.Linear(1, 1)
+        if kind == 'label':
+            self.no_object = nn.Parameter(torch.ones(1, 1))
+        else:
+            self.cls_embed = nn.Linear(1, 2)
+
+
+@pytest.mark.parametrize(('found', 'expected', 'base'), [
+    ('label', 'caption', 'odise.py'), ('caption', 'label', 'odise_caption.py')])
+def test_a_checkpoint_of_the_other_supervision_is_told_in_words(found, expected, base):
+    weights, model = (
+        nn.ModuleDict(dict(panoptic_head=Head(kind))) for kind in (found, expected))
+    fit = load_fitting(model, weights.state_dict())
+    with pytest.raises(ValueError, match=(
+        f'; the checkpoint is of a {found} model, the config of a {expected} model: a config that '
+        f'fits this checkpoint derives from configs/_base_/models/{base}')):
+        fit.check_complete('odise.pth')
+
+
+def test_mask2formers_checkpoint_is_not_taken_for_a_caption_models():
+    model = nn.ModuleDict(dict(panoptic_head=Head('label')))
+    fit = load_fitting(model, {'panoptic_head.cls_embed.weight': torch.ones(9, 1)})
+    assert fit.num_found == 0 and 'caption' not in str(fit)

@@ -28,3 +28,12 @@ def test_errors_name_the_file(tmp_path):
             CheckpointLoader.load_checkpoint(str(tmp_path / f'{name}.pth'))
     with pytest.raises(FileNotFoundError, match=r'none\.pth'):
         CheckpointLoader.load_checkpoint(str(tmp_path / 'none.pth'))
+
+
+def test_an_official_checkpoint_is_to_be_converted(tmp_path):
+    path = tmp_path / 'odise.pth'
+    torch.save(dict(model={'category_head.null_embed': torch.ones(1, 2)}), path)
+    with pytest.raises(ValueError, match=(
+            r'odise\.pth is an official ODISE checkpoint\. .*'
+            rf'python tools/convert_checkpoint\.py {path} OUT\.pth')):
+        CheckpointLoader.load_checkpoint(str(path))
