@@ -99,7 +99,7 @@ _HEAD = (
     'backbone.forward', 'panoptic_head.pixel_decoder.forward', 'panoptic_head._forward_head',
     'panoptic_head.cls_embed.forward', 'panoptic_head.mask_embedding.forward',
     'panoptic_head.mask_embedding.embed.forward', 'panoptic_head.text_proj.forward',
-    'panoptic_head.classify', 'panoptic_head.class_logits')
+    'panoptic_head.class_logits')
 _TESTING = (
     'backbone._forward_windows', 'backbone.extractor.forward',
     'backbone.extractor.frozen.vae.encoder.forward', 'backbone.extractor._denoise',

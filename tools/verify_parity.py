@@ -24,7 +24,6 @@ from golden_sets import Case, GoldenSet, TrainingStep, read_golden_set
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmodise.official_checkpoint import from_official, read_official, rename_to_official
 from parity_checks import LEFT_OUT, Row, compare, compare_case, compare_step, left_out, missing
 from parity_stages import ClassOrder, inference_stages, training_stages
 
@@ -33,6 +32,7 @@ from mmodise.engine.checkpoint_fit import load_fitting
 from mmodise.models import ODISE
 from mmodise.models.diffusion.loading import load_text_encoder
 from mmodise.models.diffusion.stable_diffusion import noise_schedule
+from mmodise.official_checkpoint import from_official, official_names, read_official
 
 CONFIGS = Path(__file__).parents[1] / 'configs/odise'
 RECIPES = dict(
@@ -68,7 +68,7 @@ def build(golden: GoldenSet, kind: str) -> ODISE:
     config.merge_from_dict({f'model.{name}': value for name, value in options.items()})
     model = MODELS.build(config.model)
     converted = from_official(read_official(golden.write(kind)))
-    load_fitting(model, converted.state_dict).check_complete(f'the {kind} checkpoint')
+    load_fitting(model, converted.checkpoint).check_complete(f'the {kind} checkpoint')
     return model
 
 
@@ -152,9 +152,9 @@ def verify_case(model: ODISE, case: Case) -> Iterator[Row]:
 def verify_step(model: ODISE, step: TrainingStep, order: ClassOrder) -> Iterator[Row]:
     """Do a step of training and compare stages, losses and gradients."""
     ours = training_stages(model, step, order)
-    gradients = rename_to_official(
-        {name: weight.grad for name, weight in model.named_parameters()
-         if weight.grad is not None})
+    gradients = {name: weight.grad for name, weight in model.named_parameters()}
+    names = official_names(gradients, step.model)
+    gradients = {names[name]: gradient for name, gradient in gradients.items()}
     yield from compare_step(step, **ours, gradients=gradients)
 
 

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from ..vocabulary import Vocabulary
 from .open_vocabulary_head import OpenVocabularyHead
-from .text_similarity import class_scores
 
 
 @MODELS.register_module()
@@ -71,11 +70,9 @@ class ODISECaptionHead(OpenVocabularyHead):
         Returns:
             Tensor: (..., Q, K + 1), "no object" last.
         """
-        names = self.embed_texts(vocabulary.names)
-        indices = torch.tensor(vocabulary.class_indices, device=names.device)
-        classes = class_scores(embeddings, names, indices, self.mask_embedding.scale)
+        classes = F.log_softmax(self.class_logits(embeddings, vocabulary).float(), dim=-1)
         is_object, is_none = F.log_softmax(scores.float(), dim=-1).split(1, dim=-1)
-        return torch.cat([F.log_softmax(classes.float(), dim=-1) + is_object, is_none], dim=-1)
+        return torch.cat([classes + is_object, is_none], dim=-1)
 
     def forward(
         self, x: tuple[Tensor, ...], batch_data_samples: SampleList

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from ..vocabulary import Vocabulary
 from .open_vocabulary_head import OpenVocabularyHead
-from .text_similarity import class_scores
 
 
 @MODELS.register_module()
@@ -53,10 +52,7 @@ class ODISEHead(OpenVocabularyHead):
         Returns:
             Tensor: (..., Q, K + 1), "no object" last.
         """
-        names = torch.cat([self.embed_texts(vocabulary.names), self.text_proj(self.no_object)])
-        # "no object" is one more class with one name
-        indices = torch.tensor([*vocabulary.class_indices, len(vocabulary)], device=names.device)
-        return class_scores(embeddings, names, indices, self.mask_embedding.scale)
+        return self.class_logits(embeddings, vocabulary, self.text_proj(self.no_object))
 
     def forward(
         self, x: tuple[Tensor, ...], batch_data_samples: SampleList
@@ -72,4 +68,5 @@ class ODISEHead(OpenVocabularyHead):
             the initial queries and after every layer.
         """
         layers, masks = super().forward(x, batch_data_samples)
-        return [self.classify(layer.embed(), self.vocabulary) for layer in layers], masks
+        embeddings = torch.stack([layer.embed() for layer in layers])  # (layers, B, Q, C)
+        return [*self.classify(embeddings, self.vocabulary)], masks

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ..spelling import refuse_misspelt
 from ..vocabulary import Vocabulary
 from .mask_embedding import MaskEmbedding
+from .text_similarity import class_scores
 
 
 class LayerOutput(NamedTuple):
@@ -94,6 +95,23 @@ class OpenVocabularyHead(Mask2FormerHead):
         """Embed names or words, each put into the prompt, to compare masks with: (N, C)."""
         texts = self.clip.encode_texts([self.prompt.format(text) for text in texts])
         return self.text_proj(texts.to(self.text_proj.weight.dtype))
+
+    def class_logits(self, embeddings: Tensor, vocabulary: Vocabulary, *more: Tensor) -> Tensor:
+        """Similarities of masks and classes.
+
+        Args:
+            embeddings (Tensor): Mask embeddings, (..., Q, C).
+            vocabulary (Vocabulary): K classes.
+            *more (Tensor): Embeddings (1, C) of M classes more, of one name each.
+
+        Returns:
+            Tensor: (..., Q, K + M).
+        """
+        names = torch.cat([self.embed_texts(vocabulary.names), *more])
+        num_classes = len(vocabulary)
+        indices = [*vocabulary.class_indices, *range(num_classes, num_classes + len(more))]
+        indices = torch.tensor(indices, device=names.device)
+        return class_scores(embeddings, names, indices, self.mask_embedding.scale)
 
     @abstractmethod
     def classify(self, embeddings: Tensor, vocabulary: Vocabulary, scores: Tensor) -> Tensor:
