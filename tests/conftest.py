@@ -35,6 +35,31 @@ def load_tool():
 
 
 @pytest.fixture(scope='session')
+def truth_as_prediction():
+    """Give a function that makes the annotations of a sample, as mmdet loads them, its results."""
+    from mmdet.evaluation import INSTANCE_OFFSET
+    from mmengine.structures import InstanceData, PixelData
+
+    def predict(sample, metainfo):
+        void, num_things = len(metainfo['classes']), len(metainfo['thing_classes'])
+        semantic = sample.gt_sem_seg.sem_seg.long()
+        # groups of things are in none of the instances: void
+        panoptic = torch.where((semantic < num_things) | (semantic == 255), void, semantic)
+        things = sample.gt_instances
+        masks = torch.from_numpy(things.masks.masks).bool()
+        for number, (label, mask) in enumerate(zip(things.labels, masks, strict=True), start=1):
+            panoptic[0, mask] = label + number * INSTANCE_OFFSET
+        sample.pred_panoptic_seg = PixelData(sem_seg=panoptic, metainfo=dict(ignore_index=void))
+        sample.pred_sem_seg = PixelData(sem_seg=torch.where(semantic == 255, 0, semantic))
+        sample.pred_instances = InstanceData(
+            labels=things.labels, masks=masks, scores=torch.ones(len(masks)),
+            bboxes=things.bboxes.tensor)
+        return sample
+
+    return predict
+
+
+@pytest.fixture(scope='session')
 def small_models():
     """Folder with ``clip/`` and ``stable_diffusion/``, as they come with mmodise."""
     return Path(locate('mmodise://shapes/clip')).parent

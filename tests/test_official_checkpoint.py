@@ -10,6 +10,7 @@ import pytest
 import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
+from safetensors.torch import save_file
 from torch import nn
 
 from mmodise.engine import load_fitting
@@ -331,13 +332,23 @@ class Trainer:
 def test_pickled_objects_are_refused_unless_allowed(official, tmp_path):
     path = tmp_path / 'trainer.pth'
     torch.save(dict(official, trainer=Trainer()), path)
-    with pytest.raises(ValueError, match=r'beyond tensors: .*\.Trainer\. .*--allow-pickle'):
+    with pytest.raises(ValueError, match=r'Python objects of .*\.Trainer\. (.|\n)*--allow-pickle'):
         read_official(path)
     checkpoint = read_official(path, allow_pickle=True)
     result = from_official(checkpoint)
+    assert isinstance(checkpoint['trainer'], Trainer)
     assert list(result.dropped) == [EMPTY_WEIGHT, 'trainer']
     torch.save(result.checkpoint, tmp_path / 'ours.pth')
     torch.load(tmp_path / 'ours.pth', weights_only=True)
+
+
+@needs_mini
+@pytest.mark.parametrize('kind', ['caption'])
+def test_weights_on_their_own_are_read(official, tmp_path):
+    """As tools/keep_weights.py takes them out of a file with pickled objects."""
+    save_file(official['model'], tmp_path / 'weights.safetensors')
+    checkpoint = read_official(tmp_path / 'weights.safetensors')
+    assert from_official(checkpoint).num_parameters['objectness'] == 2 * 64 + 2
 
 
 @needs_mini
@@ -360,7 +371,7 @@ def test_files_that_cannot_be_read_are_named(official, tmp_path):
     torch.save({'visual.conv1.weight': torch.ones(1)}, tmp_path / 'clip.pth')
     for name, message in {
         'cut': r'cut\.pth \(100,000 bytes\) cannot be read .* cut short',
-        'text': r'text\.pth \(9 bytes\) cannot be read .* \(UnpicklingError: Unsupported',
+        'text': r'text\.pth \(9 bytes\) cannot be read',
         'clip': r'clip\.pth is no official ODISE checkpoint: found visual\.conv1\.weight\.',
     }.items():
         with pytest.raises(ValueError, match=message):

@@ -11,9 +11,10 @@ from torch import nn
 
 from ..official_checkpoint import kind_of
 
-# what the configs of each kind of model derive from
-_BASES = dict(
-    label='configs/_base_/models/odise.py', caption='configs/_base_/models/odise_caption.py')
+# the recipe of each kind of model, at full size
+RECIPES = dict(
+    label='configs/odise/odise_sd-v1_32xb2-lsj-50e_coco-panoptic.py',
+    caption='configs/odise/odise-caption_sd-v1_32xb2-lsj-50e_coco-panoptic.py')
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,11 @@ class CheckpointFit:
         if None in (found, expected) or common in (*self.unexpected, *self.missing):
             return ''
         return (
-            f'; the checkpoint is of a {found} model, the config of a {expected} model: a config '
-            f'that fits this checkpoint derives from {_BASES[found]}')
+            f'; the checkpoint is of a {found} model, the config of a {expected} model: what fits '
+            f'this checkpoint at full size is {RECIPES[found]}')
 
 
-def load_fitting(model: nn.Module, checkpoint: dict) -> CheckpointFit:
+def load_fitting(model: nn.Module, checkpoint: dict, assign: bool = False) -> CheckpointFit:
     """Load what fits, as mmengine does, and tell what does not.
 
     Frozen networks (:class:`FrozenModule`) are no part of either.
@@ -79,6 +80,7 @@ def load_fitting(model: nn.Module, checkpoint: dict) -> CheckpointFit:
         model (Module): A model, or one that is wrapped for distributed training or for test time
             augmentation.
         checkpoint (dict): Weights by name, or mmengine's dictionary with them in ``state_dict``.
+        assign (bool): Take the weights themselves, not copies. Defaults to False.
     """
     if is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
@@ -91,7 +93,7 @@ def load_fitting(model: nn.Module, checkpoint: dict) -> CheckpointFit:
         if name in shapes and _shape(value) != shapes[name]
     }
     fitting = {name: value for name, value in weights.items() if name not in reshaped}
-    missing, unexpected = model.load_state_dict(fitting, strict=False)
+    missing, unexpected = model.load_state_dict(fitting, strict=False, assign=assign)
     # like mmengine, do not ask for the counters of batch norm, which old checkpoints lack
     missing = [
         name for name in missing if name not in reshaped and 'num_batches_tracked' not in name]

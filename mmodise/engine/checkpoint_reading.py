@@ -1,16 +1,32 @@
-"""Reading a checkpoint file, with errors that name it."""
+"""Reading a checkpoint file safely, with errors that name it."""
 
-from pathlib import Path
+from collections.abc import Callable
 
+from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader
 from mmengine.runner.checkpoint import load_from_local as read
 
 from ..official_checkpoint import is_official
+from ..safe_loading import NUMPY_GLOBALS, load_safely, safe_globals
+
+
+def _statistic(owner: type, name: str) -> Callable:
+    """What mmengine's log histories need of ``getattr``: the methods that summarise them."""
+    if owner is not HistoryBuffer or name.startswith('_'):
+        raise ValueError(f'a checkpoint asks for {name!r} of {owner}')
+    return getattr(owner, name)
+
+
+#: What mmengine's training checkpoints hold beside weights and plain containers.
+TRAINING_GLOBALS = (*NUMPY_GLOBALS, HistoryBuffer, (_statistic, 'builtins.getattr'))
 
 
 @CheckpointLoader.register_scheme(prefixes='', force=True)
 def load_from_local(filename: str, map_location: str | None = None) -> dict:
     """Read a local checkpoint; takes the place of mmengine's function of this name.
+
+    Mmengine's own reads a file with unknown Python objects all the same, and so runs their code;
+    here it is refused.
 
     Args:
         filename (str): A file that torch can read.
@@ -18,18 +34,13 @@ def load_from_local(filename: str, map_location: str | None = None) -> dict:
 
     Raises:
         FileNotFoundError: If there is no such file.
+        UnsafeFileError: If it holds other objects than mmengine's checkpoints do.
         ValueError: If it is no checkpoint, only a part of one, or one of the official ODISE.
     """
-    try:
+    if safe_globals is None:  # torch before 2.5 cannot allow the log histories
         checkpoint = read(filename, map_location)
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # torch has many ways to say it, mostly about ZIP and pickle
-        size = Path(filename).expanduser().stat().st_size
-        raise ValueError(
-            f'{filename} ({size:,} bytes) cannot be read as a checkpoint; it may be another '
-            f'kind of file, or one that was cut short. ({type(error).__name__}: {error})'
-        ) from error
+    else:
+        checkpoint = load_safely(filename, map_location, allowed=TRAINING_GLOBALS)
     if not isinstance(checkpoint, dict):
         raise ValueError(
             f'{filename} is no checkpoint: expected a dict of weights, found {type(checkpoint)}.')

@@ -13,6 +13,8 @@ from mmengine.logging import MMLogger, print_log
 from panopticapi.evaluation import PQStat
 from terminaltables import AsciiTable
 
+from .metainfo import check_known, thing_classes
+
 
 @METRICS.register_module()
 class OpenVocabularyPanopticMetric(CocoPanopticMetric):
@@ -44,11 +46,10 @@ class OpenVocabularyPanopticMetric(CocoPanopticMetric):
     @dataset_meta.setter
     def dataset_meta(self, dataset_meta: Mapping) -> None:
         classes = tuple(dataset_meta['classes'])
-        _check_known(dataset_meta.get('novel_classes') or (), classes, 'novel_classes', 'classes')
+        check_known(dataset_meta.get('novel_classes') or (), classes, 'novel_classes', 'classes')
         if self._coco_api is not None:
             self._order_categories(classes)
-        num_things = len(dataset_meta.get('thing_classes', classes))
-        self._dataset_meta = dict(dataset_meta, thing_classes=classes[:num_things])
+        self._dataset_meta = dict(dataset_meta, thing_classes=thing_classes(dataset_meta))
 
     def _order_categories(self, classes: tuple[str, ...]) -> None:
         """Put the annotation file's categories in the order of the labels.
@@ -56,7 +57,7 @@ class OpenVocabularyPanopticMetric(CocoPanopticMetric):
         mmdet takes the n-th category of the file that is one of ``classes`` for label n.
         """
         categories = {category['name']: category for category in self._coco_api.cats.values()}
-        _check_known(classes, categories, 'classes', 'categories of ann_file')
+        check_known(classes, categories, 'classes', 'categories of ann_file')
         self._coco_api.dataset['categories'] = [categories[name] for name in classes]
 
     def compute_metrics(self, results: list) -> dict[str, float]:
@@ -121,12 +122,3 @@ def _average(pq_stat: PQStat, categories: dict[int, dict]) -> dict[str, float]:
     if not any(stat.tp + stat.fp + stat.fn for stat in stats):
         return dict(pq=float('nan'), sq=float('nan'), rq=float('nan'), n=0)
     return pq_stat.pq_average(categories, isthing=None)[0]
-
-
-def _check_known(names: Sequence[str], known: Sequence[str], what: str, where: str) -> None:
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ValueError(
-            f"The {what} {unknown} of the data set's metainfo are not among the {where}, "
-            f'{list(known)}. Names must be equal, character for character.'
-        )

@@ -1,4 +1,4 @@
-"""Every recipe trains two iterations on tiny data; the full-size one says what it lacks."""
+"""Every recipe trains two iterations on tiny data; the full-size ones say what they lack."""
 
 import importlib
 import math
@@ -21,7 +21,8 @@ from mmodise.vocabulary import Vocabulary
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / 'configs/odise').glob('*.py'))
-FULL_SIZE = ROOT / 'configs/odise/odise_sd-v1_32xb2-lsj-50e_coco-panoptic.py'
+FULL_SIZE = [ROOT / f'configs/odise/{name}_sd-v1_32xb2-lsj-50e_coco-panoptic.py'
+             for name in ('odise', 'odise-caption')]
 SAMPLE = ROOT.parent / 'shared' / 'data' / 'coco_panoptic_sample'
 
 
@@ -70,7 +71,7 @@ def name(path):
     return path.stem
 
 
-@pytest.mark.parametrize('path', [path for path in RECIPES if path != FULL_SIZE], ids=name)
+@pytest.mark.parametrize('path', [path for path in RECIPES if path not in FULL_SIZE], ids=name)
 def test_two_iterations(load, path):
     if 'coco' in path.stem and not SAMPLE.is_dir():
         pytest.skip('the COCO sample is not there')
@@ -134,21 +135,28 @@ def test_num_classes_are_those_of_the_training_data(path):
     assert vocabulary.num_things == len(BASE_THINGS)
 
 
-def test_the_full_size_recipe_names_the_weights_that_are_missing(load, monkeypatch, tmp_path):
+@pytest.mark.parametrize('path', FULL_SIZE, ids=name)
+def test_a_full_size_recipe_names_the_weights_that_are_missing(load, monkeypatch, tmp_path, path):
     monkeypatch.setattr(huggingface_hub.constants, 'HF_HUB_OFFLINE', True)
     monkeypatch.setattr(huggingface_hub.constants, 'HF_HUB_CACHE', str(tmp_path))
     with pytest.raises(FileNotFoundError, match=r'(?s)CompVis/stable-diffusion-v1-3.*Accepted'):
-        Runner.from_cfg(load(FULL_SIZE))
+        Runner.from_cfg(load(path))
 
 
-def test_the_full_size_recipe_is_the_papers():
-    cfg = Config.fromfile(FULL_SIZE)
+@pytest.mark.parametrize('path', FULL_SIZE, ids=name)
+def test_a_full_size_recipe_is_the_papers(path):
+    cfg = Config.fromfile(path)
     assert cfg.max_iters == 92188
     assert cfg.train_dataloader.batch_size * 32 == cfg.auto_scale_lr.base_batch_size == 64
     assert len(Vocabulary.from_metainfo(cfg.model.panoptic_head.vocabulary)) == 133
     wrapper = build_optim_wrapper(torch.nn.Linear(2, 2), cfg.optim_wrapper)
     assert wrapper.clip_grad_kwargs == dict(max_norm=0.01, norm_type=2)
     assert {group['lr'] for group in wrapper.param_groups} == {1e-4}
+    head, classifier = cfg.model.panoptic_head, cfg.model.classifier
+    assert classifier.prompt == 'a photo of a {}.'
+    assert (head.type, head.prompt, classifier.alpha, classifier.beta) == (
+        ('ODISECaptionHead', 'a photo of a {}.', 0.35, 0.65) if 'caption' in path.stem
+        else ('ODISEHead', '{}', 0.3, 0.7))
 
 
 def test_the_config_for_own_data_in_the_readme(tmp_path):
@@ -163,5 +171,7 @@ def test_the_config_for_own_data_in_the_readme(tmp_path):
         assert loader.dataset.type == 'CheckedPanopticDataset' and loader.dataset.return_classes
         assert Vocabulary.from_metainfo(loader.dataset.metainfo) == vocabulary
         assert loader.dataset.data_root == 'data/warehouse/'
-    assert config.test_evaluator.type == 'CocoPanopticMetric'
-    assert config.test_evaluator.ann_file == 'data/warehouse/annotations/panoptic_val.json'
+    assert [metric.type for metric in config.test_evaluator] == [
+        'CocoPanopticMetric', 'OpenVocabularyInstanceMetric', 'OpenVocabularySemanticMetric']
+    for metric in config.test_evaluator:
+        assert metric.ann_file == 'data/warehouse/annotations/panoptic_val.json'

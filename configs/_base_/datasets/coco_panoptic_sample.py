@@ -45,8 +45,12 @@ val_dataloader = dict(
     dataset=dict(test_mode=True, pipeline=test_pipeline, **dataset))
 test_dataloader = val_dataloader
 
-val_evaluator = dict(
-    type='CocoPanopticMetric',
+panoptic = dict(
     ann_file=data_root + 'annotations/panoptic_val2017.json',
     seg_prefix=data_root + 'annotations/panoptic_val2017/')
+val_evaluator = [
+    dict(type='CocoPanopticMetric', **panoptic),
+    dict(type='OpenVocabularyInstanceMetric', **panoptic),
+    dict(type='OpenVocabularySemanticMetric', **panoptic)
+]
 test_evaluator = val_evaluator

@@ -23,8 +23,8 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=0.01, norm_type=2))
 
 param_scheduler = [
-    # 500 of 184,375 iterations
-    dict(type='LinearLR', start_factor=0.067, by_epoch=False, begin=0, end=250),
+    # Over the first 500 of 184,375 iterations; mmengine's last step of a warm-up is end - 1.
+    dict(type='LinearLR', start_factor=0.067, by_epoch=False, begin=0, end=251),
     # 163,889 and 177,546 of 184,375 iterations
     dict(type='MultiStepLR', by_epoch=False, milestones=[81945, 88774], gamma=0.1)
 ]

@@ -1,99 +1,124 @@
-"""Where the weights of a Stable Diffusion come from."""
+"""The door through which a Stable Diffusion comes in."""
 
+import inspect
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from diffusers.utils import is_accelerate_available
 from torch import Tensor
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTextModel
 
+from ...spelling import misspelt
 from ...weights import locate
+from .compvis_file import CompVisFile
+from .diffusers_folder import DiffusersFolder
 
-# What each part of a local folder must have, of each tuple one file; the weights also in pieces,
-# with an index. Not every loader asks for it: without its files a tokenizer is made up.
-_DIFFUSERS_WEIGHTS = ('diffusion_pytorch_model.safetensors', 'diffusion_pytorch_model.bin')
-_TRANSFORMERS_WEIGHTS = ('model.safetensors', 'pytorch_model.bin')
-_FILES = dict(
-    vae=(('config.json', ), _DIFFUSERS_WEIGHTS),
-    unet=(('config.json', ), _DIFFUSERS_WEIGHTS),
-    tokenizer=(('vocab.json', 'tokenizer.json'), ('merges.txt', 'tokenizer.json')),
-    text_encoder=(('config.json', ), _TRANSFORMERS_WEIGHTS))
+Architecture = Mapping[str, Mapping] | None
+
 _ACCEPTED = (
-    "Accepted: a local folder in diffusers' layout (vae/, unet/, text_encoder/, tokenizer/), or "
-    'the id of such a repository on the hub, which needs network access (HF_HUB_OFFLINE=1 looks '
-    'only at what was fetched before). A single file becomes such a folder by diffusers: '
-    'StableDiffusionPipeline.from_single_file(FILE).save_pretrained(FOLDER).')
+    "Accepted: a local folder in diffusers' layout: vae/ (makes latents of images; its inner maps "
+    'are features), unet/ (features) and text_encoder/ with tokenizer/ (the condition of the empty '
+    'caption); a single local file, .safetensors or .ckpt, in the layout of CompVis, with the same '
+    'three networks: first_stage_model.*, model.diffusion_model.*, cond_stage_model.*; or the id '
+    'of a repository on the hub, which needs network access (HF_HUB_OFFLINE=1 looks only at what '
+    'was fetched before).')
 
 
 def load_stable_diffusion(
-    pretrained: str, with_unet: bool = True
+    pretrained: str, with_unet: bool = True, architecture: Architecture = None
 ) -> tuple[AutoencoderKL, UNet2DConditionModel | None, Tensor]:
     """Load Stable Diffusion's networks, and its text condition of the empty caption.
 
-    The text encoder is run once, for "", and not kept.
+    Versions 1.x and 2.x, also those for 768 pixels and for v-prediction: only features are taken.
+    The text encoder is run once, for "", and not kept. All is in float32.
 
     Args:
-        pretrained (str): A local folder in diffusers' layout, a hub id, or ``mmodise://`` weights
-            (see :func:`mmodise.weights.locate`).
+        pretrained (str): A local folder in diffusers' layout, a hub id, a single ``.ckpt`` or
+            ``.safetensors`` file in CompVis' layout, or ``mmodise://`` weights (see
+            :func:`mmodise.weights.locate`).
         with_unet (bool): Whether the UNet is needed. Defaults to True.
+        architecture (Mapping, optional): Settings by part ('unet', 'vae', 'text_encoder'), in
+            diffusers' and transformers' names. A single file tells its architecture by the shapes
+            of its weights, but for the numbers of heads and the image size, which are taken for
+            Stable Diffusion's own unless given, such as
+            ``dict(unet=dict(attention_head_dim=8, sample_size=96))``.
 
     Returns:
         tuple: The VAE, the UNet (None if not needed) and the text encoder's last hidden state for
-        "", padded with end-of-text tokens, (1, 77, C).
+        "", (1, 77, C).
 
     Raises:
-        FileNotFoundError: If a part is missing or cannot be read; names it, and says what is
-            accepted.
+        FileNotFoundError: If a part of a folder is missing or cannot be read; names it, and says
+            what is accepted.
+        ValueError: If a file is unsafe, broken, or of another kind; or weights do not fit.
     """
-    pretrained = locate(pretrained)
-    _check_files(pretrained, [part for part in _FILES if part != 'unet' or with_unet])
-    lean = dict(low_cpu_mem_usage=is_accelerate_available())  # else diffusers warns, then does so
-    vae = _load(AutoencoderKL, pretrained, 'vae', **lean)
-    unet = None
-    if with_unet:  # an identity "class embedding" is diffusers' own door to the time embedding
-        unet = _load(UNet2DConditionModel, pretrained, 'unet', class_embed_type='identity', **lean)
-    tokenizer = _load(CLIPTokenizer, pretrained, 'tokenizer')
-    text_encoder = _load(CLIPTextModel, pretrained, 'text_encoder').float().eval()
-    if len(tokenizer) != text_encoder.config.vocab_size:
-        raise _error(
-            pretrained, f'the tokenizer has {len(tokenizer)} words and the text encoder '
-            f'{text_encoder.config.vocab_size}; they are not of the same model')
-    # all 77 positions count: Stable Diffusion uses no attention mask
-    length = text_encoder.config.max_position_embeddings
-    tokens = tokenizer('', padding='max_length', max_length=length, return_tensors='pt')
-    with torch.no_grad():
-        return vae, unet, text_encoder(tokens.input_ids).last_hidden_state
+    with _door(pretrained):
+        parts = ['vae', 'text_encoder', *(['unet'] if with_unet else [])]
+        source = _open(pretrained, parts, architecture)
+        vae = source.load('vae')
+        unet = None
+        if with_unet:  # an identity "class embedding" is diffusers' own door to the time embedding
+            unet = source.load('unet', class_embed_type='identity')
+            if unet.config.in_channels != vae.config.latent_channels:
+                raise ValueError(
+                    f'the UNet takes {unet.config.in_channels} channels and the VAE makes '
+                    f'{vae.config.latent_channels}; models for inpainting, depth or larger images '
+                    'cannot be used, a model that takes text only is needed')
+        text_encoder = source.load('text_encoder')
+        tokens = source.empty_caption(text_encoder)
+        with torch.no_grad():  # all 77 positions count: there is no attention mask
+            return vae, unet, text_encoder(tokens).last_hidden_state
 
 
-def _check_files(pretrained: str, parts: list[str]) -> None:
-    """Look for the files of a local folder; the hub is asked part by part."""
-    if os.path.isfile(pretrained):
-        raise _error(pretrained, 'this is a file')
-    if not os.path.isdir(pretrained):
-        return
-    missing = []
-    for part in parts:
-        folder = os.path.join(pretrained, part)
-        found = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-        missing += [
-            f'{part}/{" or ".join(names)}; {part}/ has {", ".join(found) or "no files"}'
-            for names in _FILES[part]
-            if not any(name in found or f'{name}.index.json' in found for name in names)
-        ]
-    if missing:
-        raise _error(pretrained, 'this folder lacks\n    ' + '\n    '.join(missing))
+def load_text_encoder(pretrained: str, architecture: Architecture = None) -> CLIPTextModel:
+    """Load Stable Diffusion's text encoder alone.
+
+    Args:
+        pretrained (str): As in :func:`load_stable_diffusion`.
+        architecture (Mapping, optional): Likewise.
+
+    Raises:
+        FileNotFoundError: As in :func:`load_stable_diffusion`.
+        ValueError: Likewise.
+    """
+    with _door(pretrained):
+        return _open(pretrained, ['text_encoder'], architecture).load('text_encoder')
 
 
-def _load(part: type, pretrained: str, folder: str, **kwargs):
+@contextmanager
+def _door(pretrained: str) -> Iterator[None]:
+    """Put into each error where it is from, and what is accepted."""
     try:
-        return part.from_pretrained(pretrained, subfolder=folder, **kwargs)
-    except Exception as error:  # of the hub, of the network, of broken files
-        where = '' if os.path.isdir(pretrained) else ' (there is no such local folder)'
-        reason = f"{part.__name__} cannot be loaded from '{folder}'{where}: {error}"
-        raise _error(pretrained, reason) from error
+        yield
+    except (FileNotFoundError, ValueError) as error:
+        kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
+        raise kind(
+            f"StableDiffusionExtractor: pretrained='{pretrained}': {error}\n  {_ACCEPTED}"
+        ) from error
 
 
-def _error(pretrained: str, reason: str) -> FileNotFoundError:
-    return FileNotFoundError(
-        f"StableDiffusionExtractor: pretrained='{pretrained}': {reason}\n  {_ACCEPTED}")
+def _open(
+    pretrained: str, parts: list[str], architecture: Architecture
+) -> CompVisFile | DiffusersFolder:
+    pretrained = locate(pretrained)
+    kind = CompVisFile if os.path.isfile(pretrained) else DiffusersFolder
+    return kind(pretrained, parts, _checked(architecture or {}))
+
+
+def _checked(architecture: Mapping[str, Mapping]) -> Mapping[str, Mapping]:
+    """Refuse parts and settings that there are not."""
+    known = dict(
+        unet=inspect.signature(UNet2DConditionModel).parameters,
+        vae=inspect.signature(AutoencoderKL).parameters,
+        text_encoder=CLIPTextConfig().to_dict())
+    for part, settings in architecture.items():
+        if part not in known:
+            raise ValueError(f'architecture: {part!r} is not known; parts are {", ".join(known)}')
+        for name in set(settings).difference(known[part]):
+            near = misspelt([name], known[part]).get(name)
+            raise ValueError(
+                f'architecture: {part} has no setting {name!r}'
+                + (f', did you mean {near!r}?' if near else ''))
+    return architecture

@@ -1,4 +1,4 @@
-"""Inner feature maps of Stable Diffusion 1.x."""
+"""Inner feature maps of Stable Diffusion."""
 
 import math
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def noise_schedule(num_timesteps: int = 1000) -> Tensor:
         float64, (num_timesteps,).
     """
     start, end = math.sqrt(0.00085), math.sqrt(0.012)
-    betas = torch.linspace(start, end, num_timesteps, dtype=torch.float64) ** 2
+    betas = torch.linspace(start, end, num_timesteps, dtype=torch.float64, device='cpu') ** 2
     return (1 - betas).cumprod(0)
 
 
@@ -34,7 +34,9 @@ class StableDiffusionExtractor(FrozenModule):
     no gradients, the text condition and the time embedding do.
 
     Args:
-        pretrained (str): Where the weights are: a local folder in diffusers' layout, or a hub id.
+        pretrained (str): Where the weights are: a local folder in diffusers' layout, a single
+            ``.ckpt`` or ``.safetensors`` file in CompVis' layout, or a hub id; of Stable Diffusion
+            1.x or 2.x.
         encoder_blocks (Sequence[int]): Residual blocks of the VAE encoder's down path, counted
             from 0 through all levels. Defaults to (5, 7) (official release).
         unet_blocks (Sequence[int]): Residual blocks of the UNet's up path, counted likewise.
@@ -43,9 +45,12 @@ class StableDiffusionExtractor(FrozenModule):
             likewise, of the latent without noise. Defaults to (2, 5) (official release).
         timesteps (Sequence[int]): Timesteps, one UNet pass each; a negative one means no noise
             and the embedding of timestep 0. Defaults to (0,) (paper).
+        architecture (dict, optional): What a single file does not tell of its architecture, or
+            tells otherwise; see :func:`load_stable_diffusion`. Defaults to None.
 
     Raises:
         FileNotFoundError: If a part of the weights is missing; says what is accepted.
+        ValueError: If a file is unsafe, broken, or not of a Stable Diffusion.
     """
 
     def __init__(
@@ -55,8 +60,10 @@ class StableDiffusionExtractor(FrozenModule):
         unet_blocks: Sequence[int] = (2, 5, 8, 11),
         decoder_blocks: Sequence[int] = (2, 5),
         timesteps: Sequence[int] = (0,),
+        architecture: dict | None = None,
     ) -> None:
-        vae, unet, empty_text = load_stable_diffusion(pretrained, with_unet=bool(unet_blocks))
+        vae, unet, empty_text = load_stable_diffusion(
+            pretrained, with_unet=bool(unet_blocks), architecture=architecture)
         read: list[Tensor] = []  # what the taps saw in the pass under way
         down = _tap(vae.encoder.down_blocks, encoder_blocks, read)
         up = _tap(vae.decoder.up_blocks, decoder_blocks, read)
