@@ -27,8 +27,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--to-official', action='store_true', help='from ours to the official one')
     parser.add_argument(
         '--num-classes', type=int, metavar='K',
-        help='with --to-official: classes that a label model was trained on, where the checkpoint '
-        'does not tell')
+        help='with --to-official: classes that a label model was trained on (default: as the '
+        'checkpoint tells)')
     parser.add_argument(
         '--allow-pickle', action='store_true',
         help='also read an official file that holds objects beyond tensors; this can run any code '

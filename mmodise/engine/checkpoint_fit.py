@@ -11,9 +11,10 @@ from torch import nn
 
 from ..official_checkpoint import kind_of
 
-# what the configs of each kind of model derive from
-_BASES = dict(
-    label='configs/_base_/models/odise.py', caption='configs/_base_/models/odise_caption.py')
+# the recipe of each kind of model, at full size
+RECIPES = dict(
+    label='configs/odise/odise_sd-v1_32xb2-lsj-50e_coco-panoptic.py',
+    caption='configs/odise/odise-caption_sd-v1_32xb2-lsj-50e_coco-panoptic.py')
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,8 @@ class CheckpointFit:
         if None in (found, expected) or common in (*self.unexpected, *self.missing):
             return ''
         return (
-            f'; the checkpoint is of a {found} model, the config of a {expected} model: a config '
-            f'that fits this checkpoint derives from {_BASES[found]}')
+            f'; the checkpoint is of a {found} model, the config of a {expected} model: what fits '
+            f'this checkpoint at full size is {RECIPES[found]}')
 
 
 def load_fitting(model: nn.Module, checkpoint: dict, assign: bool = False) -> CheckpointFit:

@@ -81,7 +81,7 @@ def from_official(checkpoint: dict) -> Conversion:
             dropped[name] = 'kept in meta, for the way back' if kept else 'no weights of the model'
             entries.update({name: value} if kept else {})
     official = dict(
-        kind=kind, names=list(tensors), metadata=getattr(weights, '_metadata', None),
+        names=list(tensors), metadata=getattr(weights, '_metadata', None),
         empty_weight=tensors[EMPTY_WEIGHT], entries=entries)
     return Conversion(
         kind, dict(meta=dict(official=official), state_dict=state_dict),
@@ -93,8 +93,8 @@ def to_official(checkpoint: dict, num_classes: int | None = None) -> Conversion:
 
     Args:
         checkpoint (dict): Ours, converted before or trained with mmodise.
-        num_classes (int, optional): Classes of the training vocabulary of a label model, where the
-            checkpoint does not tell. Defaults to None.
+        num_classes (int, optional): Classes of the training vocabulary of a label model. None: as
+            the checkpoint tells. Defaults to None.
 
     Raises:
         ValueError: If it is another kind of checkpoint, a weight is unknown or missing, or the
@@ -115,7 +115,7 @@ def to_official(checkpoint: dict, num_classes: int | None = None) -> Conversion:
     _check_names(weights, expected, needless)
     meta = checkpoint.get('meta', {})
     kept = meta.get('official', {})
-    if 'empty_weight' in kept:
+    if 'empty_weight' in kept and num_classes is None:
         tensors[EMPTY_WEIGHT] = kept['empty_weight']
     else:
         tensors[EMPTY_WEIGHT] = _empty_weight(kind, num_classes, meta)
@@ -148,7 +148,8 @@ def _check_names(found: Mapping, expected: Sequence[str], optional: set[str]) ->
     Raises:
         ValueError: Names those that are unknown, and those that are missing.
     """
-    unknown = [str(name) for name in found if name not in set(expected)]
+    known = set(expected)
+    unknown = [str(name) for name in found if name not in known]
     missing = [name for name in expected if name not in found and name not in optional]
     problems = [
         f'{len(names)} {what}: {", ".join(names[:20])}' + (', ...' if len(names) > 20 else '')

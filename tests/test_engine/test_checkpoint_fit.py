@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
 from mmodise.engine import load_fitting
+from mmodise.engine.checkpoint_fit import RECIPES
 from mmodise.models.frozen import FrozenModule, Shared
 
 
@@ -59,16 +62,17 @@ class Head(nn.Module):
             self.cls_embed = nn.Linear(1, 2)
 
 
-@pytest.mark.parametrize(('found', 'expected', 'base'), [
-    ('label', 'caption', 'odise.py'), ('caption', 'label', 'odise_caption.py')])
-def test_a_checkpoint_of_the_other_supervision_is_told_in_words(found, expected, base):
+@pytest.mark.parametrize(('found', 'expected', 'recipe'), [
+    ('label', 'caption', 'odise_sd-v1'), ('caption', 'label', 'odise-caption_sd-v1')])
+def test_a_checkpoint_of_the_other_supervision_is_told_in_words(found, expected, recipe):
     weights, model = (
         nn.ModuleDict(dict(panoptic_head=Head(kind))) for kind in (found, expected))
     fit = load_fitting(model, weights.state_dict())
     with pytest.raises(ValueError, match=(
-        f'; the checkpoint is of a {found} model, the config of a {expected} model: a config that '
-        f'fits this checkpoint derives from configs/_base_/models/{base}')):
+        f'; the checkpoint is of a {found} model, the config of a {expected} model: what fits this '
+        rf'checkpoint at full size is configs/odise/{recipe}_\S+\.py')):
         fit.check_complete('odise.pth')
+    assert (Path(__file__).parents[2] / RECIPES[found]).is_file()
 
 
 def test_mask2formers_checkpoint_is_not_taken_for_a_caption_models():

@@ -65,7 +65,7 @@ def test_what_cannot_be_done_is_told(run, small_checkpoint, tmp_path, capsys):
     cases = [
         ((small_checkpoint, tmp_path / 'no/out.pth'), f'no folder {tmp_path / "no"} to write'),
         ((small_checkpoint, existing, '--to-official'), f'{existing} exists already'),
-        (('none.pth', tmp_path / 'out.pth'), 'no file none.pth'),
+        (('none.pth', tmp_path / 'out.pth'), 'none.pth can not be found'),
         (('none.pth', tmp_path / 'out.pth', '--to-official'), 'none.pth can not be found'),
         ((existing, tmp_path / 'out.pth'), f'{existing} (8 bytes) cannot be read'),
         ((small_checkpoint, tmp_path / 'out.pth'), 'is one of ours'),
