@@ -198,7 +198,7 @@ def _class_stages(calls: dict[str, list[Call]], order: ClassOrder) -> Stages:
     resize_image, resize_masks = calls['classifier._resize'][:2]
     logits = order.columns(calls['panoptic_head.class_logits'][0].output)
     prob = order.columns(F.softmax(combine.output, dim=-1))
-    texts, *null = [call.output for call in calls['panoptic_head.text_proj.forward']]
+    *null, texts = [call.output for call in calls['panoptic_head.text_proj.forward']]
     semantic = calls['panoptic_fusion_head.semantic_scores'][0].output[order.ours]
     return {
         'head.text_embed': texts[order.names],
@@ -287,8 +287,8 @@ def training_stages(model: ODISE, step: TrainingStep, order: ClassOrder) -> dict
     last_first = [count - 1, *range(count - 1)]
     texts = [call.output for call in calls['panoptic_head.text_proj.forward']]
     if step.words is None:
-        stages['head.text_embed'] = texts[0][order.names]
-        stages['head.null_embed'] = texts[1]
+        stages['head.null_embed'], names = texts
+        stages['head.text_embed'] = names[order.names]
         logits = order.columns(calls['panoptic_head.class_logits'][0].output)  # of all layers
         for i, layer in enumerate(last_first):
             stages[f'head.logits.call{i}'] = logits[layer]

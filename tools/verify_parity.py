@@ -20,6 +20,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+
+import mmodise  # noqa: F401  completes the installation, where needed, for the libraries below
+
+# isort: split
 from golden_sets import Case, GoldenSet, TrainingStep, read_golden_set
 from mmdet.registry import MODELS
 from mmengine.config import Config
@@ -27,7 +31,6 @@ from mmengine.registry import init_default_scope
 from parity_checks import LEFT_OUT, Row, compare, compare_case, compare_step, left_out, missing
 from parity_stages import ClassOrder, inference_stages, training_stages
 
-import mmodise  # noqa: F401
 from mmodise.engine.checkpoint_fit import load_fitting
 from mmodise.models import ODISE
 from mmodise.models.diffusion.loading import load_text_encoder
