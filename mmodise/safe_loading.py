@@ -31,7 +31,16 @@ NUMPY_GLOBALS: tuple = (
 
 
 class UnsafeFileError(ValueError):
-    """A file that holds more than weights; the message says what, and the way out."""
+    """A file that holds more than weights; the message says what, and the way out.
+
+    Args:
+        message (str): What the user is told.
+        names (Iterable[str]): The classes and functions that the file names.
+    """
+
+    def __init__(self, message: str, names: Iterable[str]) -> None:
+        super().__init__(message)
+        self.names = tuple(names)
 
 
 class _StandIn:
@@ -106,8 +115,7 @@ def keep_weights(path: str | Path) -> dict[str, Tensor]:
         try:
             return _state_dict(path, load_safely(path, allowed=allowed))
         except UnsafeFileError as error:
-            refused = {name for found in _refused(path, error.__cause__)
-                       for name in (found, f'builtins.{found}')}
+            refused = {name for found in error.names for name in (found, f'builtins.{found}')}
             if refused <= replaced:
                 raise
             replaced |= refused
@@ -134,7 +142,8 @@ def _explained(path: Path, error: Exception) -> ValueError:
             f'{path} holds more than weights: Python objects of {", ".join(refused[:10])}. To '
             'read those is to run code, of whoever made the file, so it is not read. Its weights '
             'can be taken out without running any: python tools/keep_weights.py '
-            f'{shlex.quote(str(path))} {shlex.quote(str(path.with_suffix(".safetensors")))}')
+            f'{shlex.quote(str(path))} {shlex.quote(str(path.with_suffix(".safetensors")))}',
+            refused)
     return ValueError(
         f'{path} ({path.stat().st_size:,} bytes) cannot be read as a checkpoint; it may be '
         f'another kind of file, or one that was cut short. ({type(error).__name__}: {error})')

@@ -52,11 +52,21 @@ class CheckpointFit:
                 f'{source} is of another model: {self}. Give the checkpoint that belongs to this '
                 'config, or the config that belongs to this checkpoint.')
 
+    def _other_clip(self) -> str:
+        """A hint where what projects CLIP's embeddings takes others than it gets."""
+        for name in self.reshaped:
+            widths = re.search(r'text_proj\.weight \(\d+, (\d+)\), expected \(\d+, (\d+)\)', name)
+            if widths and widths[1] != widths[2]:
+                return (f" (it was trained with a CLIP of width {widths[1]}, the config's is "
+                        f'{widths[2]} wide)')
+        return ''
+
     def __str__(self) -> str:
         return (
             f"the checkpoint has {self.num_found} of the model's {self.num_weights} weights"
             + _list('missing', self.missing)
             + _list('of another shape', self.reshaped)
+            + self._other_clip()
             + _list('that the model does not have', self.unexpected)
             + self._other_kind())
 

@@ -1,9 +1,6 @@
-"""The one place that touches open_clip."""
+"""CLIP, frozen: embeddings of images, of texts, and of masks of an image."""
 
-import difflib
-import os
-from collections.abc import Sequence
-from weakref import WeakValueDictionary
+from collections.abc import Mapping, Sequence
 
 import open_clip
 import torch
@@ -11,56 +8,12 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor
 
-from ..weights import locate
-from .frozen import FrozenModule, Shared
+from .clip_loading import load_clip
+from .frozen import FrozenModule
 
 # texts whose embeddings are kept, 50 MB of the largest CLIP's; training on captions brings new ones
 # without end
 _MAX_TEXTS = 16384
-
-# every CLIP in use, by what it was made from: two parts that name the same CLIP share one
-_IN_USE: WeakValueDictionary = WeakValueDictionary()
-
-
-def _load(model: str, pretrained: str | None, precision: str) -> Shared:
-    """The CLIP that is in use already, or a new one."""
-    model = locate(model)
-    key = (model, pretrained, precision)
-    shared = _IN_USE.get(key)
-    if shared is None:
-        name = f'local-dir:{model}' if os.path.isdir(model) else model
-        try:
-            network = open_clip.create_model(
-                name, pretrained=pretrained, precision=precision, require_pretrained=True
-            )
-            tokenizer = open_clip.get_tokenizer(name)
-        except Exception as error:
-            raise RuntimeError(
-                f'FrozenCLIP: model={model!r}, pretrained={pretrained!r} cannot be loaded: '
-                f'{_why(model) or error}\nAccepted: a name of open_clip\'s with `pretrained` (such '
-                "as 'ViT-L-14-336-quickgelu' with 'openai', or with a file of weights), a hub id "
-                "'hf-hub:ORGANIZATION/NAME', or a local folder with open_clip_config.json and "
-                'open_clip_model.safetensors.'
-            ) from error
-        shared = Shared(model=network, tokenizer=tokenizer, rows={}, table=None)
-        _IN_USE[key] = shared
-    return shared
-
-
-def _why(model: str) -> str | None:
-    """What is wrong with a name or a folder; None where open_clip itself knows best."""
-    if os.path.isdir(model):
-        found = sorted(os.listdir(model))
-        has_weights = any(name.endswith(('.safetensors', '.bin', '.pth')) for name in found)
-        missing = [name for name, there in (
-            ('open_clip_config.json', 'open_clip_config.json' in found),
-            ('open_clip_model.safetensors', has_weights)) if not there]
-        return f'the folder lacks {" and ".join(missing)}; found: {found}.' if missing else None
-    known = open_clip.list_models()
-    if ':' in model or model.replace('/', '-') in known:
-        return None
-    near = difflib.get_close_matches(model, known)
-    return 'there is no such folder, and no such name' + (f'; near are {near}.' if near else '.')
 
 
 @MODELS.register_module()
@@ -71,20 +24,30 @@ class FrozenCLIP(FrozenModule):
     embeddings.
 
     Args:
-        model (str): A name of open_clip's, or a local folder in open_clip's format
-            (``open_clip_config.json``, ``open_clip_model.safetensors``), or ``mmodise://`` weights
-            (see :func:`mmodise.weights.locate`).
-        pretrained (str, optional): A tag of open_clip's or a file, for a name of open_clip's.
+        model (str): A name of open_clip's, with ``pretrained``; or what brings its own weights: a
+            hub id ``'hf-hub:ORGANIZATION/NAME'``, a local folder in open_clip's format
+            (``open_clip_config.json``, ``open_clip_model.safetensors``), a local file of weights,
+            or ``mmodise://`` weights (see :func:`mmodise.weights.locate`).
+        pretrained (str, optional): For a name: a tag of open_clip's, or a local file of weights.
+            Files are state dicts of torch or safetensors, or OpenAI's own.
         precision (str): As open_clip's: 'fp32', 'bf16', 'fp16'.
+        architecture (Mapping, optional): For a local file: open_clip's model config (``embed_dim,
+            quick_gelu, vision_cfg, text_cfg``) where it has no name; OpenAI's format tells it. With
+            a name, the settings that differ from the name's. Defaults to None.
 
     Raises:
-        RuntimeError: If the weights cannot be loaded; says what is accepted.
+        RuntimeError: If the weights cannot be loaded, or the activation (GELU or OpenAI's
+            QuickGELU) is not the one that they were trained with; says what is accepted.
     """
 
     def __init__(
-        self, model: str, pretrained: str | None = None, precision: str = 'fp32'
+        self,
+        model: str,
+        pretrained: str | None = None,
+        precision: str = 'fp32',
+        architecture: Mapping | None = None,
     ) -> None:
-        super().__init__(_load(model, pretrained, precision))
+        super().__init__(load_clip(model, pretrained, precision, architecture))
         visual = self.frozen.model.visual
         for name, default in (('mean', open_clip.OPENAI_DATASET_MEAN),
                               ('std', open_clip.OPENAI_DATASET_STD)):

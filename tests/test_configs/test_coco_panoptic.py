@@ -86,6 +86,24 @@ def crowds(info, classes):
 
 
 @needs_sample
+@pytest.mark.parametrize(('ratio', 'picture'), [(0.1, (68, 102)), (2.0, (1024, 1024))])
+def test_large_scale_jitter_goes_from_a_tenth_to_twice_the_crop(load, ratio, picture):
+    """Photo 142238 has 427 x 640 pixels; its long side becomes 102 or 2048 of 1024."""
+    config = load('datasets/coco_panoptic.py').train_dataloader.dataset
+    config.update(ann_file='annotations/panoptic_val2017.json')
+    config.data_prefix = dict(img='val2017/', seg='annotations/panoptic_val2017/')
+    assert config.pipeline[3].ratio_range == (0.1, 2.0)
+    config.pipeline[3].ratio_range = (ratio, ratio)
+    dataset = DATASETS.build(config)
+    assert dataset.get_data_info(0)['img_id'] == 142238
+    assert dataset.pipeline.transforms[2].prob == 0.5, 'of a flip'
+    image = dataset[0]['inputs']
+    grey = (image == 128).all(0)
+    rows, columns = (~grey).any(1).nonzero().max() + 1, (~grey).any(0).nonzero().max() + 1
+    assert (rows, columns) == picture
+
+
+@needs_sample
 def test_training_crops_are_padded_with_grey(load):
     config = load('datasets/coco_panoptic.py').train_dataloader.dataset
     config.update(ann_file='annotations/panoptic_val2017.json')

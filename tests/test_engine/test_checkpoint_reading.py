@@ -1,8 +1,10 @@
+import numpy as np
 import pytest
 import torch
+from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 
-import mmodise  # noqa: F401  registers the reader
+from mmodise.safe_loading import UnsafeFileError
 
 
 def test_a_checkpoint_is_read(tmp_path):
@@ -30,6 +32,7 @@ def test_errors_name_the_file(tmp_path):
         CheckpointLoader.load_checkpoint(str(tmp_path / 'none.pth'))
 
 
+<<<<<<< HEAD
 def test_an_official_checkpoint_is_to_be_converted(tmp_path):
     path = tmp_path / 'odise.pth'
     torch.save(dict(model={'category_head.null_embed': torch.ones(1, 2)}), path)
@@ -37,3 +40,33 @@ def test_an_official_checkpoint_is_to_be_converted(tmp_path):
             r'odise\.pth is an official ODISE checkpoint\. .*'
             rf'python tools/convert_checkpoint\.py {path} OUT\.pth')):
         CheckpointLoader.load_checkpoint(str(path))
+=======
+class Callback:
+    """An object that no checkpoint of mmengine's holds."""
+
+
+def test_log_histories_are_read_and_other_objects_are_not(tmp_path):
+    history = HistoryBuffer([3.0, 1.0], [1, 1])
+    content = dict(
+        state_dict={}, message_hub=dict(log_scalars=dict(loss=history)), lr=np.float64(1))
+    torch.save(content, tmp_path / 'good.pth')
+    hub = CheckpointLoader.load_checkpoint(str(tmp_path / 'good.pth'))['message_hub']
+    loss = hub['log_scalars']['loss']
+    assert (loss.mean(), loss.statistics('current')) == (2.0, 1.0)
+    torch.save(dict(content, callback=Callback()), tmp_path / 'bad.pth')
+    with pytest.raises(UnsafeFileError, match=rf'bad\.pth .* objects of {__name__}\.Callback\.'):
+        CheckpointLoader.load_checkpoint(str(tmp_path / 'bad.pth'))
+
+
+class Getattr:
+    """Asks for an attribute of a class when it is read."""
+
+    def __reduce__(self):
+        return getattr, (HistoryBuffer, '__init__')
+
+
+def test_getattr_is_for_the_statistics_of_log_histories_only(tmp_path):
+    torch.save(dict(state_dict={}, x=Getattr(), y=HistoryBuffer()), tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match=r"a\.pth .*asks for '__init__' of"):
+        CheckpointLoader.load_checkpoint(str(tmp_path / 'a.pth'))
+>>>>>>> fullsize

@@ -18,8 +18,8 @@ def build(small_models, clip_cfg, **kwargs):
     backbone = DiffusionBackbone(
         extractor=dict(
             type='StableDiffusionExtractor', pretrained=str(small_models / 'stable_diffusion')),
-        captioner=dict(type='ImplicitCaptioner', clip=clip_cfg),
-        **{'out_channels': 128, 'window_size': SIDE, **kwargs})
+        **{'captioner': dict(type='ImplicitCaptioner', clip=clip_cfg),
+           'out_channels': 128, 'window_size': SIDE, **kwargs})
     open_gates(backbone.captioner)
     return backbone
 
@@ -203,3 +203,10 @@ def test_mmseg_builds_it_by_the_names_of_mmdet(small_models, clip_cfg):
                 type='mmdet.ImplicitCaptioner', clip={**clip_cfg, 'type': 'mmdet.FrozenCLIP'})))
     assert isinstance(backbone, DiffusionBackbone)
     assert backbone.captioner.text_position.shape == (1, 77, 64)
+
+
+def test_a_captioner_of_another_shape_than_the_extractor_needs_is_refused(small_models, clip_cfg):
+    message = r'captioner\.text_width=768, but the extractor needs 64; leave it out'
+    with pytest.raises(ValueError, match=message):
+        build(small_models, clip_cfg,
+              captioner=dict(type='ImplicitCaptioner', clip=clip_cfg, text_width=768))

@@ -1,11 +1,15 @@
 """Folders of weights that lack something, and what is said about them."""
 
+import json
 import os
 import shutil
 
+import huggingface_hub
 import pytest
+import torch
+from safetensors.torch import load_file
 
-from mmodise.models.diffusion.loading import load_stable_diffusion
+from mmodise.models.diffusion.loading import load_stable_diffusion, load_text_encoder
 
 
 @pytest.fixture(scope='module')
@@ -53,7 +57,77 @@ def test_a_tokenizer_of_another_model_is_refused(folder, tmp_path):
         load_stable_diffusion(str(copy))
 
 
-def test_a_single_file_is_refused_with_the_way_to_convert_it(tmp_path):
-    (tmp_path / 'v1-5.safetensors').touch()
-    with pytest.raises(FileNotFoundError, match=r'(?s)v1-5.*this is a file.*from_single_file'):
-        load_stable_diffusion(str(tmp_path / 'v1-5.safetensors'))
+def test_a_file_that_is_cut_short_or_not_there_is_named(tmp_path):
+    path = tmp_path / 'v1-5.safetensors'
+    with pytest.raises(FileNotFoundError, match=r'v1-5\.safetensors can not be found.*\n  Accept'):
+        load_stable_diffusion(str(path))
+    path.write_bytes(b'0' * 100)
+    with pytest.raises(ValueError, match=r'v1-5\.safetensors \(100 bytes\) .* cut short.*\n  Acc'):
+        load_stable_diffusion(str(path))
+
+
+def test_a_hub_id_without_network_is_told_the_local_ways(monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, 'HF_HUB_OFFLINE', True)
+    message = (r"(?s)'nobody/nothing': AutoencoderKL cannot be loaded from 'vae' "
+               r'\(there is no such local folder\).*Accepted: a local folder .* a single local')
+    with pytest.raises(FileNotFoundError, match=message):
+        load_stable_diffusion('nobody/nothing')
+
+
+class Attack:
+    """Runs a command when it is read."""
+
+    def __init__(self, command):
+        self.command = command
+
+    def __reduce__(self):
+        return os.system, (self.command, )
+
+
+@pytest.mark.parametrize('name', [
+    'vae/diffusion_pytorch_model', 'unet/diffusion_pytorch_model', 'text_encoder/model'])
+def test_pickles_of_a_folder_are_read_as_weights_only(folder, tmp_path, name):
+    copy = shutil.copytree(folder, tmp_path / 'copy', copy_function=os.link)
+    safe = copy / f'{name}.safetensors'
+    weights, mark = load_file(safe), tmp_path / 'mark'
+    safe.unlink()
+    pickled = copy / f'{name.replace("/model", "/pytorch_model")}.bin'
+    torch.save(weights, pickled)
+    expected = load_stable_diffusion(folder)[2]
+    assert torch.equal(load_stable_diffusion(str(copy))[2], expected)
+    torch.save({**weights, 'x': Attack(f'touch {mark}')}, pickled)
+    with pytest.raises(FileNotFoundError, match=f"cannot be loaded from '{name.split('/')[0]}'"):
+        load_stable_diffusion(str(copy))
+    assert not mark.exists()
+
+
+def test_the_text_encoder_alone_needs_nothing_else(folder, tmp_path):
+    copy = tmp_path / 'copy'
+    for part in ('text_encoder', 'tokenizer'):
+        shutil.copytree(f'{folder}/{part}', copy / part, copy_function=os.link)
+    encoder = load_text_encoder(str(copy))
+    assert not encoder.training and encoder.config.hidden_size == 64
+    with pytest.raises(FileNotFoundError, match=r'lacks\n    vae/config\.json'):
+        load_stable_diffusion(str(copy), with_unet=False)
+
+
+def test_a_folder_of_version_2_pads_with_0(folder, tmp_path):
+    """Its tokenizer says so; v-prediction is the scheduler's business, which is not asked."""
+    copy = shutil.copytree(folder, tmp_path / 'copy')
+    config = copy / 'tokenizer/special_tokens_map.json'
+    words = json.loads((copy / 'tokenizer/vocab.json').read_text())
+    first = next(word for word, index in words.items() if index == 0)
+    config.write_text(json.dumps({**json.loads(config.read_text()), 'pad_token': first}))
+    config = copy / 'tokenizer/tokenizer_config.json'
+    config.write_text(json.dumps({**json.loads(config.read_text()), 'pad_token': first}))
+    encoder = load_text_encoder(folder)
+    begin, end = words['<|startoftext|>'], words['<|endoftext|>']
+    with torch.no_grad():
+        expected = encoder(torch.tensor([[begin, end, *[0] * 75]])).last_hidden_state
+    torch.testing.assert_close(
+        load_stable_diffusion(str(copy), with_unet=False)[2], expected, rtol=0, atol=1e-5)
+
+
+def test_settings_of_a_folder_can_be_overridden(folder):
+    _, unet, _ = load_stable_diffusion(folder, architecture=dict(unet=dict(sample_size=24)))
+    assert unet.config.sample_size == 24

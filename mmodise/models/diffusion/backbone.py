@@ -54,7 +54,8 @@ class DiffusionBackbone(BaseModule):
 
     Raises:
         ValueError: If an output map gets nothing, ``strides`` does not fit the maps that are read,
-            or there is a captioner but no UNet for it to condition.
+            there is a captioner but no UNet for it to condition, or it is of another shape than
+            the extractor needs.
     """
 
     def __init__(
@@ -76,7 +77,13 @@ class DiffusionBackbone(BaseModule):
                     'DiffusionBackbone: the captioner conditions the UNet, of which no block is '
                     'read (extractor.unet_blocks is empty); set captioner=None'
                 )
-            self.captioner = MODELS.build({**self.extractor.condition_shape, **captioner})
+            shape = self.extractor.condition_shape
+            for name in shape.keys() & captioner.keys():
+                if captioner[name] != shape[name]:
+                    raise ValueError(
+                        f'DiffusionBackbone: captioner.{name}={captioner[name]}, but the extractor '
+                        f'needs {shape[name]}; leave it out, and it follows the extractor')
+            self.captioner = MODELS.build({**shape, **captioner})
         self.window_size = window_size
         self.strides = self._check_strides(strides)
         self.projections = ModuleList(

@@ -1,5 +1,6 @@
 """Stable Diffusion as a single file in CompVis' layout, as it was first published."""
 
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -114,8 +115,10 @@ class CompVisFile:
                 + f'. Its names begin with {", ".join(list(found)[:3])}')
         prefixes = tuple(part.prefix for part in PARTS.values())
         if unused := [name for name in self._weights if not name.startswith(prefixes)]:
-            print_log(f'{path}: {len(unused)} tensors are of no part of Stable Diffusion, and not '
-                      f'used: {", ".join(unused[:3])}', 'current', level='WARNING')
+            print_log(
+                f'{path}: {", ".join(unused[:3])}{" ..." if unused[3:] else ""} ({len(unused)} in '
+                'all) belong to no part of Stable Diffusion, and are not used.',
+                'current', level=logging.WARNING)
 
     def _of(self, part: str) -> dict[str, Tensor]:
         prefix = PARTS[part].prefix

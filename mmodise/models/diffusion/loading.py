@@ -103,7 +103,8 @@ def _open(
     pretrained: str, parts: list[str], architecture: Architecture
 ) -> CompVisFile | DiffusersFolder:
     pretrained = locate(pretrained)
-    kind = CompVisFile if os.path.isfile(pretrained) else DiffusersFolder
+    is_file = os.path.isfile(pretrained) or pretrained.endswith(('.ckpt', '.safetensors'))
+    kind = CompVisFile if is_file else DiffusersFolder
     return kind(pretrained, parts, _checked(architecture or {}))
 
 

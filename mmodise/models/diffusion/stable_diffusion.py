@@ -96,7 +96,7 @@ class StableDiffusionExtractor(FrozenModule):
 
         noise = torch.randn(  # the official release's noise, shared by all images
             1, vae.config.latent_channels, latent_size, latent_size,
-            generator=torch.Generator('cpu').manual_seed(42),
+            generator=torch.Generator('cpu').manual_seed(42), device='cpu',
         )
         self.register_buffer('noise', noise, persistent=False)
         self.register_buffer('empty_text', empty_text, persistent=False)
