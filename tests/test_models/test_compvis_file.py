@@ -172,6 +172,18 @@ def test_the_text_encoder_of_version_2_is_open_clips_last_but_one_layer(weights,
     torch.testing.assert_close(empty, expected, rtol=0, atol=1e-5)
 
 
+@golden
+def test_levels_without_attention_are_known(weights, tmp_path):
+    first_level = tuple(f'model.diffusion_model.{block}.1.' for block in (
+        'input_blocks.1', 'input_blocks.2', 'output_blocks.9', 'output_blocks.10',
+        'output_blocks.11'))
+    _, unet, _ = load_stable_diffusion(
+        changed(weights, tmp_path, first_level), architecture=ARCHITECTURE)
+    attention = 'CrossAttnDownBlock2D'
+    assert unet.config.down_block_types == ['DownBlock2D', attention, attention, 'DownBlock2D']
+    assert not any(p.is_meta for p in unet.parameters())
+
+
 @full_names
 @pytest.mark.parametrize('version', [1, 2])
 def test_full_size_on_the_meta_device(tmp_path, version):

@@ -35,7 +35,9 @@ def unet_settings(shapes: Shapes) -> dict:
             'CrossAttnDownBlock2D' if depth else 'DownBlock2D' for depth in depths],
         up_block_types=[
             'CrossAttnUpBlock2D' if depth else 'UpBlock2D' for depth in reversed(depths)],
-        transformer_layers_per_block=[depth or 1 for depth in depths],
+        # the last one also counts for the middle, which has transformers where no level has
+        transformer_layers_per_block=[
+            depth or _count(shapes, f'{transformer}transformer_blocks.') for depth in depths],
         cross_attention_dim=shapes[f'{transformer}transformer_blocks.0.attn2.to_k.weight'][1],
         use_linear_projection=linear,
         # the number of heads, by diffusers' old misnomer: 8 in 1.x, heads of width 64 in 2.x

@@ -136,7 +136,7 @@ class CompVisFile:
                 that the file does not tell; names it.
         """
         spec, weights = PARTS[part], self._of(part)
-        settings = self._settings(part, _shapes(weights)) | settings
+        settings = {**self._settings(part, _shapes(weights)), **settings}
         network = build_empty(spec.build, **settings)
         if part == 'text_encoder':  # what comes after the layer that is read, of 2.x
             layer = re.compile(r'cond_stage_model\.model\.transformer\.resblocks\.(\d+)\.')
@@ -173,7 +173,7 @@ class CompVisFile:
                 raise ValueError(
                     f'the {part} has heads of a width that no file tells, and 64, as usual, does '
                     f'not fit: set architecture=dict({part}=dict({name}=...))')
-        return told | given
+        return {**told, **given}
 
 
 def _shapes(weights: Mapping[str, Tensor]) -> dict[str, tuple]:
