@@ -1,10 +1,12 @@
 """The parts, registered with mmdet."""
 
+from .caption_head import ODISECaptionHead
 from .captioner import ImplicitCaptioner
 from .classifier import CLIPClassifier
 from .clip import FrozenCLIP
 from .diffusion import DiffusionBackbone, StableDiffusionExtractor
 from .fusion_head import OpenVocabularyFusionHead
+from .grounding_loss import GroundingLoss
 from .head import ODISEHead
 from .odise import ODISE
 
@@ -13,7 +15,9 @@ __all__ = [
     'CLIPClassifier',
     'DiffusionBackbone',
     'FrozenCLIP',
+    'GroundingLoss',
     'ImplicitCaptioner',
+    'ODISECaptionHead',
     'ODISEHead',
     'OpenVocabularyFusionHead',
     'StableDiffusionExtractor',

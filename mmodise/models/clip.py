@@ -14,6 +14,10 @@ from torch import Tensor
 from ..weights import locate
 from .frozen import FrozenModule, Shared
 
+# texts whose embeddings are kept, 50 MB of the largest CLIP's; training on captions brings new ones
+# without end
+_MAX_TEXTS = 16384
+
 # every CLIP in use, by what it was made from: two parts that name the same CLIP share one
 _IN_USE: WeakValueDictionary = WeakValueDictionary()
 
@@ -125,6 +129,8 @@ class FrozenCLIP(FrozenModule):
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
         """Embed texts; each distinct text is embedded once and kept on the device.
 
+        With more than 16,384 texts, those kept are forgotten and the call's own are kept.
+
         Args:
             texts (Sequence[str]): N texts.
 
@@ -133,6 +139,8 @@ class FrozenCLIP(FrozenModule):
         """
         shared, device = self.frozen, self.mean.device
         new = [text for text in dict.fromkeys(texts) if text not in shared.rows]
+        if len(shared.rows) + len(new) > _MAX_TEXTS:
+            shared.rows, shared.table, new = {}, None, list(dict.fromkeys(texts))
         for start in range(0, len(new), 256):  # bounds the memory of large vocabularies
             batch = new[start : start + 256]
             embedded = shared.model.encode_text(shared.tokenizer(batch).to(device)).float()

@@ -39,7 +39,7 @@ class ODISE(MaskFormer):
 
     Args:
         backbone (dict): Any backbone of four maps, such as :class:`DiffusionBackbone`.
-        panoptic_head (dict): :class:`ODISEHead`.
+        panoptic_head (dict): :class:`ODISEHead` or :class:`ODISECaptionHead`.
         panoptic_fusion_head (dict): :class:`OpenVocabularyFusionHead`.
         classifier (dict, optional): :class:`CLIPClassifier`, the second opinion; used in testing
             only. Defaults to None.

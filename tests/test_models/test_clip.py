@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+import mmodise
 from mmodise.models import FrozenCLIP
 
 
@@ -75,6 +76,22 @@ def test_texts_are_embedded_once(clip, clip_cfg, reference, monkeypatch):
         clip.frozen.model, 'encode_text', lambda t: (embedded.append(len(t)), encode(t))[1])
     clip.encode_texts([*texts, 'sand', 'sand'])
     assert embedded == [1]
+
+
+def test_texts_are_forgotten_when_there_are_too_many(clip, monkeypatch):
+    """Words of captions never end; the embeddings are right before and after."""
+    monkeypatch.setattr(mmodise.models.clip, '_MAX_TEXTS', 4)
+    monkeypatch.setattr(clip.frozen, 'rows', {})
+    monkeypatch.setattr(clip.frozen, 'table', None)
+    first = clip.encode_texts(['snow', 'grass', 'sand'])
+    clip.encode_texts(['star'])
+    assert list(clip.frozen.rows) == ['snow', 'grass', 'sand', 'star']
+    torch.testing.assert_close(clip.encode_texts(['heart', 'sand'])[1], first[2])
+    assert list(clip.frozen.rows) == ['heart', 'sand']
+    assert len(clip.frozen.table) == 2
+    many = clip.encode_texts(['ring', 'grass', 'sand', 'snow', 'star', 'ring'])
+    torch.testing.assert_close(many[[3, 1, 2]], first)
+    torch.testing.assert_close(many[0], many[5])
 
 
 def test_masks_against_one_long_masked_sequence(clip, reference, side):

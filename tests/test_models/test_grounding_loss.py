@@ -1,0 +1,180 @@
+"""The grounding loss: by its definition, against the official release, and over ranks.
+
+Run as a script this file is one rank of the distributed test.
+"""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mmodise.models import GroundingLoss
+
+GOLDEN = Path(__file__).parents[3] / 'shared/golden/open/caption'
+SPLITS = ((2, 2), (3, 1))  # images of each rank
+
+
+def batch(counts=(2, 2, 2), queries=4, channels=5, seed=0):
+    """Mask embeddings, word embeddings and temperature of some images."""
+    generator = torch.Generator().manual_seed(seed)
+    masks = torch.randn(len(counts), queries, channels, generator=generator, requires_grad=True)
+    words = [torch.randn(count, channels, generator=generator, requires_grad=True)
+             for count in counts]
+    return masks, words, torch.tensor(3.0, requires_grad=True)
+
+
+@torch.no_grad()
+def by_definition(masks, words, valid, scale):
+    """Method, section 8, one number at a time."""
+    number = len(words)
+    similarity = [[0.0] * number for _ in range(number)]
+    for i in range(number):
+        for j in range(number):
+            for word in words[j]:
+                scores = [float(scale * torch.cosine_similarity(mask, word, dim=0))
+                          for mask in masks[i]]
+                total = sum(math.exp(score) for score in scores)
+                fit = sum(math.exp(score) / total * score for score in scores)
+                similarity[i][j] += fit / len(words[j])
+
+    def cross_entropy(scores, answer):
+        return math.log(sum(math.exp(score) for score in scores)) - scores[answer]
+
+    images = [cross_entropy(similarity[i], i) for i in range(number)]
+    captions = [cross_entropy([row[j] for row in similarity], j) for j in range(number)]
+    counted = [i for i in range(number) if valid[i]]
+    to_captions = [images[i] for i in counted] or images
+    to_images = sum(captions[i] for i in counted) / number
+    return (sum(to_captions) / len(to_captions) + to_images) / 2
+
+
+@pytest.mark.parametrize('counts', [(2, 2, 2), (3, 1, 2), (1, )])
+@pytest.mark.parametrize('with_caption', ['all', 'last', 'none'])
+def test_definition(counts, with_caption):
+    valid = {'all': [True] * len(counts), 'none': [False] * len(counts),
+             'last': [False] * (len(counts) - 1) + [True]}[with_caption]
+    masks, words, scale = batch(counts)
+    loss = GroundingLoss(loss_weight=1.5)(masks, words, valid, scale)
+    expected = 1.5 * by_definition(masks, words, valid, scale)
+    assert loss.item() == pytest.approx(expected, rel=1e-5, abs=1e-6)
+    loss.backward()
+    assert all(x.grad.isfinite().all() for x in (masks, scale, *words))
+
+
+def test_every_input_learns():
+    masks, words, scale = batch()
+    GroundingLoss()(masks, words, [True] * 3, scale).backward()
+    assert all(x.grad.abs().sum() > 0 for x in (masks, scale, *words))
+
+
+def test_gradient():
+    masks, words, scale = batch()
+    valid, index, step = [True, False, True], (1, 2, 3), 1e-3
+    GroundingLoss()(masks, words, valid, scale).backward()
+    losses = []
+    for sign in (1, -1):
+        moved = masks.detach().double()
+        moved[index] += sign * step
+        losses.append(by_definition(moved, [word.double() for word in words], valid, scale))
+    expected = (losses[0] - losses[1]) / (2 * step)
+    assert masks.grad[index].item() == pytest.approx(expected, rel=1e-3)
+
+
+def test_layers_are_losses_of_their_own():
+    (first, words, scale), (second, _, _) = batch(), batch(seed=1)
+    loss, valid = GroundingLoss(), [True, False, True]
+    both = loss(torch.stack([first, second]), words, valid, scale)
+    expected = torch.stack([loss(one, words, valid, scale) for one in (first, second)])
+    torch.testing.assert_close(both, expected)
+
+
+def test_float32_under_autocast():
+    masks, words, scale = batch()
+    exact = GroundingLoss()(masks, words, [True] * 3, scale)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        mixed = GroundingLoss()(masks, words, [True] * 3, scale)
+    assert mixed.dtype == torch.float32
+    assert mixed.item() == exact.item()
+
+
+@pytest.mark.skipif(not GOLDEN.is_dir(), reason='the golden set is not there')
+def test_official_release():
+    arrays = np.load(GOLDEN / 'train.npz')
+    summary = json.loads((GOLDEN / 'summary.json').read_text())['train']
+    words, scale = (torch.from_numpy(arrays[f'train.{name}'])
+                    for name in ('head.word_embed', 'pred.logit_scale'))
+    valid = [any(caption) for caption in summary['word_valid_mask']]
+    for layer, suffix in (('', ''), ('aux0.', '_0'), ('aux1.', '_1'), ('aux2.', '_2')):
+        masks = torch.from_numpy(arrays[f'train.pred.{layer}mask_embed'])
+        loss = GroundingLoss()(masks, words, valid, scale)
+        expected = summary['losses_weighted'][f'loss_mask_word{suffix}']
+        assert loss.item() == pytest.approx(expected, abs=1e-5)
+
+
+class Model(nn.Module):
+    """Something to train: projections of masks and words, and the temperature."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.masks = nn.Linear(5, 6)
+        self.words = nn.Linear(5, 6)
+        self.scale = nn.Parameter(torch.tensor(2.0))
+        self.loss = GroundingLoss()
+
+    def forward(self, masks, words, valid):
+        words = [self.words(caption) for caption in words]
+        masks = torch.stack([self.masks(masks), self.masks(masks**2)])  # two layers
+        return self.loss(masks, words, valid, self.scale).sum()
+
+
+def train(model, start=0, end=4):
+    """Loss and gradients of some of four images; the last has no caption."""
+    masks, words, _ = batch((3, 2, 3, 1))
+    loss = model(masks[start:end], words[start:end], [True, True, True, False][start:end])
+    loss.backward()
+    gradients = {name.removeprefix('module.'): p.grad for name, p in model.named_parameters()}
+    return loss.item(), gradients
+
+
+def run_rank(rank, folder):
+    """Train on a rank's share, of every split, and save what came out."""
+    folder, results = Path(folder), []
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        'gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=2)
+    for split in SPLITS:
+        start = sum(split[:rank])
+        model = nn.parallel.DistributedDataParallel(Model())
+        results.append(train(model, start, start + split[rank]))
+    torch.save(results, folder / f'{rank}.pth')
+    torch.distributed.destroy_process_group()
+
+
+def test_two_ranks_equal_one(tmp_path):
+    """DDP over two processes, with as many images each and with not as many, and without words."""
+    ranks = [subprocess.Popen([sys.executable, __file__, str(rank), str(tmp_path)],
+                              stderr=subprocess.PIPE, text=True) for rank in range(2)]
+    try:
+        errors = [rank.communicate(timeout=300)[1] for rank in ranks]
+    finally:
+        for rank in ranks:
+            rank.kill()
+    assert [rank.returncode for rank in ranks] == [0, 0], '\n'.join(errors)
+    expected_loss, expected = train(Model())
+    for rank in range(2):
+        results = torch.load(tmp_path / f'{rank}.pth')
+        assert len(results) == len(SPLITS)
+        for loss, gradients in results:
+            assert loss == pytest.approx(expected_loss, abs=1e-5)
+            torch.testing.assert_close(gradients, expected, rtol=1e-5, atol=1e-6)
+
+
+if __name__ == '__main__':
+    run_rank(int(sys.argv[1]), sys.argv[2])
