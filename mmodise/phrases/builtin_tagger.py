@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from itertools import zip_longest
 
 from mmodise.phrases import lexicon
 
@@ -34,7 +35,7 @@ class BuiltinTagger:
         """
         words = _join_compounds(_WORD.findall(text.lower().replace('\u2019', "'")))
         tagged: list[Tagged] = []
-        for word, following in zip(words, [*words[1:], ''], strict=True):
+        for word, following in zip_longest(words, words[1:], fillvalue=''):
             tagged.append((word, _tag(word, following, tagged)))
         return tagged
 

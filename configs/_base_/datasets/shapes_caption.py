@@ -4,7 +4,7 @@ _base_ = './shapes_panoptic.py'
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadPanopticIfAny'),
-    dict(type='DrawWords', num_words=8),
+    dict(type='DrawWords', num_words=8, extractor='builtin'),  # the same words everywhere
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackDetInputs', meta_keys=(
         'img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip', 'flip_direction',
