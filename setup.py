@@ -80,6 +80,8 @@ setup(
         'numpy>=1.26',
         'pillow>=10',
     ],
+    # Noun phrases as in the paper's caption supervision; without it the built-in ones serve.
+    extras_require={'captions': ['nltk>=3.9']},
     cmdclass={'build_py': BuildWithMim},
     zip_safe=False,
 )

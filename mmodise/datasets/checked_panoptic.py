@@ -9,7 +9,10 @@ from contextlib import suppress
 from mmdet.datasets import CocoPanopticDataset
 from mmdet.registry import DATASETS
 from mmengine.fileio import LocalBackend, get_file_backend
+from mmengine.utils import is_abs
 from PIL import ExifTags, Image, UnidentifiedImageError
+
+from mmodise.datasets.caption_file import join_captions, read_captions
 
 
 @DATASETS.register_module()
@@ -22,12 +25,25 @@ class CheckedPanopticDataset(CocoPanopticDataset):
     not checked.
 
     Args:
+        caption_file (str, optional): Captions of the images in COCO's layout, for caption
+            supervision; see :func:`read_captions`. Samples then have ``captions``, joined by image
+            id. Starts at ``data_root``. Defaults to None.
         **kwargs: As for :class:`mmdet.datasets.CocoPanopticDataset`.
 
     Raises:
         FileNotFoundError: When built, if files are missing; names the first of them.
-        ValueError: When built, if the annotation file is no JSON.
+        ValueError: When built, if the annotation file is no JSON, the captions file not valid, or
+            one of another split.
     """
+
+    def __init__(self, *args, caption_file: str | None = None, **kwargs) -> None:
+        self.caption_file = caption_file
+        super().__init__(*args, **kwargs)
+
+    def _join_prefix(self) -> None:
+        super()._join_prefix()
+        if self.caption_file and self.data_root and not is_abs(self.caption_file):
+            self.caption_file = osp.join(self.data_root, self.caption_file)
 
     def full_init(self) -> None:
         """As the parent's; an annotation file that was cut short is named."""
@@ -35,6 +51,14 @@ class CheckedPanopticDataset(CocoPanopticDataset):
             super().full_init()
         except json.JSONDecodeError as error:
             raise ValueError(f'{self.ann_file} is no JSON, or was cut short: {error}') from error
+
+    def load_data_list(self) -> list[dict]:
+        """As the parent's, with captions if there is a file of them."""
+        data_list = super().load_data_list()
+        if self.caption_file:
+            content = read_captions(self.caption_file, self.backend_args)
+            join_captions(data_list, self.ann_file, self.caption_file, content)
+        return data_list
 
     def filter_data(self) -> list[dict]:
         """As the parent's, after which the files of what is left are looked for."""

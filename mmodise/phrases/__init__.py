@@ -1,0 +1,8 @@
+"""Noun phrases of captions."""
+
+from mmodise.phrases.builtin_tagger import BuiltinTagger
+from mmodise.phrases.chunking import noun_phrases
+from mmodise.phrases.extractor import EXTRACTORS, PhraseExtractor
+from mmodise.phrases.nltk_tagger import NLTKTagger
+
+__all__ = ['EXTRACTORS', 'BuiltinTagger', 'NLTKTagger', 'PhraseExtractor', 'noun_phrases']
