@@ -52,7 +52,6 @@ def test_frozen_networks_are_not_asked_for(model):
     assert (fit.num_found, fit.num_weights, fit.unexpected) == (2, 2, ())
 
 
-<<<<<<< HEAD
 class Head(nn.Module):
     def __init__(self, kind):
         super().__init__()
@@ -80,7 +79,8 @@ def test_mask2formers_checkpoint_is_not_taken_for_a_caption_models():
     model = nn.ModuleDict(dict(panoptic_head=Head('label')))
     fit = load_fitting(model, {'panoptic_head.cls_embed.weight': torch.ones(9, 1)})
     assert fit.num_found == 0 and 'caption' not in str(fit)
-=======
+
+
 def test_a_checkpoint_of_another_clip_is_known_by_the_projection_of_its_texts():
     model = nn.ModuleDict(dict(text_proj=nn.Linear(5, 3)))
     names = ('text_proj.weight', 'text_proj.bias')
@@ -96,4 +96,3 @@ def test_weights_can_be_taken_themselves(model):
     weights = {name: value.clone() for name, value in model.state_dict().items()}
     load_fitting(model, weights, assign=True)
     assert model[0].weight.data_ptr() == weights['0.weight'].data_ptr()
->>>>>>> fullsize

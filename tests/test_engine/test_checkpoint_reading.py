@@ -32,7 +32,6 @@ def test_errors_name_the_file(tmp_path):
         CheckpointLoader.load_checkpoint(str(tmp_path / 'none.pth'))
 
 
-<<<<<<< HEAD
 def test_an_official_checkpoint_is_to_be_converted(tmp_path):
     path = tmp_path / 'odise.pth'
     torch.save(dict(model={'category_head.null_embed': torch.ones(1, 2)}), path)
@@ -40,7 +39,8 @@ def test_an_official_checkpoint_is_to_be_converted(tmp_path):
             r'odise\.pth is an official ODISE checkpoint\. .*'
             rf'python tools/convert_checkpoint\.py {path} OUT\.pth')):
         CheckpointLoader.load_checkpoint(str(path))
-=======
+
+
 class Callback:
     """An object that no checkpoint of mmengine's holds."""
 
@@ -69,4 +69,3 @@ def test_getattr_is_for_the_statistics_of_log_histories_only(tmp_path):
     torch.save(dict(state_dict={}, x=Getattr(), y=HistoryBuffer()), tmp_path / 'a.pth')
     with pytest.raises(ValueError, match=r"a\.pth .*asks for '__init__' of"):
         CheckpointLoader.load_checkpoint(str(tmp_path / 'a.pth'))
->>>>>>> fullsize
