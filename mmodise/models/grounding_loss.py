@@ -122,5 +122,6 @@ def gather_rows(rows: Tensor, sizes: list[int]) -> Tensor:
     with warnings.catch_warnings():
         # torch 2.13 points to a private successor, which older versions lack
         warnings.simplefilter('ignore', FutureWarning)
-        shares = all_gather(rows)
+        # the function's own default is the group of the time of its import
+        shares = all_gather(rows, group=torch.distributed.group.WORLD)
     return torch.cat([share[:size] for share, size in zip(shares, sizes, strict=True)])

@@ -87,7 +87,7 @@ class OpenVocabularyHead(Mask2FormerHead):
         scores, mask_pred, attn_mask = super()._forward_head(
             decoder_out, mask_feature, attn_mask_target_size
         )
-        queries = self.transformer_decoder.post_norm(decoder_out)  # the parent keeps them
+        queries = self.transformer_decoder.post_norm(decoder_out)  # not returned by the parent
         embed = partial(self.mask_embedding, queries, mask_pred, mask_feature)
         return LayerOutput(scores, embed), mask_pred, attn_mask
 
