@@ -33,7 +33,8 @@ def read_official(path: str | Path, allow_pickle: bool = False) -> dict:
             raise UnsafeFileError(
                 f'{error}\nOr, if you trust who made it, allow the file to run code: '
                 '--allow-pickle.'
-                + (' If this is a checkpoint of ours, --to-official is meant.' if ours else '')
+                + (' If this is a checkpoint of ours, --to-official is meant.' if ours else ''),
+                error.names
             ) from error
         checkpoint = _read_pickle(path)
     if is_official({'model': checkpoint}):
