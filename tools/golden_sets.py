@@ -12,7 +12,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -261,8 +261,12 @@ def _read_mini(folder: Path, work_dir: Path) -> GoldenSet:
             train.get('total', sum(train['losses_weighted'].values())), train['matching'],
             gradients, train['grad_norms'], {'': noise['grad_max_diff_over_max']['worst']},
             noise['grad_norm_rel_diff']))
+    constants = _arrays(folder / 'common.npz')
+    whole = math.prod(meta['uncond_inputs_shape'])
+    uncond = constants['uncond_inputs']
+    constants['uncond_inputs'] = replace(uncond, sampled=uncond.values.size < whole)
     return GoldenSet(
-        meta, models, _arrays(folder / 'common.npz'), _names(meta['vocab']), cases, steps,
+        meta, models, constants, _names(meta['vocab']), cases, steps,
         _generator(folder, work_dir, lambda entry: entry[0]))
 
 

@@ -251,13 +251,15 @@ def _panoptic_maps(model: ODISE, opinions: Any, samples: list, case: Case) -> St
     return stages
 
 
-def training_stages(model: ODISE, step: TrainingStep, order: ClassOrder) -> dict:
+def training_stages(
+    model: ODISE, step: TrainingStep, order: ClassOrder
+) -> tuple[Stages, Stages, list]:
     """Do a step of training, up to the gradients, with the random numbers that were recorded.
 
     Returns:
-        dict: 'stages' as of :func:`inference_stages`, 'losses' by mmdet's names, 'total', and
-        'matching', for each prediction and image pairs of query and mask; the predictions in the
-        order of the golden sets, the last one first. Gradients stay in the model's parameters.
+        tuple: Stages as of :func:`inference_stages`; losses by mmdet's names, and 'total'; and the
+        matching, for each prediction and image indices of queries and of masks, the predictions in
+        the order of the golden sets, the last one first. Gradients stay in the parameters.
     """
     samples = []
     for i, (image, masks, labels) in enumerate(
@@ -303,7 +305,7 @@ def training_stages(model: ODISE, step: TrainingStep, order: ClassOrder) -> dict
              for target in targets]
     batch = len(step.images)
     matching = [pairs[layer * batch : (layer + 1) * batch] for layer in last_first]
-    return dict(stages=stages, losses=losses, total=total, matching=matching)
+    return stages, {**losses, 'total': total}, matching
 
 
 @contextmanager

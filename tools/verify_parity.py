@@ -17,9 +17,12 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
+from tqdm import trange
 
 import mmodise  # noqa: F401  completes the installation, where needed, for the libraries below
 
@@ -28,7 +31,18 @@ from golden_sets import Case, GoldenSet, TrainingStep, read_golden_set
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from parity_checks import LEFT_OUT, Row, compare, compare_case, compare_step, left_out, missing
+from parity_checks import (
+    LEFT_OUT,
+    Row,
+    Span,
+    compare,
+    compare_case,
+    compare_step,
+    left_out,
+    may_jump,
+    missing,
+    spans_of,
+)
 from parity_stages import ClassOrder, inference_stages, training_stages
 
 from mmodise.engine.checkpoint_fit import load_fitting
@@ -38,6 +52,9 @@ from mmodise.models.diffusion.stable_diffusion import noise_schedule
 from mmodise.official_checkpoint import from_official, official_names, read_official
 
 CONFIGS = Path(__file__).parents[1] / 'configs/odise'
+#: Runs with moved weights, and how much each of them is moved: about as far as the rounding errors
+#: of two implementations lie apart, so that what jumps jumps to both sides.
+MOST_RUNS, MOVED = 24, 5e-6
 RECIPES = dict(
     label='odise_sd-v1_32xb2-lsj-50e_coco-panoptic.py',
     caption='odise-caption_sd-v1_32xb2-lsj-50e_coco-panoptic.py')
@@ -143,22 +160,59 @@ def compare_constants(golden: GoldenSet, model: ODISE) -> Iterator[Row]:
     for name, array in golden.constants.items():
         if not left_out('', name):
             with torch.no_grad():
-                yield compare('', 'constants', name, array, ours[name]()) if name in ours \
+                yield compare('', 'constants', name, array, Span.of(ours[name]())) if name in ours \
                     else missing('', 'constants', name)
 
 
-def verify_case(model: ODISE, case: Case) -> Iterator[Row]:
+@contextmanager
+def moved_weights(model: ODISE, seed: int) -> Iterator[None]:
+    """Move the trained weights a little, and every other time take other kernels."""
+    generator = torch.Generator().manual_seed(seed)
+    kept = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    for weight in model.parameters():
+        weight.data *= 1 + MOVED * torch.randn(weight.shape, generator=generator)
+    try:
+        with torch.backends.mkldnn.flags(enabled=seed % 2 == 1):
+            yield
+    finally:
+        for name, weight in model.named_parameters():
+            weight.data.copy_(kept[name])
+
+
+def runs(model: ODISE) -> Iterator[None]:
+    """A run of the model as it is, then as many with moved weights as are asked for."""
+    yield
+    for seed in trange(MOST_RUNS, desc='runs with moved weights', leave=False):
+        with moved_weights(model, seed):
+            yield
+
+
+def verify_case(model: ODISE, case: Case) -> list[Row]:
     """Label an image and compare all stages."""
-    yield from compare_case(case, inference_stages(model, case))
+    spans = None
+    for _ in runs(model):
+        spans = spans_of(inference_stages(model, case), spans)
+        rows = list(compare_case(case, spans))
+        if not any(may_jump(row) for row in rows):
+            break
+    return rows
 
 
-def verify_step(model: ODISE, step: TrainingStep, order: ClassOrder) -> Iterator[Row]:
+def verify_step(model: ODISE, step: TrainingStep, order: ClassOrder) -> list[Row]:
     """Do a step of training and compare stages, losses and gradients."""
-    ours = training_stages(model, step, order)
-    gradients = {name: weight.grad for name, weight in model.named_parameters()}
-    names = official_names(gradients, step.model)
-    gradients = {names[name]: gradient for name, gradient in gradients.items()}
-    yield from compare_step(step, **ours, gradients=gradients)
+    names = official_names([name for name, _ in model.named_parameters()], step.model)
+    spans = losses = gradients = matching = None
+    for _ in runs(model):
+        stages, values, pairs = training_stages(model, step, order)
+        matching = matching or pairs
+        found = {names[name]: weight.grad for name, weight in model.named_parameters()}
+        found.update({f'norm of {name}': grad.norm() for name, grad in [*found.items()]})
+        spans, losses = spans_of(stages, spans), spans_of(values, losses)
+        gradients = spans_of(found, gradients)
+        rows = list(compare_step(step, spans, losses, matching, gradients))
+        if not any(may_jump(row) for row in rows):
+            break
+    return rows
 
 
 def verify(golden: GoldenSet) -> Iterator[Row]:
@@ -190,10 +244,10 @@ def worst(rows: list[Row]) -> list[tuple[Row, int]]:
         stage = re.sub(r'^((norm of )?gradient \w+\.\w+).*', r'\1.*', stage)
         groups.setdefault((row.model, row.case, stage), []).append(row)
     lines = []
-    for (model, case, stage), members in groups.items():
-        row = max(members, key=lambda row: (not row.passed, row.relative / (row.tolerance or 1)))
-        shown = Row(model, case, stage, row.shape, row.error, row.relative, row.tolerance)
-        lines.append((shown if row.passed else row, len(members)))
+    for (_, _, stage), members in groups.items():
+        row = max(members, key=lambda row: (
+            not row.passed, row.jumps, row.relative / (row.tolerance or 1)))
+        lines.append((replace(row, stage=stage) if row.passed else row, len(members)))
         lines += [(other, 1) for other in members if not other.passed and other is not row]
     return lines
 
@@ -204,7 +258,7 @@ def table(lines: list[tuple[Row, int]]) -> list[str]:
     cells += [
         (row.model, row.case, row.stage, str(count), 'x'.join(map(str, row.shape)),
          f'{row.error:.1e}', f'{row.relative:.1e}', f'{row.tolerance:.0e}',
-         'pass' if row.passed else '**FAIL**')
+         f'jumps {row.plain:.0e}' if row.jumps else 'pass' if row.passed else '**FAIL**')
         for row, count in lines]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     cells.insert(1, tuple('-' * width for width in widths))
@@ -224,8 +278,13 @@ def main(argv: list[str] | None = None) -> None:
     names = {*golden.constants, *(name for case in golden.cases for name in case.arrays)}
     unused = [f'{pattern}: {reason}' for pattern, reason in LEFT_OUT.items()
               if any(re.fullmatch(pattern.replace('(label: )', ''), name) for name in names)]
+    jumps = sum(row.jumps for row in rows)
     summary = [
         f'{len(rows)} comparisons, {len(failed)} failed.',
+        *([f'{jumps} jump: over up to {MOST_RUNS} runs whose trained weights are moved by '
+           f'{MOVED:.0e} of themselves they take a range of values, because a ReLU, a mask at its '
+           'threshold or a sampled cell switches, and the official value is in that range.']
+          if jumps else ()),
         *(f'Left out: {line}' for line in unused)]
     print('\n'.join([*lines, '', *summary]))
     if args.markdown:
