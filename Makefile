@@ -4,13 +4,16 @@ PIP = .venv/bin/pip --disable-pip-version-check install --no-compile
 # the installation; a setting that forbids it would make every later start slow.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint
+.PHONY: demo test lint fidelity
 demo: .venv/.installed  ## make the data set, train, evaluate, and write pictures
 	.venv/bin/python tools/demo.py
 
 # One thread a worker: more of them than cores slow each other down by far more than half.
 test: lint
 	OMP_NUM_THREADS=1 .venv/bin/pytest --numprocesses auto --dist loadfile
+
+fidelity: .venv/.installed  ## compare the label model at full size with the official one (7.6 GB)
+	.venv/bin/python tools/verify_parity.py ../shared/golden/full
 
 lint: .venv/.installed
 	.venv/bin/ruff check

@@ -7,20 +7,16 @@ full size, weights generated).
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
-import torch
+from golden_weights import generated_files
 from mmdet.datasets import CocoPanopticDataset
-from torch import Tensor
-from tqdm import tqdm
 
 Classes = list[list[str]]
 
@@ -69,6 +65,23 @@ class Case:
     things: list[int]
     arrays: dict[str, Golden]
     segments: dict[str, list[dict]]
+
+
+@dataclass
+class Photo:
+    """An image as it is in its file, and as it enters the network.
+
+    Args:
+        name (str): Of the input.
+        image (ndarray): RGB, uint8, (H, W, 3).
+        scale (tuple[int, int]): Most pixels of the long side, and of the short one.
+        resized (Golden): What the official release makes of it, uint8, (3, h, w).
+    """
+
+    name: str
+    image: np.ndarray
+    scale: tuple[int, int]
+    resized: Golden
 
 
 @dataclass
@@ -121,6 +134,7 @@ class GoldenSet:
         texts (list[str]): What the arrays of texts among the constants are of.
         cases (list[Case]): Images.
         steps (list[TrainingStep]): Steps of training.
+        photos (list[Photo]): What images are made of.
         write (Callable): Gives the path of a weights file in the original format: 'sd', 'clip', or
             the name of a model.
     """
@@ -131,6 +145,7 @@ class GoldenSet:
     texts: list[str]
     cases: list[Case]
     steps: list[TrainingStep]
+    photos: list[Photo]
     write: Callable[[str], Path]
 
     @property
@@ -224,10 +239,13 @@ def _read_open(folder: Path) -> GoldenSet:
             record.get('total', sum(record['losses_weighted'].values())), record['matching'],
             {name.removeprefix('grad.'): golden for name, golden in gradients.items()},
             record['grad_norms_trainable'], noise))
+    photos = [
+        Photo(f'img{i}', images[f'orig{i}'], (sizes['max'], sizes['short']),
+              Golden(images[f'net{i}'])) for i, sizes in enumerate(meta['images'])]
     files = dict(sd='sd_tiny.ckpt', clip='clip_tiny.pt')
     return GoldenSet(
         meta, models, _arrays(folder / 'text_and_constants.npz'), meta['text'], cases, steps,
-        lambda name: folder / files.get(name, f'{name}/odise_{name}.pth'))
+        photos, lambda name: folder / files.get(name, f'{name}/odise_{name}.pth'))
 
 
 def _read_mini(folder: Path, work_dir: Path) -> GoldenSet:
@@ -267,7 +285,7 @@ def _read_mini(folder: Path, work_dir: Path) -> GoldenSet:
     constants['uncond_inputs'] = replace(uncond, sampled=uncond.values.size < whole)
     return GoldenSet(
         meta, models, constants, _names(meta['vocab']), cases, steps,
-        _generator(folder, work_dir, lambda entry: entry[0]))
+        [], generated_files(folder, work_dir, lambda entry: entry[0]))
 
 
 def _read_full(folder: Path, work_dir: Path) -> GoldenSet:
@@ -292,7 +310,7 @@ def _read_full(folder: Path, work_dir: Path) -> GoldenSet:
     golden = GoldenSet(
         meta, {kind: dict(alpha=meta['alpha'], beta=meta['beta']) for kind in kinds}, constants,
         _names(meta['vocab']), cases, [],
-        _generator(folder, work_dir, lambda entry: entry['shape']))
+        [], generated_files(folder, work_dir, lambda entry: entry['shape']))
     for case in cases:
         if case.name.endswith('_trainvocab'):
             case.things = golden.training_classes[1]
@@ -317,51 +335,3 @@ def _words(record: dict) -> list[list[str]] | None:
     valid = record['word_valid_mask']
     return [words if all(flags) else [] for words, flags in
             zip(record['drawn_words'], valid, strict=True)]
-
-
-def _generator(folder: Path, work_dir: Path, shape_of: Callable) -> Callable[[str], Path]:
-    """A function that writes weights files which are made from the names of their tensors."""
-    spec = importlib.util.spec_from_file_location('golden_weights', folder / 'weights.py')
-    recipe = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(recipe)
-
-    def write(name: str) -> Path:
-        pattern = f'keys_{name}*.json' if name in ('sd', 'clip') else f'keys_odise_{name}.json'
-        keys = _json(next(folder.glob(pattern)))
-        kinds = name, f'odise_{name}', 'odise'  # what the recipe calls it
-        kind = next(kind for kind in kinds if kind in ('sd', *recipe.LOGIT_SCALE))
-        tensors = dict(_generate(recipe, keys, kind, shape_of))
-        path = work_dir / dict(sd='sd.ckpt', clip='clip.pt').get(name, f'{name}.pth')
-        torch.save(dict(sd=dict(state_dict=tensors), clip=tensors).get(
-            name, dict(model=tensors)), path)
-        return path
-
-    return write
-
-
-def _generate(
-    recipe: ModuleType, keys: dict, kind: str, shape_of: Callable
-) -> Iterator[tuple[str, Tensor]]:
-    """Every tensor of a weights file, checked against what the key list knows of it."""
-    for key, entry in tqdm(keys.items(), desc=f'generating {kind}', leave=False):
-        shape = shape_of(entry)
-        if recipe.spec(key, tuple(shape), kind) is None:
-            yield key, _buffer(key, shape)
-            continue
-        tensor = recipe.generate(key, shape, kind)
-        known = entry['first'] if isinstance(entry, dict) else entry[1]
-        found = tensor.flatten()[:4].tolist() if isinstance(entry, dict) \
-            else recipe.checksum(tensor)
-        if found != known:
-            raise ValueError(f'{key} was generated otherwise than expected: {found}, not {known}.')
-        yield key, tensor
-
-
-def _buffer(key: str, shape: list[int]) -> Tensor:
-    """Buffers have standard values, of which the loaders read none."""
-    if key.endswith('position_ids'):
-        return torch.arange(math.prod(shape)).reshape(shape)
-    weights = torch.ones(shape)
-    if key.endswith('empty_weight'):
-        weights[-1] = 0.1
-    return weights

@@ -82,7 +82,7 @@ class Row:
         stage (str): What was compared.
         shape (tuple[int, ...]): Of our array.
         error (float): Largest absolute error; of maps, the number of elements that differ. Where
-            there are several runs, the distance from the range of their values.
+            the run with the weights as they are fails, the distance from the range of all runs.
         relative (float): The error over the stage's largest value; of maps, over their size.
         tolerance (float): Of the relative error.
         plain (float, optional): The relative error of the run with the weights as they are.
@@ -92,9 +92,9 @@ class Row:
     case: str
     stage: str
     shape: tuple[int, ...]
-    error: float
-    relative: float
-    tolerance: float
+    error: float = float('nan')
+    relative: float = float('nan')
+    tolerance: float = 0
     plain: float | None = None
 
     @property
@@ -110,7 +110,7 @@ class Row:
 
 def missing(model: str, case: str, name: str) -> Row:
     """The line of an array that we do not have."""
-    return Row(model, case, f'{name} (unknown)', (), float('nan'), float('nan'), 0)
+    return Row(model, case, f'{name} (unknown)', ())
 
 
 def left_out(model: str, name: str) -> str | None:
@@ -173,9 +173,8 @@ def compare_step(
     yield Row(step.model, 'train', 'matching', (len(ours), ), differing, differing / len(ours), 0)
     for name, golden in {**step.losses, 'total': step.total}.items():
         ours = losses[name if name == 'total' else _loss_name(name)]
-        error, plain = _distance(ours, torch.tensor(golden), slice(None), abs(golden))
-        yield Row(step.model, 'train', f'loss {name}', (), error * abs(golden), error,
-                  LOSS_TOLERANCE, plain)
+        row = Row(step.model, 'train', f'loss {name}', (), tolerance=LOSS_TOLERANCE)
+        yield _float_row(row, ours, torch.tensor(golden), slice(None), abs(golden))
     yield from _compare_gradients(step, gradients)
 
 
@@ -193,28 +192,29 @@ def compare(model: str, case: str, name: str, golden: Golden, ours: Span) -> Row
     places = torch.from_numpy(golden.places(whole.numel()))
     theirs = torch.from_numpy(golden.values.reshape(-1)[: len(places)])
     if not golden.sampled and theirs.numel() != whole.numel() and theirs.dtype != torch.bool:
-        return Row(model, case, f'{name} (of another shape)', tuple(whole.shape), float('nan'),
-                   float('nan'), 0)
+        return Row(model, case, f'{name} (of another shape)', tuple(whole.shape))
     if not (theirs.is_floating_point() and whole.is_floating_point()):
         found = whole.reshape(-1)[places]
         wrong = int((theirs.to(found.dtype) != found).sum())
         return Row(model, case, name, tuple(whole.shape), wrong, wrong / max(len(theirs), 1),
                    MAP_TOLERANCE)
     largest = golden.largest or float(theirs.abs().max())
-    error, plain = _distance(ours, theirs, places, largest)
     tolerance = EMBEDDING_TOLERANCE if _EMBEDDING.fullmatch(name) else TOLERANCE
-    return Row(model, case, name, tuple(whole.shape), error * largest, error, tolerance, plain)
+    row = Row(model, case, name, tuple(whole.shape), tolerance=tolerance)
+    return _float_row(row, ours, theirs, places, largest)
 
 
-def _distance(
-    ours: Span, theirs: Tensor, places: Tensor | slice, largest: float
-) -> tuple[float, float]:
-    """Largest distance of values from the span, and from the plain run, over ``largest``."""
+def _float_row(
+    row: Row, ours: Span, theirs: Tensor, places: Tensor | slice, largest: float
+) -> Row:
+    """Fill in the error of floating-point values: of the plain run, or else of the range."""
     plain, low, high = (values.double().reshape(-1)[places] for values in ours)
-    theirs = theirs.double().reshape(-1)
+    theirs, largest = theirs.double().reshape(-1), max(largest, 1e-12)
+    row.plain = float((plain - theirs).abs().max()) / largest if len(theirs) else 0.0
     outside = torch.maximum(low - theirs, theirs - high).clamp(min=0)
-    return tuple(float(error.max()) / max(largest, 1e-12) if len(theirs) else 0.0
-                 for error in (outside, (plain - theirs).abs()))
+    row.relative = row.plain if row.plain <= row.tolerance else float(outside.max()) / largest
+    row.error = row.relative * largest
+    return row
 
 
 def _match_instances(case: Case, ours: dict[str, Tensor]) -> list[int]:
@@ -258,16 +258,15 @@ def _compare_gradients(step: TrainingStep, gradients: Spans) -> Iterator[Row]:
         places = torch.from_numpy(golden.places(ours.plain.numel()))
         theirs = torch.from_numpy(golden.values.reshape(-1)[: len(places)])
         largest = float((ours.plain if golden.sampled else theirs).abs().max())
-        error, plain = _distance(ours, theirs, places, largest)
         noise = step.noise.get(name, step.noise.get('', 0))
-        yield Row(step.model, 'train', f'gradient {name}', tuple(ours.plain.shape),
-                  error * largest, error, max(GRADIENT_TOLERANCE, NOISE_FACTOR * noise), plain)
+        row = Row(step.model, 'train', f'gradient {name}', tuple(ours.plain.shape),
+                  tolerance=max(GRADIENT_TOLERANCE, NOISE_FACTOR * noise))
+        yield _float_row(row, ours, theirs, places, largest)
     for name, norm in step.gradient_norms.items():
-        error, plain = _distance(
-            gradients[f'norm of {name}'], torch.tensor(norm), slice(None), norm)
         noise = step.norm_noise.get(name, step.noise.get(name, step.noise.get('', 0)))
-        yield Row(step.model, 'train', f'norm of gradient {name}', (), error * norm, error,
-                  max(GRADIENT_TOLERANCE, NOISE_FACTOR * noise), plain)
+        row = Row(step.model, 'train', f'norm of gradient {name}', (),
+                  tolerance=max(GRADIENT_TOLERANCE, NOISE_FACTOR * noise))
+        yield _float_row(row, gradients[f'norm of {name}'], torch.tensor(norm), slice(None), norm)
 
 
 def _loss_name(official: str) -> str:

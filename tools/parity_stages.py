@@ -6,16 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any, NamedTuple
-from unittest import mock
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from golden_sets import Case, Classes, TrainingStep
+from golden_sets import Case, Classes
 from mmdet.evaluation.functional import INSTANCE_OFFSET
-from mmdet.models.dense_heads import mask2former_head
 from mmdet.structures import DetDataSample
-from mmdet.structures.mask import BitmapMasks
 from mmengine.structures import InstanceData
 from torch import Tensor
 
@@ -94,8 +91,8 @@ class ClassOrder:
         return logits[..., [*self.ours, *rest]]
 
 
-# What training and testing both call.
-_HEAD = (
+#: What training and testing both call.
+HEAD_METHODS = (
     'backbone.forward', 'panoptic_head.pixel_decoder.forward', 'panoptic_head._forward_head',
     'panoptic_head.cls_embed.forward', 'panoptic_head.mask_embedding.forward',
     'panoptic_head.mask_embedding.embed.forward', 'panoptic_head.text_proj.forward',
@@ -122,20 +119,20 @@ def inference_stages(model: ODISE, case: Case) -> Stages:
         img_shape=case.image.shape[1:], ori_shape=case.size, text=order.thing_classes,
         stuff_text=order.stuff_classes))
     model.eval()
-    with torch.no_grad(), recorded(model, *_HEAD, *_TESTING) as calls:
+    with torch.no_grad(), recorded(model, *HEAD_METHODS, *_TESTING) as calls:
         data = model.data_preprocessor(
-            dict(inputs=[_bgr(case.image)], data_samples=[sample]), training=False)
+            dict(inputs=[bgr(case.image)], data_samples=[sample]), training=False)
         opinions = model.opinions(data['inputs'], data['data_samples'])
         result, = model.label(opinions, data['data_samples'])
     with torch.no_grad():
-        stages = {**_window_stages(model, calls), **_head_stages(model, calls)}
+        stages = {**_window_stages(model, calls), **head_stages(model, calls)}
         stages.update(_class_stages(calls, order))
         stages.update(_instances(result.pred_instances, order))
         stages.update(_panoptic_maps(model, opinions, data['data_samples'], case))
     return stages
 
 
-def _bgr(image: np.ndarray) -> Tensor:
+def bgr(image: np.ndarray) -> Tensor:
     """As images come from a file."""
     return torch.from_numpy(image[::-1].copy())
 
@@ -166,7 +163,7 @@ def _window_stages(model: ODISE, calls: dict[str, list[Call]]) -> Stages:
             for i in range(len(values))}
 
 
-def _head_stages(model: ODISE, calls: dict[str, list[Call]]) -> Stages:
+def head_stages(model: ODISE, calls: dict[str, list[Call]]) -> Stages:
     """Features of whole images, masks and their embeddings after every layer."""
     backbone, = calls['backbone.forward']
     stages = {f'backbone.s{i}': feature for i, feature in enumerate(backbone.output, start=2)}
@@ -249,96 +246,3 @@ def _panoptic_maps(model: ODISE, opinions: Any, samples: list, case: Case) -> St
                 classes == len(order.ours), -1,
                 classes * INSTANCE_OFFSET + labels // INSTANCE_OFFSET)
     return stages
-
-
-def training_stages(
-    model: ODISE, step: TrainingStep, order: ClassOrder
-) -> tuple[Stages, Stages, list]:
-    """Do a step of training, up to the gradients, with the random numbers that were recorded.
-
-    Returns:
-        tuple: Stages as of :func:`inference_stages`; losses by mmdet's names, and 'total'; and the
-        matching, for each prediction and image indices of queries and of masks, the predictions in
-        the order of the golden sets, the last one first. Gradients stay in the parameters.
-    """
-    samples = []
-    for i, (image, masks, labels) in enumerate(
-            zip(step.images, step.masks, step.labels, strict=True)):
-        height, width = image.shape[1:]
-        sample = DetDataSample(metainfo=dict(img_shape=(height, width), ori_shape=(height, width)))
-        ours = order.ours if step.model == 'label' else [0]
-        sample.gt_instances = InstanceData(
-            labels=torch.tensor([ours[label] if step.model == 'label' else 0 for label in labels]),
-            masks=BitmapMasks(masks.astype(np.uint8), height, width))
-        if step.words is not None:
-            sample.set_metainfo(dict(words=step.words[i]))
-        samples.append(sample)
-    model.train()
-    model.zero_grad()
-    paths = (*_HEAD, 'panoptic_head._get_targets_single')
-    with _replayed(step.random, model.panoptic_head.transformer_decoder.num_layers + 1), \
-            recorded(model, *paths) as calls, _recorded_points() as points:
-        data = model.data_preprocessor(
-            dict(inputs=[_bgr(image) for image in step.images], data_samples=samples),
-            training=True)
-        losses = model.loss(data['inputs'], data['data_samples'])
-        total, losses = model.parse_losses(losses)
-        total.backward()
-    stages = _head_stages(model, calls)
-    count = len(calls['panoptic_head._forward_head'])
-    last_first = [count - 1, *range(count - 1)]
-    texts = [call.output for call in calls['panoptic_head.text_proj.forward']]
-    if step.words is None:
-        stages['head.null_embed'], names = texts
-        stages['head.text_embed'] = names[order.names]
-        logits = order.columns(calls['panoptic_head.class_logits'][0].output)  # of all layers
-        for i, layer in enumerate(last_first):
-            stages[f'head.logits.call{i}'] = logits[layer]
-    else:  # we embed the empty word, which stands in for the words of a caption, once
-        count = max(len(words) for words in step.words)
-        shares = texts[0].split([max(len(words), 1) for words in step.words])
-        stages['head.word_embed'] = torch.stack([share.expand(count, -1) for share in shares])
-    for i, layer in enumerate(last_first):
-        stages[f'point_coords{i:02}'] = points[layer]
-    targets = [call.output for call in calls['panoptic_head._get_targets_single']]
-    pairs = [(target[-1].pos_inds.tolist(), target[-1].pos_assigned_gt_inds.tolist())
-             for target in targets]
-    batch = len(step.images)
-    matching = [pairs[layer * batch : (layer + 1) * batch] for layer in last_first]
-    return stages, {**losses, 'total': total}, matching
-
-
-@contextmanager
-def _replayed(random: list[np.ndarray], num_predictions: int) -> Iterator[None]:
-    """Let ``torch.rand`` give recorded numbers.
-
-    The official model draws for its last prediction first, mmdet for its first.
-    """
-    share = len(random) // num_predictions
-    queue = [torch.from_numpy(values) for values in (*random[share:], *random[:share])]
-
-    def rand(*size, **_):
-        expected = tuple(size[0]) if len(size) == 1 else size
-        drawn = queue.pop(0)
-        if tuple(drawn.shape) != expected:
-            raise ValueError(f'The golden set drew {tuple(drawn.shape)}, we draw {expected}.')
-        return drawn
-
-    with mock.patch.object(torch, 'rand', rand):
-        yield
-    if queue:
-        raise ValueError(f'The golden set drew {len(queue)} times more than we.')
-
-
-@contextmanager
-def _recorded_points() -> Iterator[list[Tensor]]:
-    """Record the points at which the losses of each prediction are taken."""
-    name = 'get_uncertain_point_coords_with_randomness'
-    drawn, points = getattr(mask2former_head, name), []
-
-    def record(*args, **kwargs):
-        points.append(drawn(*args, **kwargs))
-        return points[-1]
-
-    with mock.patch.object(mask2former_head, name, record):
-        yield points

@@ -5,7 +5,8 @@ python tools/verify_parity.py GOLDEN_DIR
 Builds the models that GOLDEN_DIR/meta.json describes from the recipes in configs/odise, loads
 weights in the original formats (CompVis Stable Diffusion, open_clip, official ODISE checkpoint),
 runs the inputs, and prints the largest error of every stage. Windows, layers and gradients of a
-kind share a line, which shows the worst of them; --all shows each. The exit code is 1 if any stage
+kind share a line, which shows the worst of them; --all shows each, --markdown writes a table in
+which inputs share a line, too. The exit code is 1 if any stage
 fails, or if an array of the set is neither compared nor left out by name.
 """
 
@@ -18,7 +19,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -28,7 +28,7 @@ import mmodise  # noqa: F401  completes the installation, where needed, for the 
 
 # isort: split
 from golden_sets import Case, GoldenSet, TrainingStep, read_golden_set
-from mmdet.registry import MODELS
+from mmdet.registry import MODELS, TRANSFORMS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from parity_checks import (
@@ -43,7 +43,9 @@ from parity_checks import (
     missing,
     spans_of,
 )
-from parity_stages import ClassOrder, inference_stages, training_stages
+from parity_stages import ClassOrder, inference_stages
+from parity_table import table, worst
+from parity_training import training_stages
 
 from mmodise.engine.checkpoint_fit import load_fitting
 from mmodise.models import ODISE
@@ -164,6 +166,17 @@ def compare_constants(golden: GoldenSet, model: ODISE) -> Iterator[Row]:
                     else missing('', 'constants', name)
 
 
+def compare_photos(golden: GoldenSet, kind: str) -> Iterator[Row]:
+    """Compare what a recipe's test pipeline makes of photos."""
+    pipeline = Config.fromfile(CONFIGS / RECIPES[kind]).test_pipeline
+    resize, = (step for step in pipeline if step['type'] == 'Resize')
+    for photo in golden.photos:
+        transform = TRANSFORMS.build({**resize, 'scale': photo.scale})
+        resized = transform(dict(img=photo.image[..., ::-1]))['img'][..., ::-1]
+        resized = torch.from_numpy(resized.transpose(2, 0, 1).copy())
+        yield compare(kind, photo.name, 'image', photo.resized, Span.of(resized))
+
+
 @contextmanager
 def moved_weights(model: ODISE, seed: int) -> Iterator[None]:
     """Move the trained weights a little, and every other time take other kernels."""
@@ -222,6 +235,7 @@ def verify(golden: GoldenSet) -> Iterator[Row]:
         model = build(golden, kind)
         if i == 0:
             yield from compare_constants(golden, model)
+        yield from compare_photos(golden, kind)
         for case in golden.cases:
             if case.model == kind:
                 print(f'{kind} model: {case.name}', file=sys.stderr)
@@ -232,38 +246,6 @@ def verify(golden: GoldenSet) -> Iterator[Row]:
                 yield from verify_step(model, step, ClassOrder(*golden.training_classes))
         del model
         gc.collect()
-
-
-def worst(rows: list[Row]) -> list[tuple[Row, int]]:
-    """One line for the windows, layers and gradients of a kind: the worst, and of how many."""
-    groups: dict[tuple, list[Row]] = {}
-    for row in rows:
-        stage = re.sub(r'\bwin\d+', 'win*', row.stage)
-        stage = re.sub(r'\baux\d+', 'aux*', stage)
-        stage = re.sub(r'(call|point_coords)\d+$', r'\1*', stage)
-        stage = re.sub(r'^((norm of )?gradient \w+\.\w+).*', r'\1.*', stage)
-        groups.setdefault((row.model, row.case, stage), []).append(row)
-    lines = []
-    for (_, _, stage), members in groups.items():
-        row = max(members, key=lambda row: (
-            not row.passed, row.jumps, row.relative / (row.tolerance or 1)))
-        lines.append((replace(row, stage=stage) if row.passed else row, len(members)))
-        lines += [(other, 1) for other in members if not other.passed and other is not row]
-    return lines
-
-
-def table(lines: list[tuple[Row, int]]) -> list[str]:
-    """The table in Markdown, with columns in line."""
-    cells = [('model', 'input', 'stage', 'arrays', 'shape', 'error', 'relative', 'allowed', '')]
-    cells += [
-        (row.model, row.case, row.stage, str(count), 'x'.join(map(str, row.shape)),
-         f'{row.error:.1e}', f'{row.relative:.1e}', f'{row.tolerance:.0e}',
-         f'jumps {row.plain:.0e}' if row.jumps else 'pass' if row.passed else '**FAIL**')
-        for row, count in lines]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    cells.insert(1, tuple('-' * width for width in widths))
-    return ['| ' + ' | '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-            + ' |' for line in cells]
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -288,6 +270,7 @@ def main(argv: list[str] | None = None) -> None:
         *(f'Left out: {line}' for line in unused)]
     print('\n'.join([*lines, '', *summary]))
     if args.markdown:
+        lines = table(worst(rows, by_input=False))
         args.markdown.write_text('\n'.join([*lines, '', *summary]) + '\n', encoding='utf-8')
     sys.exit(bool(failed))
 

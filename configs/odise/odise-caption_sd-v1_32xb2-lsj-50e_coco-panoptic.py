@@ -1,8 +1,8 @@
 # The paper's caption-supervised ODISE: Stable Diffusion 1.3, CLIP ViT-L/14 at 336, COCO's masks
-# without their classes, 32 GPUs with 2 images each. Frozen weights as in the label-supervised one.
-# It can be tested; to train it, samples must bring `words`, which this data set does not have.
+# without their classes and its captions, 32 GPUs with 2 images each. Frozen weights as in the
+# label-supervised one.
 _base_ = [
-    '../_base_/models/odise_caption.py', '../_base_/datasets/coco_panoptic.py',
+    '../_base_/models/odise_caption.py', '../_base_/datasets/coco_caption.py',
     '../_base_/schedules/odise_coco.py', '../_base_/default_runtime.py'
 ]
 

@@ -10,11 +10,18 @@ grey = (128, 128, 128)
 meta_keys = (
     'img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'text', 'stuff_text')
 
+# Pillow's resizing is the official release's: it antialiases what it makes smaller, OpenCV's does
+# not.
 train_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='LoadPanopticAnnotations'),
+    dict(type='LoadPanopticIfAny'),
     dict(type='RandomFlip', prob=0.5),
-    dict(type='RandomResize', scale=image_size, ratio_range=(0.1, 2.0), keep_ratio=True),
+    dict(
+        type='RandomResize',
+        scale=image_size,
+        ratio_range=(0.1, 2.0),
+        keep_ratio=True,
+        backend='pillow'),
     dict(type='RandomCrop', crop_size=image_size, recompute_bbox=True, allow_negative_crop=True),
     dict(type='Pad', size=image_size, pad_val=dict(img=grey, masks=0, seg=255)),
     dict(type='PackDetInputs', meta_keys=meta_keys)
@@ -22,7 +29,7 @@ train_pipeline = [
 # Annotations are not loaded for testing: the metric reads them from ann_file and seg_prefix.
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(2560, 1024), keep_ratio=True),
+    dict(type='Resize', scale=(2560, 1024), keep_ratio=True, backend='pillow'),
     dict(type='PackDetInputs', meta_keys=meta_keys)
 ]
 

@@ -13,6 +13,8 @@ class LoadPanopticIfAny(LoadPanopticAnnotations):
     Added key: ``has_masks``, False where ``seg_map_path`` is None. ``gt_masks`` are none then, and
     ``gt_seg_map`` is void (255) everywhere, so that such images and others go into one batch.
     ``PackDetInputs`` must list ``has_masks`` in ``meta_keys``.
+
+    ``gt_seg_map`` is of uint8, which Pillow needs to resize it, unless a label is larger.
     """
 
     def transform(self, results: dict) -> dict:
@@ -22,5 +24,7 @@ class LoadPanopticIfAny(LoadPanopticAnnotations):
         if not results['has_masks']:
             height, width = results['ori_shape']
             results['gt_masks'] = BitmapMasks([], height, width)
-            results['gt_seg_map'] = np.full((height, width), 255, dtype=np.int32)
+            results['gt_seg_map'] = np.full((height, width), 255)
+        if results['gt_seg_map'].max() <= 255:
+            results['gt_seg_map'] = results['gt_seg_map'].astype(np.uint8)
         return results
