@@ -15,8 +15,15 @@ SMALL_CONFIG = ROOT / 'configs/odise/odise_sd-small_shapes-panoptic.py'
 
 
 @pytest.fixture(autouse=True)
-def default_scope():
+def default_scope(default_scope_of_fixtures):
     """Look parts up in mmdet's registries, whatever a runner of another test has left behind."""
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        yield
+
+
+@pytest.fixture(autouse=True, scope='module')
+def default_scope_of_fixtures():
+    """The same for what the tests of a file share."""
     with DefaultScope.overwrite_default_scope('mmdet'):
         yield
 
