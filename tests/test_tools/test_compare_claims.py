@@ -72,7 +72,7 @@ def test_the_page_of_given_records(report, tmp_path):
     page = report.write_report(tmp_path, max_iters=10).read_text()
     assert row(page, 'recipe') == [
         '3', '40.0 ± 1.0', '1.0 ± 0.0', '39.0 ± 1.0', '38.0 ± 1.0', '1.0 ± 0.0', '37.0 ± 1.0',
-        '0.50', '2.5', '1.50']
+        '0.25', '2.5', '1.50']
     assert row(page, 'random diffusion model')[:2] == ['3', '33.0 ± 3.0']
     assert row(page, 'ResNet-18')[:4] == ['1', '45.0', '-', '44.0']
     assert row(page, 'recipe against random diffusion model') == [
@@ -84,7 +84,7 @@ def test_the_page_of_given_records(report, tmp_path):
     assert 'base PQ is largest, 40.0, at alpha 0.0 and beta 0.0' in page
     assert 'novel PQ is largest, 1.0, at alpha 0.0 and beta 1.0' in page
     assert 'Iterations: 10, of 4 images. Seeds: 0, 1, 2.' in page
-    assert 'the recipe 0.50, the ResNet-18 0.25 seconds an iteration' in page
+    assert 'the recipe 0.25, the ResNet-18 0.25 seconds an iteration' in page
     for picture in re.findall(r'!\[.*\]\((.*)\)', page):
         assert Image.open(tmp_path / picture).width >= 960
     for link in re.findall(r'(?<!!)\[.*\]\((.*)\)', page):
