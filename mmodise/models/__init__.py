@@ -3,6 +3,7 @@
 from .caption_head import ODISECaptionHead
 from .captioner import ImplicitCaptioner
 from .classifier import CLIPClassifier
+from .class_loss import WholeBatchCrossEntropyLoss
 from .clip import FrozenCLIP
 from .diffusion import DiffusionBackbone, StableDiffusionExtractor
 from .fusion_head import OpenVocabularyFusionHead
@@ -21,4 +22,5 @@ __all__ = [
     'ODISEHead',
     'OpenVocabularyFusionHead',
     'StableDiffusionExtractor',
+    'WholeBatchCrossEntropyLoss',
 ]
