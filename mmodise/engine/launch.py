@@ -44,7 +44,8 @@ def _init_on_cpu(cfg: Config) -> None:
         torch.cuda.set_device = set_device
     if cfg.get('runner_type') == 'FlexibleRunner':
         strategy = {'type': 'DDPStrategy', **cfg.get('strategy', {})}
-        strategy['model_wrapper'] = {**strategy.get('model_wrapper', {}), 'device_id': None}
+        device = {'device_ids': None} if strategy['type'] == 'DDPStrategy' else {'device_id': 'cpu'}
+        strategy['model_wrapper'] = {**strategy.get('model_wrapper', {}), **device}
         cfg.strategy = strategy
     else:
         cfg.model_wrapper_cfg = {
