@@ -13,6 +13,7 @@ default_hooks = dict(
         max_keep_ckpts=3),
     checkpoint_fit=dict(type='CheckpointFitHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    iteration_seed=dict(type='IterationSeedHook'),
     visualization=dict(type='DetVisualizationHook'))
 
 env_cfg = dict(
