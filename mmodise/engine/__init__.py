@@ -13,5 +13,5 @@ from .whole_file_backend import WholeFileBackend
 
 __all__ = [
     'CPUAmpOptimWrapper', 'CheckpointFit', 'CheckpointFitHook', 'IterationSeedHook',
-    'SafeCheckpointHook', 'ShardedStrategy', 'WholeFileBackend', 'check_same_config', 'load_fitting',
-    'load_from_local', 'meet', 'set_max_iters']
+    'SafeCheckpointHook', 'ShardedStrategy', 'WholeFileBackend', 'check_same_config',
+    'load_fitting', 'load_from_local', 'meet', 'set_max_iters']

@@ -2,8 +2,8 @@
 
 from .caption_head import ODISECaptionHead
 from .captioner import ImplicitCaptioner
-from .classifier import CLIPClassifier
 from .class_loss import WholeBatchCrossEntropyLoss
+from .classifier import CLIPClassifier
 from .clip import FrozenCLIP
 from .diffusion import DiffusionBackbone, StableDiffusionExtractor
 from .fusion_head import OpenVocabularyFusionHead

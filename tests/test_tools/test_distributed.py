@@ -29,7 +29,6 @@ default_hooks = dict(
 custom_hooks = [dict(type='SamePoints'), dict(type='Witness')]
 """
 LABEL = CONFIG.replace('ODISE_', 'odise_').replace('PIPELINE', '{{_base_.test_pipeline}}')
-# The images of the first batch are 1 to 4 in this order: 2 and 4, 3 and 1 on two ranks.
 CAPTION = CONFIG.replace('ODISE_', 'odise-caption_').replace('PIPELINE', """[
     dict(type='LoadImageFromFile'),
     dict(type='LoadPanopticIfAny'),
@@ -128,6 +127,8 @@ def test_fsdp_equals_ddp(folder, label):
     assert_success(label['ddp'])
     assert_success(label['fsdp'])
     assert_same_training(folder, 'fsdp', 'ddp')
+    files = sorted(path.name for path in (folder / 'fsdp').glob('iter_*'))
+    assert files == ['iter_1.pth', 'iter_2.pth'], 'no parts are left'
 
 
 @pytest.mark.parametrize('run', ['ddp_after_fsdp', 'fsdp_after_ddp'])
