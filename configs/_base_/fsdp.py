@@ -3,5 +3,4 @@
 runner_type = 'FlexibleRunner'
 strategy = dict(
     type='ShardedStrategy',
-    state_dict_cfg='full',  # checkpoints as any other training's
     model_wrapper=dict(type='MMFullyShardedDataParallel', use_orig_params=True))

@@ -20,10 +20,14 @@ class ShardedStrategy(FSDPStrategy):
     - FSDP takes no parameter without a dimension, such as a temperature. Each rank keeps these
       whole, and their gradients are averaged as DDP does it.
     - mmengine clips each rank's shard by the norm of that shard; here it is the norm of all.
+    - Checkpoints are those of any other run; only the state of loss scaling is left out.
 
     Args:
-        **kwargs: As in mmengine's ``FSDPStrategy``.
+        **kwargs: As in mmengine's ``FSDPStrategy``, without ``state_dict_cfg``.
     """
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(state_dict_cfg='full', **kwargs)
 
     def _init_state_dict_cfg(self, state_dict_cfg: str | dict) -> None:
         super()._init_state_dict_cfg(state_dict_cfg)
@@ -45,7 +49,6 @@ class ShardedStrategy(FSDPStrategy):
         if wrapper.clip_grad_kwargs and wrapper.grad_name == 'grad_norm':
             wrapper.clip_func = lambda parameters, **kwargs: model.clip_grad_norm_(**kwargs)
         return wrapper
-
 
     def optim_state_dict(self) -> dict:
         """The state of the optimizer as it is without FSDP; nothing on ranks that do not save."""

@@ -30,7 +30,7 @@ def run_ranks():
         subprocess.run(
             [sys.executable, RANKS / 'run_ranks.py', plan], cwd=folder, check=True,
             env={**os.environ, 'PYTHONPATH': paths, 'OMP_NUM_THREADS': '1'},
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=300)
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=900)
         return {
             name: [
                 (int((folder / name / f'{rank}.code').read_text()),

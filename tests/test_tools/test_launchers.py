@@ -29,7 +29,7 @@ def start(folder, *command, **variables):
 def finish(*processes):
     try:
         for process in processes:
-            output = process.communicate(timeout=300)[0]
+            output = process.communicate(timeout=900)[0]
             assert process.returncode == 0, output[-3000:]
     finally:
         for process in processes:
