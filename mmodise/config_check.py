@@ -18,8 +18,8 @@ from .spelling import misspelt
 # that all configs have for their pipelines.
 _MORE_KEYS = (
     'activation_checkpointing', 'compile', 'custom_imports', 'efficient_conv_bn_eval',
-    'find_unused_parameters', 'model_wrapper_cfg', 'runner_type', 'sync_bn', 'test_pipeline',
-    'train_pipeline', 'tta_model', 'tta_pipeline', 'val_pipeline')
+    'find_unused_parameters', 'model_wrapper_cfg', 'runner_type', 'strategy', 'sync_bn',
+    'test_pipeline', 'train_pipeline', 'tta_model', 'tta_pipeline', 'val_pipeline')
 
 
 def check_config(cfg: Config) -> None:

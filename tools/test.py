@@ -59,7 +59,10 @@ def main() -> None:
     from mmengine.runner import Runner
 
     import mmodise  # noqa: F401
-    runner = Runner.from_cfg(load_config(args))
+    from mmodise.engine import meet
+    cfg = load_config(args)
+    meet(cfg)
+    runner = Runner.from_cfg(cfg)
     if args.out:
         from mmdet.evaluation import DumpDetResults
         runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))

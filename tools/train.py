@@ -85,10 +85,13 @@ def main() -> None:
     """Train."""
     args = parse_args()
     # After the options, so that --help answers quickly.
-    from mmengine.runner import Runner
+    from mmengine.registry import RUNNERS
 
     import mmodise  # noqa: F401
-    Runner.from_cfg(load_config(args)).train()
+    from mmodise.engine import meet
+    cfg = load_config(args)
+    meet(cfg)
+    RUNNERS.build(cfg).train()
 
 
 if __name__ == '__main__':

@@ -7,3 +7,6 @@ _base_ = [
 ]
 
 model = dict(panoptic_head=dict(vocabulary={{_base_.coco_vocabulary}}))
+
+# a resumed training draws the random numbers that an uninterrupted one would have drawn
+default_hooks = dict(iteration_seed=dict(type='IterationSeedHook'))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import nn
+from torch.distributed.fsdp import FullyShardedDataParallel as FSDP
 
 from ..official_checkpoint import kind_of
 
@@ -92,6 +93,9 @@ def load_fitting(model: nn.Module, checkpoint: dict, assign: bool = False) -> Ch
         checkpoint (dict): Weights by name, or mmengine's dictionary with them in ``state_dict``.
         assign (bool): Take the weights themselves, not copies. Defaults to False.
     """
+    if isinstance(model, FSDP):  # for the moment its shards become whole
+        with FSDP.summon_full_params(model):
+            return load_fitting(model.module, checkpoint)
     if is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
     weights = checkpoint.get('state_dict', checkpoint)

@@ -1,6 +1,7 @@
 """Checkpoints that a full disk or a kill cannot harm."""
 
 import copy
+import os
 import os.path as osp
 
 from mmengine.dist import is_main_process
@@ -8,6 +9,7 @@ from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
+from mmengine.runner._flexible_runner import FlexibleRunner
 
 from .whole_file_backend import WholeFileBackend
 
@@ -45,11 +47,16 @@ class SafeCheckpointHook(CheckpointHook):
             runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
         self.last_ckpt = self._path(step)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        name = self.filename_tmpl.format(step)
+        # a FlexibleRunner does not write by the backend that it is given
+        part = f'{name}.part' if isinstance(runner, FlexibleRunner) else name
         runner.save_checkpoint(
-            self.out_dir, self.filename_tmpl.format(step), save_optimizer=self.save_optimizer,
+            self.out_dir, part, save_optimizer=self.save_optimizer,
             save_param_scheduler=self.save_param_scheduler, meta=meta, by_epoch=self.by_epoch,
             backend_args=self.backend_args, **self.args)
         if is_main_process():
+            if part != name:
+                os.replace(osp.join(self.out_dir, part), self.last_ckpt)
             pointer = osp.join(runner.work_dir, 'last_checkpoint')
             WholeFileBackend().put_text(self.last_ckpt, pointer)
             if outdated is not None and self.file_backend.isfile(outdated):

@@ -2,6 +2,7 @@
 
 from .caption_head import ODISECaptionHead
 from .captioner import ImplicitCaptioner
+from .class_loss import WholeBatchCrossEntropyLoss
 from .classifier import CLIPClassifier
 from .clip import FrozenCLIP
 from .diffusion import DiffusionBackbone, StableDiffusionExtractor
@@ -21,4 +22,5 @@ __all__ = [
     'ODISEHead',
     'OpenVocabularyFusionHead',
     'StableDiffusionExtractor',
+    'WholeBatchCrossEntropyLoss',
 ]

@@ -1,13 +1,14 @@
 """The head of caption supervision."""
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
 from mmdet.structures import SampleList
 from mmdet.utils import ConfigType, InstanceList
-from mmengine.structures import PixelData
+from mmengine.structures import InstanceData, PixelData
 from torch import Tensor, nn
 
 from ..vocabulary import Vocabulary
@@ -121,20 +122,25 @@ class ODISECaptionHead(OpenVocabularyHead):
         """
         words = [_words(meta) for meta in batch_img_metas]
         scores, embeddings = zip(*all_cls_scores, strict=True)
-        # an image without annotated masks does not say that there are no objects in it
-        images = [i for i, meta in enumerate(batch_img_metas) if meta.get('has_masks', True)]
-        kept = images or [0]  # one is kept: all ranks must take part in what the losses exchange
         losses = super().loss_by_feat(
-            [s[kept] for s in scores],
-            [masks[kept] for masks in all_mask_preds],
-            [batch_gt_instances[i] for i in kept],
-            [batch_img_metas[i] for i in kept],
-        )
-        if not images:
-            losses = {name: 0 * loss for name, loss in losses.items()}
+            list(scores), all_mask_preds, batch_gt_instances, batch_img_metas)
         grounding = self.ground(torch.stack(embeddings), words)
         losses.update({f'd{i}.loss_grounding': loss for i, loss in enumerate(grounding[:-1])})
         return {**losses, 'loss_grounding': grounding[-1]}
+
+    def _get_targets_single(
+        self, cls_score: Tensor, mask_pred: Tensor, gt_instances: InstanceData, img_meta: dict
+    ) -> tuple:
+        """As the parent's; nothing counts of an image without annotated masks.
+
+        It does not say that there are no objects in it.
+        """
+        if img_meta.get('has_masks', True):
+            return super()._get_targets_single(cls_score, mask_pred, gt_instances, img_meta)
+        labels = gt_instances.labels.new_full((self.num_queries, ), self.num_classes)
+        weights, none = cls_score.new_zeros(self.num_queries), labels[:0]
+        nothing = SimpleNamespace(avg_factor=0)  # what the parent reads of a sampling result
+        return labels, weights, gt_instances.masks, weights, none, none, nothing
 
     def ground(self, embeddings: Tensor, words: Sequence[Sequence[str]]) -> Tensor:
         """The grounding loss of every layer.

@@ -56,7 +56,7 @@ class OpenVocabularyHead(Mask2FormerHead):
         prompt: str,
         no_object_weight: float = 0.1,
         loss_cls: ConfigType = dict(  # noqa: B006
-            type='CrossEntropyLoss', use_sigmoid=False, loss_weight=2.0, reduction='mean'
+            type='WholeBatchCrossEntropyLoss', loss_weight=2.0
         ),
         **kwargs,
     ) -> None:

@@ -21,8 +21,7 @@ from mmodise.vocabulary import Vocabulary
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / 'configs/odise').glob('*.py'))
-FULL_SIZE = [ROOT / f'configs/odise/{name}_sd-v1_32xb2-lsj-50e_coco-panoptic.py'
-             for name in ('odise', 'odise-caption')]
+FULL_SIZE = [path for path in RECIPES if '_sd-v1_' in path.name]
 SAMPLE = ROOT.parent / 'shared' / 'data' / 'coco_panoptic_sample'
 
 

@@ -126,6 +126,27 @@ def test_recomputing_the_projections_changes_no_gradient(small_models, clip_cfg)
         torch.testing.assert_close(recomputed, plain, rtol=1e-4, atol=1e-7)
 
 
+def test_recomputing_the_projections_saves_memory(small_models, clip_cfg, monkeypatch):
+    """Of the VAE's maps too, the largest, which need no gradient themselves."""
+    memory = []
+    for with_cp in (False, True):
+        backbone = build(small_models, clip_cfg, with_cp=with_cp)
+        maps = [torch.rand(2, width, SIDE // stride, SIDE // stride) for width, stride in zip(
+            backbone.extractor.feature_widths, backbone.extractor.feature_strides, strict=True)]
+        monkeypatch.setattr(backbone.extractor, 'forward', lambda *args, maps=maps: maps)
+        kept = {}
+
+        def keep(tensor, kept=kept):
+            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            features = backbone(images(2, 3, SIDE, SIDE))
+        assert all(m.requires_grad for m in features)
+        memory.append(sum(kept.values()))
+    assert memory[1] < memory[0] / 4
+
+
 def test_without_captioner_it_is_the_empty_caption(small_models, clip_cfg, backbone):
     batch = images(1, 3, SIDE, SIDE)
     silent = build(small_models, clip_cfg)

@@ -225,7 +225,7 @@ def test_trained_parameters_of_the_full_size(tmp_path, load_tool, monkeypatch):
     cfg = Config.fromfile(MODEL_CONFIGS / 'odise.py').model
     captioner = ImplicitCaptioner(clip)
     widths = (512, 512, 2560, 1920, 960, 640, 512, 512)
-    projections = [_projection(width, cfg.backbone.out_channels, False) for width in widths]
+    projections = [_projection(width, cfg.backbone.out_channels) for width in widths]
     head = MODELS.build(dict(
         cfg.panoptic_head, clip=clip, vocabulary=TRAINING, train_cfg=cfg.train_cfg))
     assert count(captioner) == 1_695_744

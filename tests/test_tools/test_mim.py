@@ -79,6 +79,16 @@ def test_mim_trains_and_tests_an_editable_installation(editable):
     assert len(pickle.loads((editable.folder / 'predictions.pkl').read_bytes())) == 16
 
 
+def test_mim_trains_in_two_processes(editable):
+    """Without a GPU, two of them are two processes."""
+    editable.call(
+        editable.python, '-m', 'mim', 'train', 'mmodise', 'toy_recipe.py', '--launcher', 'pytorch',
+        '--gpus', '2', '--work-dir', 'two', '--cfg-options', 'train_cfg.max_iters=2')
+    log, = editable.folder.glob('two/*/*.log')
+    assert 'GPU number: 2' in log.read_text()
+    assert (editable.folder / 'two' / 'iter_2.pth').is_file()
+
+
 def test_mim_runs_scripts_of_an_editable_installation(editable):
     output = editable.call(
         editable.python, '-m', 'mim', 'run', 'mmodise', 'toy_tool', '--texts', 'cat')

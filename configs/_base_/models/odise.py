@@ -70,8 +70,7 @@ model = dict(
                     ffn_drop=0.0,
                     act_cfg=dict(type='ReLU', inplace=True))),
             init_cfg=None),
-        loss_cls=dict(
-            type='CrossEntropyLoss', use_sigmoid=False, loss_weight=2.0, reduction='mean'),
+        loss_cls=dict(type='WholeBatchCrossEntropyLoss', loss_weight=2.0),
         loss_mask=dict(
             type='CrossEntropyLoss', use_sigmoid=True, loss_weight=5.0, reduction='mean'),
         loss_dice=dict(

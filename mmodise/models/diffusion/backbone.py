@@ -8,13 +8,14 @@ from mmdet.registry import MODELS
 from mmdet.utils import ConfigType
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from .windows import cut_windows, stitch_windows
 
 OUT_STRIDES = (4, 8, 16, 32)
 
 
-def _projection(in_channels: int, out_channels: int, with_cp: bool) -> Bottleneck:
+def _projection(in_channels: int, out_channels: int) -> Bottleneck:
     """ResNet's bottleneck with GroupNorm; a convolutional shortcut where the widths differ."""
     norm_cfg = dict(type='GN', num_groups=32)
     shortcut = None
@@ -22,9 +23,7 @@ def _projection(in_channels: int, out_channels: int, with_cp: bool) -> Bottlenec
         conv = nn.Conv2d(in_channels, out_channels, 1, bias=False)
         shortcut = nn.Sequential(conv, nn.GroupNorm(32, out_channels))
     planes = out_channels // Bottleneck.expansion
-    return Bottleneck(
-        in_channels, planes, downsample=shortcut, norm_cfg=norm_cfg, with_cp=with_cp
-    )
+    return Bottleneck(in_channels, planes, downsample=shortcut, norm_cfg=norm_cfg)
 
 
 @MODELS.register_module()
@@ -85,9 +84,10 @@ class DiffusionBackbone(BaseModule):
                         f'needs {shape[name]}; leave it out, and it follows the extractor')
             self.captioner = MODELS.build({**shape, **captioner})
         self.window_size = window_size
+        self.with_cp = with_cp
         self.strides = self._check_strides(strides)
         self.projections = ModuleList(
-            _projection(width, out_channels, with_cp) for width in self.extractor.feature_widths
+            _projection(width, out_channels) for width in self.extractor.feature_widths
         )
 
     def _check_strides(self, strides: Sequence[int] | None) -> list[int]:
@@ -138,6 +138,10 @@ class DiffusionBackbone(BaseModule):
         for feature, stride, project in zip(features, self.strides, self.projections, strict=True):
             if feature.shape[-1] != side // stride:
                 feature = F.interpolate(feature, (side // stride,) * 2, mode='nearest')
-            projected = project(feature)
+            if self.with_cp:  # mmdet's own switch skips the VAE's maps, which need no gradient
+                projected = checkpoint(
+                    project, feature, use_reentrant=False, preserve_rng_state=False)
+            else:
+                projected = project(feature)
             pyramid[stride] = pyramid[stride] + projected if stride in pyramid else projected
         return pyramid

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..frozen import FrozenModule, Shared
 from .loading import load_stable_diffusion
-from .taps import Skip, Tap
+from .taps import Skip, Tap, checkpointed
 
 
 def noise_schedule(num_timesteps: int = 1000) -> Tensor:
@@ -47,6 +47,8 @@ class StableDiffusionExtractor(FrozenModule):
             and the embedding of timestep 0. Defaults to (0,) (paper).
         architecture (dict, optional): What a single file does not tell of its architecture, or
             tells otherwise; see :func:`load_stable_diffusion`. Defaults to None.
+        with_cp (bool): Recompute the UNet's blocks in the backward pass instead of keeping what
+            they compute: less memory, more time, the same numbers. Defaults to False.
 
     Raises:
         FileNotFoundError: If a part of the weights is missing; says what is accepted.
@@ -61,6 +63,7 @@ class StableDiffusionExtractor(FrozenModule):
         decoder_blocks: Sequence[int] = (2, 5),
         timesteps: Sequence[int] = (0,),
         architecture: dict | None = None,
+        with_cp: bool = False,
     ) -> None:
         vae, unet, empty_text = load_stable_diffusion(
             pretrained, with_unet=bool(unet_blocks), architecture=architecture)
@@ -70,6 +73,8 @@ class StableDiffusionExtractor(FrozenModule):
         middle = _tap(unet.up_blocks, unet_blocks, read) if unet_blocks else []
         if unet_blocks:
             _drop_rest(unet)
+            if with_cp:
+                unet.enable_gradient_checkpointing(checkpointed)
         if decoder_blocks:
             _drop_rest(vae.decoder)
         else:
