@@ -10,8 +10,7 @@ model = dict(
         type='ODISECaptionHead',
         prompt='a photo of a {}.',
         vocabulary={{_base_.vocabulary}},
-        loss_grounding=dict(type='GroundingLoss', loss_weight=1.0)),
-    classifier=dict(alpha=0.35, beta=0.65))  # official release, caption supervision
+        loss_grounding=dict(type='GroundingLoss', loss_weight=1.0)))
 
 max_iters = 700
 param_scheduler = [
