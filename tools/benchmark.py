@@ -206,8 +206,9 @@ def show(point: dict) -> None:
         print(comparison_table(*runs, point['ratios']))
     else:
         print(table(runs[0]))
-    for run in runs:
-        print('\n'.join(sentences(run)))
+    for name, run in zip('AB', runs, strict=False):
+        prefix = f'{name}: ' if len(runs) == 2 else ''
+        print('\n'.join(prefix + sentence for sentence in sentences(run)))
     for precision, matmul in point['matmul'].items():
         rates = [rate / 1e9 for rate in matmul['rates']]
         print(f'Matrix product, {matmul["side"]} cubed, {precision}: '

@@ -105,8 +105,9 @@ def table(record: Mapping) -> str:
         part, _number(found['seconds'], 4), _percent(found['seconds'], record['seconds']),
         _number(found['flops'], digits, 1e9), _percent(found['share_of_peak']),
         _number(found['peak_memory'], 2, _GIB)] for part, found in record['parts'].items()]
-    last = ['in all', _number(record['seconds'], 4), '100.0 %', _number(record['flops'], digits, 1e9),
-            _percent(record['share_of_peak']), _number(record['peak_memory'], 2, _GIB)]
+    last = ['in all', _number(record['seconds'], 4), '100.0 %',
+            _number(record['flops'], digits, 1e9), _percent(record['share_of_peak']),
+            _number(record['peak_memory'], 2, _GIB)]
     return _ascii([head, *rows, last])
 
 
@@ -148,8 +149,8 @@ def sentences(record: Mapping) -> list[str]:
         f'{record["call"]}, {record["batch"]} x {height} x {width}, {record["precision"]}: median '
         f'of {len(calls)} calls of {min(calls):.4g} to {max(calls):.4g} s, '
         f'{record["batch"] / record["seconds"]:.3g} images a second.',
-        f'First call, which embeds the texts: {first["seconds"]:.4g} s, of which '
-        f'{first["texts"]:.4g} s for them.',
+        f'First call, which warms up and embeds texts: {first["seconds"]:.4g} s, of which '
+        f'{first["texts"]:.4g} s for texts.',
         'In the unit of the machine, seconds x rate of the matrix product: '
         f'{record["seconds"] * record["matmul_rate"] / 1e9:,.0f} GFLOP.']
     if record['undivided_seconds']:
@@ -219,11 +220,11 @@ def draw_sweep(key: str, values: Sequence, points: Sequence[Sequence[Mapping]], 
 
 
 def _large_parts(records: Sequence[Mapping]) -> dict[str, list[float]]:
-    """Seconds of the parts that take a twentieth of a call somewhere."""
+    """Seconds of the parts that take a tenth of a call somewhere."""
     lines = {}
     for part in dict.fromkeys(part for record in records for part in record['parts']):
         line = [record['parts'].get(part, {}).get('seconds', math.nan) for record in records]
-        if any(s >= r['seconds'] / 20 for s, r in zip(line, records, strict=True)):
+        if any(s >= r['seconds'] / 10 for s, r in zip(line, records, strict=True)):
             lines[part] = line
     return lines
 

@@ -227,7 +227,8 @@ class Subject:
         sample.set_metainfo(dict(words=[f'word {i}' for i in range(8)]))
         sample.gt_instances = _objects(self.setting, things)
         bands = torch.arange(height)[:, None].expand(height, width) * min(stuff, 3) // height
-        sample.gt_sem_seg = PixelData(sem_seg=(bands + (things if stuff else 0))[None])
+        classes = (bands + (things if stuff else 0))[None]
+        sample.gt_sem_seg = PixelData(sem_seg=classes, data=classes)  # mmdet's name, and mmseg's
         return sample
 
 

@@ -153,8 +153,10 @@ class Measurement:
     def parts(self) -> list[str]:
         """All parts that ran, in the order of the table."""
         ran = dict.fromkeys(part for call in (self.first, *self.calls) for part in call)
-        known = [part for part in PARTS if part in ran]
-        return [*known, *(p for p in ran if p not in PARTS and p != REST), REST]
+        order = [*PARTS]
+        at = order.index('losses')
+        order[at:at] = [part for part in ran if part not in PARTS and part != REST]
+        return [*(part for part in order if part in ran), REST]
 
     def seconds(self, part: str) -> float:
         """Median over the calls."""

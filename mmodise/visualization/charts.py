@@ -73,15 +73,17 @@ def draw_lines(
     figure = Figure(figsize=(5.2 * len(panels), 4.4), layout='constrained')
     for index, (title, lines) in enumerate(panels.items()):
         axes = figure.add_subplot(1, len(panels), index + 1, title=title, xlabel=xlabel)
-        for name, values in lines.items():
-            axes.plot(x, values, marker='.', label=name)
+        for number, (name, values) in enumerate(lines.items()):
+            style = '-' if number < 10 else '--'  # there are ten colours
+            axes.plot(x, values, style, marker='.', label=name)
         if logarithmic:
             axes.set(xscale='log', yscale='log')
-            limits = axes.get_ylim()
+            low, high = axes.get_ylim()
+            widen = max(1.0, (10 * low / high) ** 0.5)  # to a decade, or little looks like much
             start = next(iter(lines.values()))[0]
             axes.plot(x, [start * value / x[0] for value in x], ':', color='grey',
                       label='in proportion')
-            axes.set_ylim(limits)
+            axes.set_ylim(low / widen, high * widen)
         else:
             axes.set_ylim(bottom=0)
         axes.set_xticks(x, ticks or [f'{value:g}' for value in x])
