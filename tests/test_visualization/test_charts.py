@@ -37,7 +37,7 @@ def test_lines_over_a_setting_and_what_grows_in_proportion(tmp_path, figures):
                logarithmic=True)
     seconds, memory = figures[0].axes
     line, guide = seconds.lines
-    assert line.get_ydata()[:2].tolist() == [2, 3] and guide.get_ydata() == [2, 8, 32]
+    assert line.get_ydata()[:2].tolist() == [2, 3] and list(guide.get_ydata()) == [2, 8, 32]
     assert [label.get_text() for label in memory.get_xticklabels()] == ['a', 'b', 'c']
     low, high = memory.get_ylim()
     assert high / low == pytest.approx(10), 'little growth does not look like much'
