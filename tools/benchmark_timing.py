@@ -63,7 +63,14 @@ def part_methods(subject: Subject) -> dict[str, str]:
         for method in _METHODS:
             if callable(getattr(child, method, None)):
                 methods.setdefault(f'model.{name}.{method}', name.replace('_', ' '))
-    return methods
+    return {_entry(subject, path): part for path, part in methods.items()}
+
+
+def _entry(root: object, path: str) -> str:
+    """Of a compiled module's forward, what calls it: the clock is no part of what is compiled."""
+    place, _, name = path.rpartition('.')
+    compiled = getattr(attrgetter(place)(root), '_compiled_call_impl', None)
+    return f'{place}._compiled_call_impl' if name == 'forward' and compiled else path
 
 
 def _matches(root: object, pattern: str) -> list[str]:

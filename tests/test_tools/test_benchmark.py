@@ -119,6 +119,16 @@ def test_operations_of_known_layers(tools, training):
     assert torch.backends.mha.get_fastpath_enabled()
 
 
+def test_parts_that_are_compiled(tools):
+    toy = Toy(False)
+    toy.model.head.compile(backend='eager')
+    timing = tools.benchmark_timing
+    assert 'model.head._compiled_call_impl' in timing.part_methods(toy)
+    account = timing._booked_call(toy, timing.Account(lambda: 0))
+    assert set(account.spent) == {'preprocessing', 'neck', 'head', 'rest'}
+    assert timing.count_flops(toy)['head'] == 2 * 2 * 16 * 8 * 5
+
+
 def test_inference(run):
     written, printed = run('--num-classes', '7', '--batch', '2')
     point, = written['points']
