@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,51 +11,12 @@ from golden_sets import Case, Classes
 from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
+from recording import Call, recorded
 from torch import Tensor
 
 from mmodise.models import ODISE
 
 Stages = dict[str, Tensor]
-
-
-class Call(NamedTuple):
-    """A call that was recorded."""
-
-    args: tuple
-    kwargs: dict
-    output: Any
-
-
-@contextmanager
-def recorded(root: object, *paths: str) -> Iterator[dict[str, list[Call]]]:
-    """Record the calls of methods while the context is open.
-
-    Args:
-        root (object): Where paths start, such as a model.
-        *paths (str): Methods, such as 'backbone.forward'.
-
-    Yields:
-        dict[str, list[Call]]: The calls so far, by path.
-    """
-    calls = {path: [] for path in paths}
-    owners = [(attrgetter(path.rpartition('.')[0])(root), path) for path in paths]
-    for owner, path in owners:
-        name = path.rpartition('.')[2]
-        object.__setattr__(owner, name, _recorder(getattr(owner, name), calls[path]))
-    try:
-        yield calls
-    finally:
-        for owner, path in owners:  # the method of the class comes to light again
-            object.__delattr__(owner, path.rpartition('.')[2])
-
-
-def _recorder(method: Any, calls: list[Call]) -> Any:
-    def record(*args, **kwargs):
-        output = method(*args, **kwargs)
-        calls.append(Call(args, kwargs, output))
-        return output
-
-    return record
 
 
 class ClassOrder:

@@ -13,7 +13,8 @@ from mmdet.models.dense_heads import mask2former_head
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import BitmapMasks
 from mmengine.structures import InstanceData
-from parity_stages import HEAD_METHODS, ClassOrder, Stages, bgr, head_stages, recorded
+from parity_stages import HEAD_METHODS, ClassOrder, Stages, bgr, head_stages
+from recording import recorded
 from torch import Tensor
 
 from mmodise.models import ODISE

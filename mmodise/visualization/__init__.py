@@ -1,6 +1,6 @@
 """Pictures of segments with their names, of comparisons, of a training and of results."""
 
-from .charts import draw_bars, draw_maps
+from .charts import draw_bars, draw_lines, draw_maps
 from .labels import draw_labels
 from .panoptic_visualizer import PanopticVisualizer
 from .picture_grid import picture_grid
@@ -11,6 +11,7 @@ __all__ = [
     'PanopticVisualizer',
     'draw_bars',
     'draw_labels',
+    'draw_lines',
     'draw_maps',
     'draw_training_curve',
     'enlarge',

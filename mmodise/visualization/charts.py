@@ -1,10 +1,11 @@
-"""Charts of results: bars with their spread, and maps over two settings."""
+"""Charts of results: bars with their spread, lines over a setting, and maps over two settings."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 
 def draw_bars(
@@ -46,6 +47,51 @@ def draw_bars(
     axes.set_axisbelow(True)
     axes.spines[['top', 'right']].set_visible(False)
     figure.legend(frameon=False, loc='outside lower right', ncols=len(groups))
+    figure.savefig(path, dpi=120)
+
+
+def draw_lines(
+    x: Sequence[float],
+    panels: Mapping[str, Mapping[str, Sequence[float]]],
+    path: str | Path,
+    ticks: Sequence[str] | None = None,
+    xlabel: str = '',
+    logarithmic: bool = False,
+) -> None:
+    """Draw values over a setting into a picture file, a panel a quantity.
+
+    Args:
+        x (Sequence[float]): Values of the setting.
+        panels (Mapping[str, Mapping[str, Sequence[float]]]): By title and by name of a line, a
+            value for each of ``x``; nan leaves its place empty.
+        path (str | Path): The picture, such as ``'lines.png'``.
+        ticks (Sequence[str], optional): What to call each of ``x``. Defaults to the numbers.
+        xlabel (str): Of the setting. Defaults to none.
+        logarithmic (bool): Whether both axes are, with a dotted line of what grows in proportion
+            to ``x``, from the start of each panel's first line. Defaults to False.
+    """
+    figure = Figure(figsize=(5.2 * len(panels), 4.4), layout='constrained')
+    for index, (title, lines) in enumerate(panels.items()):
+        axes = figure.add_subplot(1, len(panels), index + 1, title=title, xlabel=xlabel)
+        for number, (name, values) in enumerate(lines.items()):
+            style = '-' if number < 10 else '--'  # there are ten colours
+            axes.plot(x, values, style, marker='.', label=name)
+        if logarithmic:
+            axes.set(xscale='log', yscale='log')
+            low, high = axes.get_ylim()
+            widen = max(1.0, (10 * low / high) ** 0.5)  # to a decade, or little looks like much
+            start = next(iter(lines.values()))[0]
+            axes.plot(x, [start * value / x[0] for value in x], ':', color='grey',
+                      label='in proportion')
+            axes.set_ylim(low / widen, high * widen)
+        else:
+            axes.set_ylim(bottom=0)
+        axes.set_xticks(x, ticks or [f'{value:g}' for value in x])
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.grid(alpha=0.3)
+        axes.spines[['top', 'right']].set_visible(False)
+        axes.legend(frameon=False, fontsize=8, ncols=2, loc='upper left',
+                    bbox_to_anchor=(0, -0.14))
     figure.savefig(path, dpi=120)
 
 

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from mmodise.visualization import draw_bars, draw_maps
+from mmodise.visualization import draw_bars, draw_lines, draw_maps
 
 
 @pytest.fixture
@@ -29,6 +29,23 @@ def test_bars_from_the_top_with_their_spread(tmp_path, figures):
     assert base.patches[0].get_y() < novel.patches[0].get_y() < base.patches[1].get_y()
     assert [text.get_text() for text in axes.texts] == ['40.0', '10.0', '5.0']
     assert Image.open(tmp_path / 'bars.png').width == 960
+
+
+def test_lines_over_a_setting_and_what_grows_in_proportion(tmp_path, figures):
+    panels = {'seconds': {'UNet': [2.0, 3.0, math.nan]}, 'memory': {'peak': [1.0, 1.0, 1.1]}}
+    draw_lines([1, 4, 16], panels, tmp_path / 'lines.png', ticks=['a', 'b', 'c'], xlabel='size',
+               logarithmic=True)
+    seconds, memory = figures[0].axes
+    line, guide = seconds.lines
+    assert line.get_ydata()[:2].tolist() == [2, 3] and list(guide.get_ydata()) == [2, 8, 32]
+    assert [label.get_text() for label in memory.get_xticklabels()] == ['a', 'b', 'c']
+    low, high = memory.get_ylim()
+    assert high / low == pytest.approx(10), 'little growth does not look like much'
+    draw_lines([1, 2], {'seconds': {'UNet': [2.0, 3.0]}}, tmp_path / 'lines.png')
+    axes, = figures[1].axes
+    assert len(axes.lines) == 1 and axes.get_ylim()[0] == 0
+    assert [label.get_text() for label in axes.get_xticklabels()] == ['1', '2']
+    assert Image.open(tmp_path / 'lines.png').height == 528
 
 
 def test_maps_mark_the_largest_value(tmp_path, figures):
