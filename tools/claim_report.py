@@ -69,7 +69,7 @@ CLAIMS = (
           'head.'),
     Claim('Label against caption supervision',
           'COCO PQ 55.4 against 45.6, ADE20K 22.6 against 23.4 (Table 1).', ('caption', ),
-          'Caption supervision sees the masks of the base classes and captions, and not one label.'),
+          'Caption supervision sees the masks of base classes and captions, and not one label.'),
 )
 
 INTRODUCTION = """# The paper's claims on the embedded data set
