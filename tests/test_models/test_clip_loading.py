@@ -68,9 +68,12 @@ def logged(monkeypatch):
     """What is logged: levels and messages."""
     messages = []
     logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel('INFO')  # a runner of another test may have left another one
     monkeypatch.setattr(
         logger, 'handle', lambda record: messages.append((record.levelname, record.getMessage())))
-    return messages
+    yield messages
+    logger.setLevel(level)
 
 
 @pytest.mark.parametrize('name', ['state.pt', 'training.pt', 'state.safetensors'])
