@@ -16,7 +16,7 @@ from mmodise.vocabulary import Vocabulary
 VOCABULARY = Vocabulary.from_lists(
     [f'thing {i}' for i in range(6)], [f'stuff {i}' for i in range(5)])
 CFG = dict(
-    panoptic_on=True, instance_on=True, semantic_on=True, object_mask_thr=0.1, iou_thr=0.5,
+    panoptic_on=True, instance_on=True, semantic_on=True, object_mask_thr=0.1, iou_thr=0.0,
     filter_low_score=True, max_per_image=30)
 META = dict(batch_input_shape=(128, 192), img_shape=(120, 170), ori_shape=(211, 303))
 
@@ -53,13 +53,13 @@ def mmdet_head():
 
 
 @pytest.mark.parametrize('cfg', [
-    {}, dict(filter_low_score=False), dict(iou_thr=0.65), dict(object_mask_thr=0.4)])
+    {}, dict(filter_low_score=False), dict(iou_thr=0.3), dict(object_mask_thr=0.4)])
 def test_panoptic_map_is_mmdets(whole, mmdet_head, monkeypatch, cfg):
     classes, masks = opinions()
     monkeypatch.setattr(mmdet_head, 'test_cfg', ConfigDict(CFG | cfg))
     expected = mmdet_head.panoptic_postprocess(classes, whole).sem_seg
     ours = predict(classes, masks, **cfg)['pan_results'].sem_seg
-    assert len(expected.unique()) > 3
+    assert len(expected.unique()) > 4
     assert ours.dtype == expected.dtype and ours.shape == (1, 211, 303)
     assert (ours != expected).sum() <= 3  # pixels on an edge
     assert ours.unique().tolist() == expected.unique().tolist()
