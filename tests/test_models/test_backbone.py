@@ -39,6 +39,13 @@ def trained(small_models, clip_cfg):
     return build(small_models, clip_cfg)
 
 
+@pytest.fixture
+def precise(trained):
+    """In float64, where no rounding error moves an activation over a kink."""
+    yield trained.double()
+    trained.float()  # CLIP is that of the other models, too
+
+
 def images(*shape):
     return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
 
@@ -66,6 +73,27 @@ def windows_one_by_one(backbone, image):
                 total[:, rows, columns] += part[0]
                 count[rows, columns] += 1
     return [total / count for total, count in zip(sums, counts, strict=True)]
+
+
+@pytest.mark.parametrize('max_windows', [1, 3])
+def test_fewer_windows_at_once_change_neither_maps_nor_gradients(precise, max_windows):
+    batch = images(2, 3, 192, 256).double()  # 8 windows
+    calls = []
+    precise.extractor.register_forward_pre_hook(lambda _, args: calls.append(len(args[0])))
+    runs = []
+    for precise.max_windows in (None, max_windows):
+        precise.zero_grad()
+        maps = precise(batch)
+        sum(m.square().mean() for m in maps).backward()
+        runs.append([*maps, *(p.grad.clone() for p in precise.parameters())])
+    assert calls == [8, *([1] * 8 if max_windows == 1 else [3, 3, 2])]
+    for expected, ours in zip(*runs, strict=True):
+        assert (ours - expected).abs().max() < 1e-5 * expected.abs().max()
+
+
+def test_no_window_at_once_is_refused(small_models, clip_cfg):
+    with pytest.raises(ValueError, match='max_windows=0; give 1 or more, or None'):
+        build(small_models, clip_cfg, max_windows=0)
 
 
 def test_images_smaller_than_the_model_are_upsampled(backbone):
