@@ -63,7 +63,7 @@ class BandedPanoptic:
         things = valid & (self.labels < self.vocabulary.num_things)
         segments = self.labels + INSTANCE_OFFSET * things.cumsum(0) * things
         # where class 0 is stuff, its id 0 is what a PNG writes for void
-        segments[segments == 0] = INSTANCE_OFFSET
+        segments.masked_fill_(segments == 0, INSTANCE_OFFSET)
         segments = segments.masked_fill(~valid, self.void).int()
         segments = torch.cat([segments, segments.new_full((1, ), self.void)])
         result = PixelData(sem_seg=segments.index_select(0, self.owners.flatten()).view(

@@ -76,6 +76,8 @@ class StableDiffusionExtractor(FrozenModule):
             vae.decoder = vae.post_quant_conv = None
         super().__init__(Shared(vae=vae, unet=unet, read=read))
         self.timesteps = tuple(timesteps)
+        self.register_buffer(
+            'embedded_timesteps', torch.tensor(self.timesteps).clamp(min=0), persistent=False)
         self._alphas = noise_schedule().tolist()
 
         vae_stride = 2 ** (len(vae.config.block_out_channels) - 1)
@@ -171,10 +173,9 @@ class StableDiffusionExtractor(FrozenModule):
         if time_offset is None:
             time_offset = text.new_zeros(1, steps, self.condition_shape['time_width'])
         time = time_offset.expand(batch, -1, -1).transpose(0, 1).flatten(0, 1)  # (T x B, E)
-        timesteps = torch.tensor(self.timesteps, device=latents.device).clamp(min=0)
         unet(
             self.add_noise(latents).to(unet.dtype),
-            timesteps.repeat_interleave(batch),
+            self.embedded_timesteps.repeat_interleave(batch),
             encoder_hidden_states=text.to(unet.dtype),
             class_labels=time.to(unet.dtype),  # added to the time embedding after its MLP
         )
