@@ -15,11 +15,12 @@ STRIDES = (4, 8, 16, 32)
 
 def build(small_models, clip_cfg, **kwargs):
     torch.manual_seed(0)
-    backbone = DiffusionBackbone(
-        extractor=dict(
-            type='StableDiffusionExtractor', pretrained=str(small_models / 'stable_diffusion')),
-        **{'captioner': dict(type='ImplicitCaptioner', clip=clip_cfg),
-           'out_channels': 128, 'window_size': SIDE, **kwargs})
+    extractor = dict(
+        type='StableDiffusionExtractor', pretrained=str(small_models / 'stable_diffusion'))
+    captioner = dict(type='ImplicitCaptioner', clip=clip_cfg)
+    backbone = DiffusionBackbone(**{
+        'extractor': extractor, 'captioner': captioner, 'out_channels': 128, 'window_size': SIDE,
+        **kwargs})
     open_gates(backbone.captioner)
     return backbone
 
@@ -131,6 +132,29 @@ def test_one_optimizer_step_changes_the_captioner_and_no_frozen_weight(trained):
     assert all(p.grad is None and not p.requires_grad for p in frozen)
     torch.optim.SGD(trained.parameters(), lr=1.0).step()
     assert all(torch.equal(p, b) for p, b in zip(frozen, before, strict=True))
+
+
+def test_frozen_networks_in_bfloat16(small_models, clip_cfg, trained):
+    """Maps and gradients stay in float32, and near those of frozen networks in float32."""
+    low = build(
+        small_models, clip_cfg,
+        extractor=dict(
+            type='StableDiffusionExtractor', pretrained=str(small_models / 'stable_diffusion'),
+            dtype='bfloat16', channels_last=True),
+        captioner=dict(type='ImplicitCaptioner', clip=dict(clip_cfg, precision='bf16')))
+    low.load_state_dict(trained.state_dict())
+    batch = F.interpolate(images(1, 3, 12, 8), (192, 128), mode='bicubic').clamp(0, 1)
+    runs = []
+    for backbone in (low, trained):
+        maps = backbone(batch)
+        sum(m.square().mean() for m in maps).backward()
+        runs.append((maps, [p.grad for p in backbone.captioner.parameters()]))
+    (maps, gradients), (expected_maps, expected_gradients) = runs
+    for ours, expected in zip(maps, expected_maps, strict=True):
+        assert ours.dtype == torch.float32
+        assert 1e-4 < (ours - expected).norm() / expected.norm() < 3e-2
+    for ours, expected in zip(gradients, expected_gradients, strict=True):
+        assert F.cosine_similarity(ours.flatten(), expected.flatten(), dim=0) > 0.98
 
 
 def test_closed_gates_learn_first(trained):

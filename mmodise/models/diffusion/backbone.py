@@ -147,6 +147,6 @@ class DiffusionBackbone(BaseModule):
         for feature, stride, project in zip(features, self.strides, self.projections, strict=True):
             if feature.shape[-1] != side // stride:
                 feature = F.interpolate(feature, (side // stride,) * 2, mode='nearest')
-            projected = project(feature)
+            projected = project(feature.to(project.conv1.weight.dtype))
             pyramid[stride] = pyramid[stride] + projected if stride in pyramid else projected
         return pyramid
