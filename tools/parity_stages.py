@@ -15,6 +15,8 @@ from recording import Call, recorded
 from torch import Tensor
 
 from mmodise.models import ODISE
+from mmodise.models.banded_results import semantic_scores
+from mmodise.models.full_size_masks import FullSizeMasks
 
 Stages = dict[str, Tensor]
 
@@ -61,8 +63,7 @@ _TESTING = (
     'backbone.extractor.add_noise', 'backbone.extractor.frozen.unet.forward',
     'backbone.captioner.clip._normalize', 'backbone.captioner.clip.encode_images',
     'classifier._resize', 'classifier.clip.encode_masks', 'classifier.clip.encode_texts',
-    'classifier.classify', 'classifier.ensemble', 'classifier.combine',
-    'panoptic_fusion_head._full_size', 'panoptic_fusion_head.semantic_scores')
+    'classifier.classify', 'classifier.ensemble', 'classifier.combine')
 
 
 def inference_stages(model: ODISE, case: Case) -> Stages:
@@ -85,6 +86,7 @@ def inference_stages(model: ODISE, case: Case) -> Stages:
     with torch.no_grad():
         stages = {**_window_stages(model, calls), **head_stages(model, calls)}
         stages.update(_class_stages(calls, order))
+        stages.update(_maps(opinions.masks[0], stages['final.prob'], result, order))
         stages.update(_instances(result.pred_instances, order))
         stages.update(_panoptic_maps(model, opinions, data['data_samples'], case))
     return stages
@@ -154,7 +156,6 @@ def _class_stages(calls: dict[str, list[Call]], order: ClassOrder) -> Stages:
     logits = order.columns(calls['panoptic_head.class_logits'][0].output)
     prob = order.columns(F.softmax(combine.output, dim=-1))
     *null, texts = [call.output for call in calls['panoptic_head.text_proj.forward']]
-    semantic = calls['panoptic_fusion_head.semantic_scores'][0].output[order.ours]
     return {
         'head.text_embed': texts[order.names],
         'head.null_embed': null[0] if null else None,
@@ -169,10 +170,19 @@ def _class_stages(calls: dict[str, list[Call]], order: ClassOrder) -> Stages:
         'clip.fused_open_logits': order.columns(calls['classifier.ensemble'][0].output)[None],
         'final.mask_cls': order.columns(combine.output),
         'final.prob': prob,
-        'final.mask_pred': calls['panoptic_fusion_head._full_size'][0].output,
-        'out.sem_seg': semantic,
-        'out.sem_argmax': semantic.argmax(0),
-        'out.sem_seg_argmax': semantic.argmax(0),
+    }
+
+
+def _maps(masks: Tensor, prob: Tensor, result: DetDataSample, order: ClassOrder) -> Stages:
+    """Masks and scores at full size, which are otherwise never there as a whole; and the map."""
+    full = FullSizeMasks(masks, result.metainfo)
+    logits = full.rows(slice(0, full.size[0]), torch.arange(len(masks)))
+    labels = torch.tensor(np.argsort(order.ours))[result.pred_sem_seg.sem_seg[0]]
+    return {
+        'final.mask_pred': logits,
+        'out.sem_seg': semantic_scores(prob[:, :-1], logits.sigmoid()),
+        'out.sem_argmax': labels,
+        'out.sem_seg_argmax': labels,
     }
 
 

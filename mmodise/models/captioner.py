@@ -56,7 +56,7 @@ class ImplicitCaptioner(BaseModule):
             tuple[Tensor, Tensor]: What to add to the text condition of the empty caption,
             (B, text_length, text_width), and to the time embedding, (B, T, time_width).
         """
-        embedding = self.clip.encode_images(images)[:, None].to(self.text_proj.weight.dtype)
+        embedding = self.clip.encode_images(images)[:, None].to(self.text_gate.dtype)  # (B, 1, D)
         text = torch.tanh(self.text_gate) * (self.text_proj(embedding) + self.text_position)
         time = torch.tanh(self.time_gate) * (self.time_proj(embedding) + self.time_position)
         return text, time

@@ -86,8 +86,8 @@ class CLIPClassifier(BaseModule):
     def classify(self, embeddings: Tensor, vocabulary: Vocabulary) -> Tensor:
         """CLIP's logits of mask embeddings (Q, D) for a vocabulary of K classes, (Q, K)."""
         names = self.clip.encode_texts([self.prompt.format(name) for name in vocabulary.names])
-        indices = torch.tensor(vocabulary.class_indices, device=names.device)
-        return class_scores(embeddings, names, indices, self.clip.logit_scale.float())
+        return class_scores(
+            embeddings, names, vocabulary.class_indices, self.clip.logit_scale.float())
 
     def combine(self, head_logits: Tensor, clip_logits: Tensor, seen: tuple[bool, ...]) -> Tensor:
         """One score of two opinions: their weighted geometric mean (paper, equation 7).
@@ -118,7 +118,7 @@ class CLIPClassifier(BaseModule):
             Tensor: (Q, K), not normalised.
         """
         weight = torch.tensor([self.alpha if s else self.beta for s in seen])
-        weight = weight.to(head_logits.device)
+        weight = weight.to(head_logits.device, non_blocking=True)
         # logarithms throughout: a probability of exactly 0 must not give NaN
         log_head = F.log_softmax(head_logits, dim=-1)
         log_clip = F.log_softmax(clip_logits, dim=-1)

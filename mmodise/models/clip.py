@@ -111,7 +111,8 @@ class FrozenCLIP(FrozenModule):
             shared.rows.update({text: len(known) + i for i, text in enumerate(batch)})
             shared.table = torch.cat([known, embedded])
         shared.table = shared.table.to(device)
-        return shared.table[[shared.rows[text] for text in texts]]
+        rows = torch.tensor([shared.rows[text] for text in texts])
+        return shared.table[rows.to(device, non_blocking=True)]
 
     @torch.no_grad()
     def encode_masks(self, images: Tensor, visible: Tensor) -> Tensor:

@@ -6,23 +6,28 @@ from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmdet.models.seg_heads.panoptic_fusion_heads import MaskFormerFusionHead
 from mmdet.registry import MODELS
 from mmdet.structures import SampleList
-from mmdet.structures.mask import mask2bbox
-from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
 
 from ..spelling import refuse_misspelt
 from ..vocabulary import Vocabulary
+from .banded_results import BandedInstances, BandedPanoptic, BandedSemantic
+from .full_size_masks import FullSizeMasks
 
 
 @MODELS.register_module()
 class OpenVocabularyFusionHead(MaskFormerFusionHead):
     """MaskFormer's fusion head, image by image with the image's own vocabulary.
 
+    Masks are never at full size as a whole: results come together from bands of rows, the same ones
+    whatever the bands are.
+
     Args:
         test_cfg (dict): ``panoptic_on``, ``instance_on``, ``semantic_on``, ``object_mask_thr``
             (score that a mask must exceed), ``iou_thr`` (share of its own area that a segment must
-            keep), ``filter_low_score`` (segments end where their mask is under 0.5) and
-            ``max_per_image`` (instances).
+            keep), ``filter_low_score`` (segments end where their mask is under 0.5),
+            ``max_per_image`` (instances) and ``max_result_bytes`` (memory for making the results of
+            an image, which themselves come on top; defaults to 32 MiB on the CPU, where more is
+            slower, and to 256 MiB elsewhere).
         init_cfg (dict, optional): As in :class:`mmengine.model.BaseModule`.
 
     Raises:
@@ -32,7 +37,7 @@ class OpenVocabularyFusionHead(MaskFormerFusionHead):
     def __init__(self, test_cfg=None, init_cfg=None) -> None:
         refuse_misspelt('test_cfg', test_cfg or (), (
             'panoptic_on', 'instance_on', 'semantic_on', 'object_mask_thr', 'iou_thr',
-            'filter_low_score', 'max_per_image'))
+            'filter_low_score', 'max_per_image', 'max_result_bytes'))
         super().__init__(test_cfg=test_cfg, init_cfg=init_cfg)
 
     def predict(
@@ -60,23 +65,13 @@ class OpenVocabularyFusionHead(MaskFormerFusionHead):
         """
         self.check_size(vocabularies)
         void = max(len(vocabulary) for vocabulary in vocabularies)
-        results = []
-        for scores, masks, sample, vocabulary in zip(
-            mask_cls_results, mask_pred_results, batch_data_samples, vocabularies, strict=True
-        ):
-            self.num_things_classes = vocabulary.num_things
-            self.num_stuff_classes = vocabulary.num_stuff
-            self.num_classes = len(vocabulary)
-            masks = self._full_size(masks, sample.metainfo, rescale)
-            result = {}
-            if self.test_cfg.get('panoptic_on', True):
-                result['pan_results'] = self._panoptic(scores, masks, vocabulary, void)
-            if self.test_cfg.get('instance_on', False):
-                result['ins_results'] = self.instance_postprocess(scores, masks)
-            if self.test_cfg.get('semantic_on', False):
-                result['sem_results'] = self.semantic_postprocess(scores, masks)
-            results.append(result)
-        return results
+        images = zip(
+            mask_cls_results, mask_pred_results, batch_data_samples, vocabularies, strict=True)
+        return [
+            self._predict_single(
+                scores, FullSizeMasks(masks, sample.metainfo, rescale), vocabulary, void)
+            for scores, masks, sample, vocabulary in images
+        ]
 
     def check_size(self, vocabularies: list[Vocabulary]) -> None:
         """Refuse vocabularies that a panoptic map cannot hold; other results have no limit.
@@ -94,50 +89,38 @@ class OpenVocabularyFusionHead(MaskFormerFusionHead):
                 'model.test_cfg=dict(panoptic_on=False, instance_on=True, semantic_on=True).'
             )
 
-    def semantic_postprocess(self, mask_cls: Tensor, mask_pred: Tensor) -> PixelData:
-        """The class of each pixel, (1, H, W): the one with the largest score."""
-        return PixelData(sem_seg=self.semantic_scores(mask_cls, mask_pred).argmax(0, keepdim=True))
-
-    def semantic_scores(self, mask_cls: Tensor, mask_pred: Tensor) -> Tensor:
-        """Score of each class at each pixel: the sum of class x mask probability, (K, H, W)."""
-        classes = F.softmax(mask_cls, dim=-1)[:, :-1]  # (Q, K)
-        return torch.einsum('qk,qhw->khw', classes, mask_pred.sigmoid())
-
-    def instance_postprocess(self, mask_cls: Tensor, mask_pred: Tensor) -> InstanceData:
-        """The best query-class pairs that are things, as the parent's.
-
-        The parent asks for ``max_per_image`` pairs even where there are fewer.
-        """
-        classes = F.softmax(mask_cls, dim=-1)[:, :-1]  # (Q, K)
-        limit = min(self.test_cfg.get('max_per_image', 100), classes.numel())
-        scores, pairs = classes.flatten().topk(limit, sorted=False)
-        queries, labels = pairs // self.num_classes, pairs % self.num_classes
-        things = labels < self.num_things_classes
-        logits = mask_pred[queries[things]]
-        masks = logits > 0
-        inside = (logits.sigmoid() * masks).sum((1, 2)) / (masks.sum((1, 2)) + 1e-6)
-        return InstanceData(
-            bboxes=mask2bbox(masks), labels=labels[things], scores=scores[things] * inside,
-            masks=masks,
-        )
-
-    def _panoptic(
-        self, mask_cls: Tensor, mask_pred: Tensor, vocabulary: Vocabulary, void: int
-    ) -> PixelData:
-        """The parent's panoptic result, with what its readers must know of the vocabulary."""
-        result = self.panoptic_postprocess(mask_cls, mask_pred)
-        result.sem_seg[result.sem_seg == len(vocabulary)] = void
-        if vocabulary.num_things == 0:  # class 0 is stuff: its id 0 is what a PNG writes for void
-            result.sem_seg[result.sem_seg == 0] = INSTANCE_OFFSET
-        result.set_metainfo(dict(ignore_index=void, label_names=list(vocabulary.class_names)))
-        return result
+    def _predict_single(
+        self, mask_cls: Tensor, masks: FullSizeMasks, vocabulary: Vocabulary, void: int
+    ) -> dict:
+        """Results of an image, from class logits (Q, K + 1) and Q masks."""
+        cfg = self.test_cfg
+        max_bytes = cfg.get('max_result_bytes') or (
+            2**25 if mask_cls.device.type == 'cpu' else 2**28)
+        classes = F.softmax(mask_cls.float(), dim=-1)
+        results = {}
+        if cfg.get('panoptic_on', True):
+            results['pan_results'] = BandedPanoptic(
+                classes, vocabulary, masks.size, void, threshold=cfg.get('object_mask_thr', 0.8),
+                kept_share=cfg.get('iou_thr', 0.8), cut_low=cfg.get('filter_low_score', False))
+        if cfg.get('instance_on', False):
+            results['ins_results'] = BandedInstances(
+                classes, vocabulary.num_things, masks.size, cfg.get('max_per_image', 100))
+        if cfg.get('semantic_on', False):
+            results['sem_results'] = BandedSemantic(classes, masks.size, max_bytes // 4)
+        if results:
+            self._fill(list(results.values()), masks, max_bytes * 3 // 4)
+        return {name: result.finish() for name, result in results.items()}
 
     @staticmethod
-    def _full_size(masks: Tensor, meta: dict, rescale: bool) -> Tensor:
-        """Mask logits (Q, h, w) of the padded input -> of the image, or of the original."""
-        def resize(masks: Tensor, size: tuple[int, int]) -> Tensor:
-            return F.interpolate(masks[None], tuple(size), mode='bilinear', align_corners=False)[0]
-
-        height, width = meta['img_shape'][:2]
-        masks = resize(masks, meta['batch_input_shape'])[:, :height, :width]
-        return resize(masks, meta['ori_shape'][:2]) if rescale else masks
+    def _fill(results: list, masks: FullSizeMasks, max_bytes: int) -> None:
+        """Give all bands to the results, with the masks that any of them needs."""
+        needed = torch.cat([result.queries for result in results]).unique()
+        for result in results:
+            result.queries = torch.searchsorted(needed, result.queries)
+        # a matrix product is not to be rounded to half precision
+        with torch.autocast(needed.device.type, enabled=False):
+            for rows in masks.bands(max_bytes, len(needed)):
+                logits = masks.rows(rows, needed)
+                inside, probabilities = logits > 0, logits.sigmoid_()
+                for result in results:
+                    result.add(rows, inside, probabilities)

@@ -95,7 +95,8 @@ def contrast(similarity: Tensor, valid: list[bool]) -> Tensor:
     """
     of_images = -similarity.log_softmax(-1).diagonal(dim1=-2, dim2=-1)  # (..., N)
     of_captions = -similarity.log_softmax(-2).diagonal(dim1=-2, dim2=-1)
-    counted = similarity.new_tensor(valid)
+    counted = torch.tensor(valid, dtype=similarity.dtype)
+    counted = counted.to(similarity.device, non_blocking=True)
     # without any caption the weighted mean is not finite: the official release drops the weights
     weights = counted if any(valid) else torch.ones_like(counted)
     of_images = (of_images * weights).sum(-1) / weights.sum()

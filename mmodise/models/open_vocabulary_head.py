@@ -110,7 +110,6 @@ class OpenVocabularyHead(Mask2FormerHead):
         names = torch.cat([self.embed_texts(vocabulary.names), *more])
         num_classes = len(vocabulary)
         indices = [*vocabulary.class_indices, *range(num_classes, num_classes + len(more))]
-        indices = torch.tensor(indices, device=names.device)
         return class_scores(embeddings, names, indices, self.mask_embedding.scale)
 
     @abstractmethod
@@ -155,7 +154,8 @@ class OpenVocabularyHead(Mask2FormerHead):
             ValueError: If a label is not one of the training vocabulary's.
         """
         instances = super().preprocess_gt(batch_gt_instances, batch_gt_semantic_segs)
-        largest = max((int(gt.labels.max()) for gt in instances if len(gt.labels)), default=-1)
+        labels = torch.cat([gt.labels for gt in instances])  # a GPU is waited for once a batch
+        largest = int(labels.max()) if len(labels) else -1
         if largest >= len(self.vocabulary):
             raise ValueError(
                 f'{type(self).__name__}: the data set has a label {largest}, the training '

@@ -15,11 +15,12 @@ STRIDES = (4, 8, 16, 32)
 
 def build(small_models, clip_cfg, **kwargs):
     torch.manual_seed(0)
-    backbone = DiffusionBackbone(
-        extractor=dict(
-            type='StableDiffusionExtractor', pretrained=str(small_models / 'stable_diffusion')),
-        **{'captioner': dict(type='ImplicitCaptioner', clip=clip_cfg),
-           'out_channels': 128, 'window_size': SIDE, **kwargs})
+    extractor = dict(
+        type='StableDiffusionExtractor', pretrained=str(small_models / 'stable_diffusion'))
+    captioner = dict(type='ImplicitCaptioner', clip=clip_cfg)
+    backbone = DiffusionBackbone(**{
+        'extractor': extractor, 'captioner': captioner, 'out_channels': 128, 'window_size': SIDE,
+        **kwargs})
     open_gates(backbone.captioner)
     return backbone
 
@@ -37,6 +38,13 @@ def backbone(small_models, clip_cfg):
 @pytest.fixture
 def trained(small_models, clip_cfg):
     return build(small_models, clip_cfg)
+
+
+@pytest.fixture
+def precise(trained):
+    """In float64, where no rounding error moves an activation over a kink."""
+    yield trained.double()
+    trained.float()  # CLIP is that of the other models, too
 
 
 def images(*shape):
@@ -66,6 +74,27 @@ def windows_one_by_one(backbone, image):
                 total[:, rows, columns] += part[0]
                 count[rows, columns] += 1
     return [total / count for total, count in zip(sums, counts, strict=True)]
+
+
+@pytest.mark.parametrize('max_windows', [1, 3])
+def test_fewer_windows_at_once_change_neither_maps_nor_gradients(precise, max_windows):
+    batch = images(2, 3, 192, 256).double()  # 8 windows
+    calls = []
+    precise.extractor.register_forward_pre_hook(lambda _, args: calls.append(len(args[0])))
+    runs = []
+    for precise.max_windows in (None, max_windows):
+        precise.zero_grad()
+        maps = precise(batch)
+        sum(m.square().mean() for m in maps).backward()
+        runs.append([*maps, *(p.grad.clone() for p in precise.parameters())])
+    assert calls == [8, *([1] * 8 if max_windows == 1 else [3, 3, 2])]
+    for expected, ours in zip(*runs, strict=True):
+        assert (ours - expected).abs().max() < 1e-5 * expected.abs().max()
+
+
+def test_no_window_at_once_is_refused(small_models, clip_cfg):
+    with pytest.raises(ValueError, match='max_windows=0; give 1 or more, or None'):
+        build(small_models, clip_cfg, max_windows=0)
 
 
 def test_images_smaller_than_the_model_are_upsampled(backbone):
@@ -103,6 +132,29 @@ def test_one_optimizer_step_changes_the_captioner_and_no_frozen_weight(trained):
     assert all(p.grad is None and not p.requires_grad for p in frozen)
     torch.optim.SGD(trained.parameters(), lr=1.0).step()
     assert all(torch.equal(p, b) for p, b in zip(frozen, before, strict=True))
+
+
+def test_frozen_networks_in_bfloat16(small_models, clip_cfg, trained):
+    """Maps and gradients stay in float32, and near those of frozen networks in float32."""
+    low = build(
+        small_models, clip_cfg,
+        extractor=dict(
+            type='StableDiffusionExtractor', pretrained=str(small_models / 'stable_diffusion'),
+            dtype='bfloat16', channels_last=True),
+        captioner=dict(type='ImplicitCaptioner', clip=dict(clip_cfg, precision='bf16')))
+    low.load_state_dict(trained.state_dict())
+    batch = F.interpolate(images(1, 3, 12, 8), (192, 128), mode='bicubic').clamp(0, 1)
+    runs = []
+    for backbone in (low, trained):
+        maps = backbone(batch)
+        sum(m.square().mean() for m in maps).backward()
+        runs.append((maps, [p.grad for p in backbone.captioner.parameters()]))
+    (maps, gradients), (expected_maps, expected_gradients) = runs
+    for ours, expected in zip(maps, expected_maps, strict=True):
+        assert ours.dtype == torch.float32
+        assert 1e-4 < (ours - expected).norm() / expected.norm() < 3e-2
+    for ours, expected in zip(gradients, expected_gradients, strict=True):
+        assert F.cosine_similarity(ours.flatten(), expected.flatten(), dim=0) > 0.98
 
 
 def test_closed_gates_learn_first(trained):

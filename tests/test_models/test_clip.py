@@ -56,6 +56,20 @@ def test_frozen_follows_dtype_and_device(small_models):
         clip.float()  # it is shared
 
 
+def test_bfloat16_is_near_float32(small_models, clip):
+    low = FrozenCLIP(str(small_models / 'clip'), precision='bf16')
+    assert low.frozen.model.visual.conv1.weight.dtype == torch.bfloat16
+    images = torch.rand(2, 3, *clip.image_size, generator=torch.Generator().manual_seed(0))
+    visible = torch.zeros(2, 3, *(s // p for s, p in zip(
+        clip.image_size, clip.patch_size, strict=True)), dtype=torch.bool)
+    visible[:, 1:, :2] = True
+    for embed in (lambda c: c.encode_images(images), lambda c: c.encode_texts(['red ball', 'sand']),
+                  lambda c: c.encode_masks(images, visible)):
+        ours, expected = embed(low), embed(clip)
+        assert ours.dtype == torch.float32
+        assert 1e-4 < (ours - expected).norm() / expected.norm() < 2e-2
+
+
 def test_images_short_side_then_centre(clip, reference, side):
     images = torch.rand(2, 3, side // 2, side, generator=torch.Generator().manual_seed(0))
     resized = F.interpolate(images, (side, 2 * side), mode='bicubic', align_corners=False)

@@ -9,6 +9,7 @@ from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmodise.models import ImplicitCaptioner
 from mmodise.models.diffusion.backbone import _projection
@@ -193,6 +194,38 @@ def test_the_smallest_and_the_longest_image(model):
         assert result.pred_sem_seg.sem_seg.shape == (1, *size)
         assert result.pred_instances.masks.shape[1:] == size
         assert result.pred_instances.scores.isfinite().all()
+
+
+class Waiting(TorchDispatchMode):
+    """Notes operations for which a GPU would have to be waited for."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func._schema.name
+        masks = name == 'aten::index' and any(
+            i is not None and i.dtype == torch.bool for i in args[1])
+        if masks or name in ('aten::_local_scalar_dense', 'aten::nonzero', 'aten::_unique2'):
+            self.found.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+@torch.no_grad()
+def test_our_networks_wait_for_nothing(model):
+    images, samples = batch((0, 1), (('star, asterisk; ring', 'sky'), ('heart', None)))
+    vocabularies = [model.vocabulary_of(sample) for sample in samples]
+    masks = torch.randn(2, 20, 32, 32)
+    with Waiting() as waiting:
+        model.backbone(images)
+        second = model.classifier(images, masks, samples, vocabularies)
+        for vocabulary, logits in zip(vocabularies, second, strict=True):
+            head = model.panoptic_head.classify(torch.randn(20, 128), vocabulary)
+            model.classifier.combine(head, logits, vocabulary.seen_in(vocabularies[0]))
+        assert not waiting.found
+        int(masks.argmax())
+        assert waiting.found, 'it would be noted'
 
 
 # The full size, as the official release (method, sections 3 and 8).

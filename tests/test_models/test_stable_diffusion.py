@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from diffusers import AutoencoderKL, UNet2DConditionModel
 
 from mmodise.models import StableDiffusionExtractor
@@ -119,6 +120,37 @@ def test_other_choices_of_blocks(folder, images, blocks, strides):
     assert extractor.feature_strides == strides
     assert [128 // m.shape[-1] for m in maps] == strides
     assert [m.shape[1] for m in maps] == extractor.feature_widths
+
+
+def relative_errors(ours, expected):
+    return [float((a.float() - b).norm() / b.norm()) for a, b in zip(ours, expected, strict=True)]
+
+
+@pytest.mark.parametrize(('dtype', 'largest'), [('bfloat16', 3e-2), ('float16', 4e-3)])
+def test_lower_precision_of_the_networks(folder, extractor, images, dtype, largest):
+    images = F.interpolate(images[..., ::16, ::16], (128, 128), mode='bicubic').clamp(0, 1)
+    ours = StableDiffusionExtractor(folder, dtype=dtype)
+    weights = [p for network in ours.frozen_modules() for p in network.parameters()]
+    assert {w.dtype for w in weights} == {getattr(torch, dtype)}
+    with torch.no_grad():
+        maps, expected = ours(images), extractor(images)
+    assert {m.dtype for m in maps} == {getattr(torch, dtype)}
+    errors = relative_errors(maps, expected)
+    assert largest / 100 < max(errors) < largest
+
+
+def test_channels_last_changes_the_order_in_memory_only(folder, extractor, images):
+    ours = StableDiffusionExtractor(folder, channels_last=True)
+    with torch.no_grad():
+        maps, expected = ours(images), extractor(images)
+    assert max(relative_errors(maps, expected)) < 1e-5
+    assert all(m.is_contiguous(memory_format=torch.channels_last) for m in maps)
+
+
+def test_a_precision_that_there_is_not(folder):
+    message = "dtype='bf16'; give one of float32, bfloat16, float16"
+    with pytest.raises(ValueError, match=message):
+        StableDiffusionExtractor(folder, dtype='bf16')
 
 
 def test_a_block_that_is_not_there(folder):

@@ -11,27 +11,27 @@ def test_maximum_over_names():
     # cosines with (1, 0): 0.6, -1, 0 and 0.8
     names = torch.tensor([[3.0, 4.0], [-2.0, 0.0], [0.0, 5.0], [4.0, 3.0]])
     scores = class_scores(
-        torch.tensor([[7.0, 0.0]]), names, torch.tensor([0, 1, 2, 2]), torch.tensor(10.0))
+        torch.tensor([[7.0, 0.0]]), names, [0, 1, 2, 2], torch.tensor(10.0))
     torch.testing.assert_close(scores, torch.tensor([[6.0, -10.0, 8.0]]))
 
 
 def test_one_name_a_class():
     names = torch.tensor([[1.0, 1.0], [0.0, 1.0]])
     scores = class_scores(
-        torch.tensor([[[0.0, 2.0]]]), names, torch.tensor([0, 1]), torch.tensor(2.0))
+        torch.tensor([[[0.0, 2.0]]]), names, [0, 1], torch.tensor(2.0))
     torch.testing.assert_close(scores, torch.tensor([[[math.sqrt(2), 2.0]]]))
 
 
 def test_all_negative_cosines():
     names = torch.tensor([[-1.0, 0.0], [-3.0, 4.0]])
     scores = class_scores(
-        torch.tensor([[1.0, 0.0]]), names, torch.tensor([0, 0]), torch.tensor(1.0))
+        torch.tensor([[1.0, 0.0]]), names, [0, 0], torch.tensor(1.0))
     torch.testing.assert_close(scores, torch.tensor([[-0.6]]))
 
 
 def test_only_the_best_name_gets_the_gradient():
     names = torch.tensor([[1.0, 0.1], [0.1, 1.0]], requires_grad=True)
     class_scores(
-        torch.tensor([[1.0, 0.0]]), names, torch.tensor([0, 0]), torch.tensor(1.0)).sum().backward()
+        torch.tensor([[1.0, 0.0]]), names, [0, 0], torch.tensor(1.0)).sum().backward()
     assert names.grad[0].abs().sum() > 0
     assert names.grad[1].abs().sum() == 0

@@ -10,7 +10,7 @@ from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from .windows import cut_windows, stitch_windows
+from .windows import Stitcher, cut_windows
 
 OUT_STRIDES = (4, 8, 16, 32)
 
@@ -31,8 +31,8 @@ class DiffusionBackbone(BaseModule):
     """Feature maps out of a frozen text-to-image diffusion model (paper, 3.2).
 
     To the rest of a model it is an ordinary backbone: images in, a tuple of four maps of strides
-    4, 8, 16 and 32 out. All square windows of all images of a batch go through the diffusion model
-    in one pass, in training and in testing (official release).
+    4, 8, 16 and 32 out. It works on square windows, in training and in testing (official release),
+    those of all images of a batch together.
 
     Args:
         extractor (dict): Config of the diffusion model, such as
@@ -43,6 +43,8 @@ class DiffusionBackbone(BaseModule):
         out_channels (int): Channels of all four maps. Defaults to 512 (official release).
         window_size (int): Side of the windows in pixels; smaller where the image is smaller.
             Defaults to 512 (official release).
+        max_windows (int, optional): How many windows go through the diffusion model at once, which
+            bounds its memory; the maps are the same. None: all of a batch. Defaults to None.
         strides (Sequence[int], optional): Where each map that is read goes, in the order of the
             extractor's ``feature_strides``: 4, 8, 16 or 32, the stride of the output map that it
             is resized to and summed into. None: its own stride, clamped to 4 to 32 (official
@@ -52,9 +54,9 @@ class DiffusionBackbone(BaseModule):
         init_cfg (dict, optional): As in :class:`mmengine.model.BaseModule`.
 
     Raises:
-        ValueError: If an output map gets nothing, ``strides`` does not fit the maps that are read,
-            there is a captioner but no UNet for it to condition, or it is of another shape than
-            the extractor needs.
+        ValueError: If ``max_windows`` is less than 1, an output map gets nothing, ``strides`` does
+            not fit the maps that are read, there is a captioner but no UNet for it to condition, or
+            it is of another shape than the extractor needs.
     """
 
     def __init__(
@@ -63,11 +65,16 @@ class DiffusionBackbone(BaseModule):
         captioner: ConfigType | None = None,
         out_channels: int = 512,
         window_size: int = 512,
+        max_windows: int | None = None,
         strides: Sequence[int] | None = None,
         with_cp: bool = False,
         init_cfg: ConfigType | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        if max_windows is not None and max_windows < 1:
+            raise ValueError(
+                f'DiffusionBackbone: max_windows={max_windows}; give 1 or more, or None to send '
+                'all windows of a batch through the diffusion model at once')
         self.extractor = MODELS.build(extractor)
         self.captioner = None
         if captioner is not None:
@@ -85,6 +92,7 @@ class DiffusionBackbone(BaseModule):
             self.captioner = MODELS.build({**shape, **captioner})
         self.window_size = window_size
         self.with_cp = with_cp
+        self.max_windows = max_windows
         self.strides = self._check_strides(strides)
         self.projections = ModuleList(
             _projection(width, out_channels) for width in self.extractor.feature_widths
@@ -121,10 +129,11 @@ class DiffusionBackbone(BaseModule):
         size = tuple(images.shape[-2:])
         side = min(self.window_size, *size)
         windows, origins = cut_windows(images, side)  # (B x n, 3, side, side)
-        pyramid = self._forward_windows(windows, side)
-        return tuple(
-            stitch_windows(pyramid[stride], origins, stride, size) for stride in OUT_STRIDES
-        )
+        pyramid = {stride: Stitcher(len(images), origins, stride, size) for stride in OUT_STRIDES}
+        for part in windows.split(self.max_windows or len(windows)):
+            for stride, maps in self._forward_windows(part, side).items():
+                pyramid[stride].add(maps)
+        return tuple(stitcher.finish() for stitcher in pyramid.values())
 
     def _forward_windows(self, windows: Tensor, side: int) -> dict[int, Tensor]:
         """Projected features of windows, summed by stride."""
@@ -138,6 +147,7 @@ class DiffusionBackbone(BaseModule):
         for feature, stride, project in zip(features, self.strides, self.projections, strict=True):
             if feature.shape[-1] != side // stride:
                 feature = F.interpolate(feature, (side // stride,) * 2, mode='nearest')
+            feature = feature.to(project.conv1.weight.dtype)
             if self.with_cp:  # mmdet's own switch skips the VAE's maps, which need no gradient
                 projected = checkpoint(
                     project, feature, use_reentrant=False, preserve_rng_state=False)

@@ -12,6 +12,8 @@ from ..frozen import FrozenModule, Shared
 from .loading import load_stable_diffusion
 from .taps import Skip, Tap, checkpointed
 
+_DTYPES = ('float32', 'bfloat16', 'float16')
+
 
 def noise_schedule(num_timesteps: int = 1000) -> Tensor:
     """a_t of z_t = sqrt(a_t) z + sqrt(1 - a_t) n (method of Stable Diffusion 1.x).
@@ -49,10 +51,16 @@ class StableDiffusionExtractor(FrozenModule):
             tells otherwise; see :func:`load_stable_diffusion`. Defaults to None.
         with_cp (bool): Recompute the UNet's blocks in the backward pass instead of keeping what
             they compute: less memory, more time, the same numbers. Defaults to False.
+        dtype (str): What the networks compute in, and what the maps are of: 'float32', 'bfloat16'
+            or 'float16' (whose range the VAE may exceed). The noise is added in float32. Defaults
+            to 'float32'.
+        channels_last (bool): Whether the networks keep the channels of a pixel together in memory,
+            which some machines are faster with; the maps are the same. Defaults to False.
 
     Raises:
         FileNotFoundError: If a part of the weights is missing; says what is accepted.
-        ValueError: If a file is unsafe, broken, or not of a Stable Diffusion.
+        ValueError: If a file is unsafe, broken, or not of a Stable Diffusion; or ``dtype`` is none
+            of these.
     """
 
     def __init__(
@@ -64,7 +72,12 @@ class StableDiffusionExtractor(FrozenModule):
         timesteps: Sequence[int] = (0,),
         architecture: dict | None = None,
         with_cp: bool = False,
+        dtype: str = 'float32',
+        channels_last: bool = False,
     ) -> None:
+        if dtype not in _DTYPES:
+            raise ValueError(
+                f'StableDiffusionExtractor: dtype={dtype!r}; give one of {", ".join(_DTYPES)}')
         vae, unet, empty_text = load_stable_diffusion(
             pretrained, with_unet=bool(unet_blocks), architecture=architecture)
         read: list[Tensor] = []  # what the taps saw in the pass under way
@@ -80,7 +93,13 @@ class StableDiffusionExtractor(FrozenModule):
         else:
             vae.decoder = vae.post_quant_conv = None
         super().__init__(Shared(vae=vae, unet=unet, read=read))
+        for network in self.frozen_modules():
+            network.to(
+                dtype=getattr(torch, dtype),
+                memory_format=torch.channels_last if channels_last else torch.preserve_format)
         self.timesteps = tuple(timesteps)
+        self.register_buffer(
+            'embedded_timesteps', torch.tensor(self.timesteps).clamp(min=0), persistent=False)
         self._alphas = noise_schedule().tolist()
 
         vae_stride = 2 ** (len(vae.config.block_out_channels) - 1)
@@ -135,11 +154,12 @@ class StableDiffusionExtractor(FrozenModule):
         vae, batch = self.frozen.vae, len(images)
         self.frozen.read.clear()
         with torch.no_grad():
-            mean = vae.encode(2 * images - 1).latent_dist.mean  # never a sample
+            inputs = (2 * images - 1).to(vae.dtype)
+            mean = vae.encode(inputs).latent_dist.mean  # never a sample
         encoder_maps = self._take()
         unet_maps = []
         if self.frozen.unet is not None:
-            latents = vae.config.scaling_factor * mean  # (B, 4, S / 8, S / 8)
+            latents = vae.config.scaling_factor * mean.to(self.noise.dtype)  # (B, 4, S/8, S/8)
             self._denoise(latents, text_offset, time_offset)
             maps = [m.unflatten(0, (-1, batch)) for m in self._take()]  # each (T, B, C, h, w)
             unet_maps = [m[t] for t in range(len(self.timesteps)) for m in maps]
@@ -176,10 +196,9 @@ class StableDiffusionExtractor(FrozenModule):
         if time_offset is None:
             time_offset = text.new_zeros(1, steps, self.condition_shape['time_width'])
         time = time_offset.expand(batch, -1, -1).transpose(0, 1).flatten(0, 1)  # (T x B, E)
-        timesteps = torch.tensor(self.timesteps, device=latents.device).clamp(min=0)
         unet(
             self.add_noise(latents).to(unet.dtype),
-            timesteps.repeat_interleave(batch),
+            self.embedded_timesteps.repeat_interleave(batch),
             encoder_hidden_states=text.to(unet.dtype),
             class_labels=time.to(unet.dtype),  # added to the time embedding after its MLP
         )

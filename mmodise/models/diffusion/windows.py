@@ -33,30 +33,68 @@ def cut_windows(images: Tensor, side: int) -> tuple[Tensor, list[tuple[int, int]
     return torch.stack(windows, dim=1).flatten(0, 1), origins
 
 
-
-def stitch_windows(
-    maps: Tensor, origins: list[tuple[int, int]], stride: int, size: tuple[int, int]
-) -> Tensor:
-    """Put the windows' feature maps together; overlaps are averaged.
+class Stitcher:
+    """Puts feature maps of windows together as they come; overlaps are averaged.
 
     Args:
-        maps (Tensor): Maps of all windows in the order of :func:`cut_windows`,
-            (B x n, C, side // stride, side // stride).
-        origins (list[tuple[int, int]]): Origins (y, x) of the n windows, in pixels of the image.
-        stride (int): Pixels of the image a cell of the map.
-        size (tuple[int, int]): Height and width of the image in pixels.
-
-    Returns:
-        Tensor: (B, C, H // stride, W // stride).
+        batch (int): Number of images B.
+        origins (list[tuple[int, int]]): Origins (y, x) of the n windows of an image, in its pixels.
+        stride (int): Pixels of the image a cell of the maps.
+        size (tuple[int, int]): Height and width of the images in pixels.
     """
-    if len(origins) == 1:
-        return maps
-    maps = maps.unflatten(0, (-1, len(origins)))  # (B, n, C, h, w)
-    batch, _, channels, h, w = maps.shape
-    stitched = maps.new_zeros(batch, channels, size[0] // stride, size[1] // stride)
-    count = maps.new_zeros(stitched.shape[-2:])
-    for i, (y, x) in enumerate(origins):
-        area = (..., slice(y // stride, y // stride + h), slice(x // stride, x // stride + w))
-        stitched[area] += maps[:, i]
-        count[area] += 1
-    return stitched / count
+
+    def __init__(
+        self, batch: int, origins: list[tuple[int, int]], stride: int, size: tuple[int, int]
+    ) -> None:
+        self.batch, self.size = batch, (size[0] // stride, size[1] // stride)
+        self.origins = [(y // stride, x // stride) for y, x in origins]
+        self.added = self.side = 0
+        self.stitched: Tensor | None = None
+
+    def add(self, maps: Tensor) -> None:
+        """Take the next windows' maps, in the order of :func:`cut_windows`, (N, C, h, w)."""
+        if len(self.origins) == 1 and len(maps) == self.batch:
+            self.stitched = maps  # a window an image, and all at once
+            return
+        if self.stitched is None:
+            self.side = maps.shape[-1]
+            self.stitched = maps.new_zeros(self.batch, maps.shape[1], *self.size)
+        places = []
+        for window in range(self.added, self.added + len(maps)):
+            image, i = divmod(window, len(self.origins))
+            places.append((image, *self.origins[i]))
+        self.stitched = _AddWindows.apply(self.stitched, maps, places)
+        self.added += len(maps)
+
+    def finish(self) -> Tensor:
+        """The maps of whole images, (B, C, H // stride, W // stride)."""
+        if self.added * self.side**2 in (0, self.batch * self.size[0] * self.size[1]):
+            return self.stitched  # no overlaps
+        count = self.stitched.new_zeros(self.size)
+        for y, x in self.origins:
+            count[y : y + self.side, x : x + self.side] += 1
+        return self.stitched.div_(count)
+
+
+class _AddWindows(torch.autograd.Function):
+    """Adds windows (N, C, h, w) to whole maps in place, at places (image, y, x).
+
+    Autograd's own in-place additions to parts of a tensor copy the whole gradient for each of them.
+    """
+
+    @staticmethod
+    def forward(ctx, whole: Tensor, windows: Tensor, places: list) -> Tensor:
+        ctx.places, ctx.size = places, windows.shape[-2:]
+        for part, window in zip(_parts(whole, places, ctx.size), windows, strict=True):
+            part += window
+        ctx.mark_dirty(whole)
+        return whole
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple:
+        return grad, torch.stack(_parts(grad, ctx.places, ctx.size)), None
+
+
+def _parts(whole: Tensor, places: list[tuple[int, int, int]], size: tuple) -> list[Tensor]:
+    h, w = size
+    return [whole[image, :, y : y + h, x : x + w] for image, y, x in places]
