@@ -192,7 +192,9 @@ def test_growth_over_classes(run):
     assert (written['sweep'], written['values']) == ('classes', [2, 20])
     few, many = (point['runs'][0] for point in written['points'])
     assert few['classes'] == 2 and many['classes'] == 20
-    assert many['parts']['results']['flops'] == 10 * few['parts']['results']['flops']
+    results = [run['parts']['results']['flops'] for run in (few, many)]
+    # to resize the masks takes the same for any number of classes
+    assert results[0] < results[1] < 10 * results[0]
     assert many['parts']['UNet']['flops'] == few['parts']['UNet']['flops']
     assert 'classes = 20' in printed
 

@@ -94,8 +94,8 @@ class StableDiffusionExtractor(FrozenModule):
             vae.decoder = vae.post_quant_conv = None
         super().__init__(Shared(vae=vae, unet=unet, read=read))
         for network in self.frozen_modules():
-            network.to(
-                dtype=getattr(torch, dtype),
+            nn.Module.to(  # diffusers' own warns of every cast
+                network, dtype=getattr(torch, dtype),
                 memory_format=torch.channels_last if channels_last else torch.preserve_format)
         self.timesteps = tuple(timesteps)
         self.register_buffer(
