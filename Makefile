@@ -12,7 +12,7 @@ demo: .venv/.installed  ## make the data set, train, evaluate, and write picture
 test: lint
 	OMP_NUM_THREADS=1 .venv/bin/pytest --numprocesses auto --dist loadfile
 
-fidelity: .venv/.installed  ## compare the label model at full size with the official one (7.6 GB)
+fidelity: .venv/.installed  ## compare the label model at full size with the official one (7.3 GB)
 	.venv/bin/python tools/verify_parity.py ../shared/golden/full
 
 lint: .venv/.installed
