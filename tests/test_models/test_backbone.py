@@ -78,7 +78,7 @@ def windows_one_by_one(backbone, image):
 
 @pytest.mark.parametrize('max_windows', [1, 3])
 def test_fewer_windows_at_once_change_neither_maps_nor_gradients(precise, max_windows):
-    batch = images(2, 3, 192, 256).double()  # 8 windows
+    batch = images(2, 3, 192, 128).double()  # 2 windows an image, which overlap
     calls = []
     precise.extractor.register_forward_pre_hook(lambda _, args: calls.append(len(args[0])))
     runs = []
@@ -87,7 +87,7 @@ def test_fewer_windows_at_once_change_neither_maps_nor_gradients(precise, max_wi
         maps = precise(batch)
         sum(m.square().mean() for m in maps).backward()
         runs.append([*maps, *(p.grad.clone() for p in precise.parameters())])
-    assert calls == [8, *([1] * 8 if max_windows == 1 else [3, 3, 2])]
+    assert calls == [4, *([1] * 4 if max_windows == 1 else [3, 1])]
     for expected, ours in zip(*runs, strict=True):
         assert (ours - expected).abs().max() < 1e-5 * expected.abs().max()
 
