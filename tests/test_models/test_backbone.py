@@ -51,14 +51,15 @@ def images(*shape):
     return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
 
 
-def test_a_batch_of_windows_equals_each_window_alone(backbone):
-    batch = images(2, 3, 192, 256)
-    maps = backbone(batch)
+@torch.no_grad()
+def test_a_batch_of_windows_equals_each_window_alone(precise):
+    batch = images(2, 3, 192, 256).double()
+    maps = precise(batch)
     for i in range(2):
         for stride, ours, expected in zip(
-                STRIDES, maps, windows_one_by_one(backbone, batch[i]), strict=True):
+                STRIDES, maps, windows_one_by_one(precise, batch[i]), strict=True):
             assert ours.shape == (2, 128, 192 // stride, 256 // stride)
-            assert (ours[i] - expected).abs().max() < 5e-5 * expected.abs().max()
+            assert (ours[i] - expected).abs().max() < 1e-5 * expected.abs().max()
 
 
 def windows_one_by_one(backbone, image):
