@@ -11,16 +11,3 @@ model = dict(
         prompt='a photo of a {}.',
         vocabulary={{_base_.vocabulary}},
         loss_grounding=dict(type='GroundingLoss', loss_weight=1.0)))
-
-max_iters = 700
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.067, by_epoch=False, begin=0, end=20),
-    dict(
-        type='CosineAnnealingLR',
-        by_epoch=False,
-        begin=20,
-        end=max_iters,
-        T_max=max_iters - 20,
-        eta_min=1e-5)
-]
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)

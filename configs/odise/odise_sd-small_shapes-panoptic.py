@@ -5,16 +5,3 @@ _base_ = [
 ]
 
 model = dict(panoptic_head=dict(vocabulary={{_base_.vocabulary}}))
-
-max_iters = 700
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.067, by_epoch=False, begin=0, end=20),
-    dict(
-        type='CosineAnnealingLR',
-        by_epoch=False,
-        begin=20,
-        end=max_iters,
-        T_max=max_iters - 20,
-        eta_min=1e-5)
-]
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
