@@ -25,7 +25,7 @@ from mmengine.runner import Runner, find_latest_checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
 import mmodise  # noqa: F401  registers its parts
-from mmodise.engine import set_max_iters
+from mmodise.engine import load_from_local, set_max_iters
 from mmodise.evaluation import summarize, sweep_opinions
 
 HEAD_ALONE = 0.0, 0.0
@@ -70,7 +70,7 @@ def forget_other_settings(cfg: Config) -> None:
     if last is None:
         return
     if Path(last).is_file():
-        meta = torch.load(last, map_location='cpu', weights_only=False)['meta']
+        meta = load_from_local(last, map_location='cpu')['meta']
         if meta['cfg'] == cfg.pretty_text:
             return
     print(f'{last} is not there or was trained with other settings: training anew')

@@ -44,7 +44,7 @@ from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmdet.structures import DetDataSample
 from panopticapi.utils import rgb2id
 
-from mmodise.engine import set_max_iters
+from mmodise.engine import load_from_local, set_max_iters
 from mmodise.evaluation import GROUPS, summarize
 from mmodise.visualization import draw_training_curve, enlarge, paint_segments, picture_grid
 
@@ -221,7 +221,7 @@ def draw_pictures(runner: Runner, out_dir: Path) -> None:
 
 def save_weights(work_dir: Path, publish: Path | None = None) -> str:
     """Keep the last checkpoint without the optimizer's state; returns a line that says so."""
-    last = torch.load(find_latest_checkpoint(str(work_dir)), map_location='cpu', weights_only=False)
+    last = load_from_local(find_latest_checkpoint(str(work_dir)), map_location='cpu')
     path, weights = work_dir / 'weights.pth', dict(last['state_dict'])
     meta = dict(dataset_meta=last['meta']['dataset_meta'])  # what mmdet's inferencer reads
     torch.save(dict(meta=meta, state_dict=weights), path)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -17,6 +15,7 @@ from torch import Tensor
 from mmodise.models import ODISE
 from mmodise.models.banded_results import semantic_scores
 from mmodise.models.full_size_masks import FullSizeMasks
+from mmodise.models.odise import Opinions
 
 Stages = dict[str, Tensor]
 
@@ -33,6 +32,8 @@ class ClassOrder:
         order = sorted(range(len(classes)), key=lambda i: i not in things)
         #: Our index of each class of the set.
         self.ours = np.argsort(order).tolist()
+        #: The set's index of each class of ours; last, that of void.
+        self.theirs = torch.tensor([*order, len(order)])
         self.thing_classes = [tuple(classes[i]) for i in order[:len(things)]]
         self.stuff_classes = [tuple(classes[i]) for i in order[len(things):]]
         starts = np.cumsum([0] + [len(classes[i]) for i in order])
@@ -88,7 +89,7 @@ def inference_stages(model: ODISE, case: Case) -> Stages:
         stages.update(_class_stages(calls, order))
         stages.update(_maps(opinions.masks[0], stages['final.prob'], result, order))
         stages.update(_instances(result.pred_instances, order))
-        stages.update(_panoptic_maps(model, opinions, data['data_samples'], case))
+        stages.update(_panoptic_maps(model, opinions, data['data_samples'], case, order))
     return stages
 
 
@@ -177,7 +178,7 @@ def _maps(masks: Tensor, prob: Tensor, result: DetDataSample, order: ClassOrder)
     """Masks and scores at full size, which are otherwise never there as a whole; and the map."""
     full = FullSizeMasks(masks, result.metainfo)
     logits = full.rows(slice(0, full.size[0]), torch.arange(len(masks)))
-    labels = torch.tensor(np.argsort(order.ours))[result.pred_sem_seg.sem_seg[0]]
+    labels = order.theirs[result.pred_sem_seg.sem_seg[0]]
     return {
         'final.mask_pred': logits,
         'out.sem_seg': semantic_scores(prob[:, :-1], logits.sigmoid()),
@@ -188,19 +189,18 @@ def _maps(masks: Tensor, prob: Tensor, result: DetDataSample, order: ClassOrder)
 
 def _instances(instances: InstanceData, order: ClassOrder) -> Stages:
     """Instances, classes numbered as in the set; in no order."""
-    theirs = torch.tensor(np.argsort(order.ours))
     return {
         'out.inst.scores': instances.scores,
-        'out.inst.classes': theirs[instances.labels],
+        'out.inst.classes': order.theirs[instances.labels],
         'out.inst.masks': instances.masks,
         'out.inst.mask_areas': instances.masks.sum((1, 2)),
     }
 
 
-def _panoptic_maps(model: ODISE, opinions: Any, samples: list, case: Case) -> Stages:
+def _panoptic_maps(
+    model: ODISE, opinions: Opinions, samples: list, case: Case, order: ClassOrder
+) -> Stages:
     """Panoptic maps at each threshold: class x 1000 + instance in the set's classes, void -1."""
-    order = ClassOrder(case.classes, case.things)
-    theirs = np.argsort([*order.ours, len(order.ours)])
     stages, test_cfg = {}, model.panoptic_fusion_head.test_cfg
     for name in case.arrays:
         if name.startswith('out.panoptic.thr'):
@@ -209,7 +209,7 @@ def _panoptic_maps(model: ODISE, opinions: Any, samples: list, case: Case) -> St
             result, = model.label(opinions, [samples[0].new()])
             test_cfg['iou_thr'] = kept
             labels = result.pred_panoptic_seg.sem_seg[0]
-            classes = torch.tensor(theirs)[labels % INSTANCE_OFFSET]
+            classes = order.theirs[labels % INSTANCE_OFFSET]
             stages[name] = torch.where(
                 classes == len(order.ours), -1,
                 classes * INSTANCE_OFFSET + labels // INSTANCE_OFFSET)

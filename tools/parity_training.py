@@ -35,9 +35,8 @@ def training_stages(
             zip(step.images, step.masks, step.labels, strict=True)):
         height, width = image.shape[1:]
         sample = DetDataSample(metainfo=dict(img_shape=(height, width), ori_shape=(height, width)))
-        ours = order.ours if step.model == 'label' else [0]
         sample.gt_instances = InstanceData(
-            labels=torch.tensor([ours[label] if step.model == 'label' else 0 for label in labels]),
+            labels=torch.tensor([order.ours[label] for label in labels]),
             masks=BitmapMasks(masks.astype(np.uint8), height, width))
         if step.words is not None:
             sample.set_metainfo(dict(words=step.words[i]))

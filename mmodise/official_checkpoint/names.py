@@ -10,7 +10,6 @@ from typing import NamedTuple
 _MARKS = dict(
     label=('category_head.', 'panoptic_head.no_object'),
     caption=('word_head.', 'sem_seg_head.predictor.class_embed.', 'panoptic_head.cls_embed.'))
-KINDS = tuple(_MARKS)
 
 
 class Section(NamedTuple):
