@@ -184,7 +184,7 @@ def main() -> None:
     parser.add_argument('--config', type=Path, default=CONFIG)
     parser.add_argument('--checkpoint', default=CHECKPOINT)
     parser.add_argument('--out-dir', type=Path, default=Path('work_dirs/vocabularies'))
-    parser.add_argument('--image', type=int, default=6, help='number of the image that is drawn')
+    parser.add_argument('--image', type=int, default=24, help='number of the image that is drawn')
     args = parser.parse_args()
     runner = load(args.config, args.checkpoint)
     training = runner.model.panoptic_head.vocabulary

@@ -18,7 +18,7 @@ model = dict(
         in_channels=[128, 128, 128, 128],
         feat_channels=128,
         out_channels=128,
-        num_queries=20,
+        num_queries=12,
         pixel_decoder=dict(
             encoder=dict(
                 num_layers=1,
@@ -33,5 +33,5 @@ model = dict(
                 self_attn_cfg=attention,
                 cross_attn_cfg=attention,
                 ffn_cfg=dict(embed_dims=128, feedforward_channels=256)))),
-    classifier=dict(clip=clip, alpha=0.5, beta=0.8),  # chosen on the pictures for validation
+    classifier=dict(clip=clip, alpha=0.4, beta=0.6),  # chosen on the pictures for validation
     train_cfg=dict(num_points=512))

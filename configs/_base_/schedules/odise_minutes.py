@@ -9,7 +9,7 @@ optim_wrapper = dict(
         custom_keys=dict(in_proj_bias=dict(decay_mult=0.0))),
     clip_grad=dict(max_norm=0.1, norm_type=2))
 
-max_iters = 700
+max_iters = 1000
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.067, by_epoch=False, begin=0, end=20),
     dict(
