@@ -46,7 +46,7 @@ model = dict(test_cfg=dict(max_per_image=models['a']), palette={0: 'red'})
     ('model.backbone.extractor.timestep', (0, ), 'timesteps'),
     ('train_dataloader.batch_siz', 2, 'batch_size'),
     ('train_dataloader.dataset.retrun_classes', True, 'return_classes'),
-    ('train_dataloader.dataset.pipeline.2.probs', 0.1, 'prob'),
+    ('train_dataloader.dataset.pipeline.3.probs', 0.1, 'prob'),
     ('val_evaluator.seg_prefx', 'x', 'seg_prefix'),
     ('param_scheduler.0.begn', 1, 'begin'),
     ('default_hooks.checkpoint.max_keep_ckpt', 1, 'max_keep_ckpts'),

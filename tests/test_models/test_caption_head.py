@@ -103,7 +103,7 @@ def test_classes_do_not_enter_the_losses(head):
 
 
 def test_objects_are_matched_and_none_counts_a_tenth(head):
-    """A thing and stuff are two objects; the other 18 queries are none."""
+    """A thing and stuff are two objects; the other 10 queries are none."""
     old = {name: value.clone() for name, value in head.state_dict().items()}
     with torch.no_grad():
         head.cls_embed.weight.zero_()
@@ -111,7 +111,7 @@ def test_objects_are_matched_and_none_counts_a_tenth(head):
         loss = losses(head, [sample(things=((1, 32), ))])['loss_cls'].item()
     head.load_state_dict(old)
     of_object, of_none = np.log(1 + np.exp(2)), np.log(np.exp(2) + 1) - 2
-    expected = 2 * (2 * of_object + 18 * 0.1 * of_none) / (2 + 18 * 0.1)
+    expected = 2 * (2 * of_object + 10 * 0.1 * of_none) / (2 + 10 * 0.1)
     assert loss == pytest.approx(expected, rel=1e-5)
 
 

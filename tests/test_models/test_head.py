@@ -100,8 +100,8 @@ def test_predictions_of_mixed_vocabularies_equal_those_of_each_image(head):
     samples = [sample(), sample()]
     with torch.no_grad():
         logits, masks = head.predict(maps(2), samples, vocabularies)
-        assert [tuple(one.shape) for one in logits] == [(20, 4), (20, 2)]
-        assert masks.shape == (2, 20, 32, 32)
+        assert [tuple(one.shape) for one in logits] == [(12, 4), (12, 2)]
+        assert masks.shape == (2, 12, 32, 32)
         for i in range(2):
             one = tuple(m[i : i + 1] for m in maps(2))
             (alone, ), mask = head.predict(one, samples[i:i + 1], vocabularies[i:i + 1])
@@ -115,7 +115,7 @@ def test_prediction_for_the_training_vocabulary_is_the_last_layers(head):
         all_logits, all_masks = head(maps(1), [sample()])
         (logits, ), masks = head.predict(maps(1), [sample()], [head.vocabulary])
     assert len(all_logits) == 4  # the initial queries, and after each of 3 layers
-    assert all_logits[0].shape == (1, 20, 5)
+    assert all_logits[0].shape == (1, 12, 5)
     torch.testing.assert_close(logits, all_logits[-1][0])
     torch.testing.assert_close(masks, all_masks[-1])
 
