@@ -5,8 +5,7 @@ train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadPanopticIfAny'),
     dict(type='DrawWords', num_words=8, extractor='builtin'),  # the same words everywhere
-    dict(type='PhotoMetricDistortion', brightness_delta=12, contrast_range=(0.85, 1.15),
-         saturation_range=(0.8, 1.2), hue_delta=0),
+    {{_base_.light}},
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackDetInputs', meta_keys=(
         'img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip', 'flip_direction',

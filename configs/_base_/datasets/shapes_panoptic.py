@@ -31,12 +31,15 @@ vocabulary = dict(
 # `text` and `stuff_text` are the sample's vocabulary: without them the model would not see it.
 meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'text', 'stuff_text')
 
+# Six textures are few to learn from what stuff is; colours keep their names.
+light = dict(
+    type='PhotoMetricDistortion', brightness_delta=12, contrast_range=(0.85, 1.15),
+    saturation_range=(0.8, 1.2), hue_delta=0)
+
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadPanopticAnnotations'),
-    # Six textures are few to learn from what stuff is; colours keep their names.
-    dict(type='PhotoMetricDistortion', brightness_delta=12, contrast_range=(0.85, 1.15),
-         saturation_range=(0.8, 1.2), hue_delta=0),
+    light,
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackDetInputs', meta_keys=(*meta_keys, 'flip', 'flip_direction')),
 ]
