@@ -147,6 +147,31 @@ def test_channels_last_changes_the_order_in_memory_only(folder, extractor, image
     assert all(m.is_contiguous(memory_format=torch.channels_last) for m in maps)
 
 
+@pytest.mark.parametrize('with_cp', [False, True])
+def test_compiled_level_by_level(folder, extractor, images, with_cp):
+    graphs = []
+
+    def backend(graph, _):
+        graphs.append(graph)
+        return graph.forward
+
+    ours = StableDiffusionExtractor(folder, with_cp=with_cp, compile=dict(backend=backend))
+
+    def maps_and_gradients(model):
+        shape = model.condition_shape
+        text = torch.zeros(2, shape['text_length'], shape['text_width'], requires_grad=True)
+        time = torch.zeros(2, 1, shape['time_width'], requires_grad=True)
+        maps = model(images, text, time)
+        return maps, torch.autograd.grad(sum(m.square().mean() for m in maps), (text, time))
+
+    expected, gradients = maps_and_gradients(extractor)
+    for _ in range(2):
+        maps, ours_gradients = maps_and_gradients(ours)
+        assert max(relative_errors(maps, expected)) < 1e-6
+        torch.testing.assert_close(ours_gradients, gradients, rtol=1e-5, atol=1e-9)
+        assert len(graphs) == 4 + 4 + 4 + len(ours.frozen.vae.decoder.up_blocks)
+
+
 def test_a_precision_that_there_is_not(folder):
     message = "dtype='bf16'; give one of float32, bfloat16, float16"
     with pytest.raises(ValueError, match=message):

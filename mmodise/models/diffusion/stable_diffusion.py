@@ -56,6 +56,9 @@ class StableDiffusionExtractor(FrozenModule):
             to 'float32'.
         channels_last (bool): Whether the networks keep the channels of a pixel together in memory,
             which some machines are faster with; the maps are the same. Defaults to False.
+        compile (bool | dict): Whether torch compiles the networks, level by level, when they first
+            see a number of images: minutes, then faster; or the arguments of ``torch.compile``, as
+            mmengine's own ``compile``. Defaults to False.
 
     Raises:
         FileNotFoundError: If a part of the weights is missing; says what is accepted.
@@ -74,6 +77,7 @@ class StableDiffusionExtractor(FrozenModule):
         with_cp: bool = False,
         dtype: str = 'float32',
         channels_last: bool = False,
+        compile: bool | dict = False,
     ) -> None:
         if dtype not in _DTYPES:
             raise ValueError(
@@ -97,6 +101,11 @@ class StableDiffusionExtractor(FrozenModule):
             nn.Module.to(  # diffusers' own warns of every cast
                 network, dtype=getattr(torch, dtype),
                 memory_format=torch.channels_last if channels_last else torch.preserve_format)
+        if compile is not False:
+            # sizes left open, or the UNet as a whole: torch 2.13 fails, or has wrong gradients
+            options = dict(dynamic=False) | ({} if compile is True else compile)
+            for level in _levels(vae.encoder, unet, vae.decoder):
+                level.compile(**options)
         self.timesteps = tuple(timesteps)
         self.register_buffer(
             'embedded_timesteps', torch.tensor(self.timesteps).clamp(min=0), persistent=False)
@@ -207,6 +216,12 @@ class StableDiffusionExtractor(FrozenModule):
         taken = list(self.frozen.read)
         self.frozen.read.clear()
         return taken
+
+
+def _levels(*networks: nn.Module | None) -> list[nn.Module]:
+    """The down and up blocks of networks: all but the coarsest level, whose share is small."""
+    return [block for network in networks for path in ('down_blocks', 'up_blocks')
+            for block in getattr(network, path, ())]
 
 
 def _tap(levels: nn.ModuleList, blocks: Sequence[int], notes: list) -> list[tuple[int, int]]:
