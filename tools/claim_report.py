@@ -70,8 +70,8 @@ CLAIMS = (
     Claim('Label against caption supervision',
           'COCO PQ 55.4 against 45.6, ADE20K 22.6 against 23.4 (Table 1).', ('caption', ),
           'Caption supervision sees the masks of base classes and captions, and not one label. It '
-          'has its own number of queries, 20 for 12, and its own shares of CLIP, alpha 0.5 and beta '
-          '0.7 for 0.4 and 0.6.'),
+          'has its own number of queries, 20 for 12, and its own shares of CLIP, alpha 0.5 and '
+          'beta 0.7 for 0.4 and 0.6.'),
 )
 
 INTRODUCTION = """# The paper's claims on the embedded data set

@@ -136,8 +136,10 @@ class BandedSemantic:
         """Take a band."""
         pixels = max(self.max_bytes // (4 * self.classes.shape[1]), 1)
         parts = probabilities.flatten(1).split(pixels, dim=1)
-        labels = [semantic_scores(self.classes, part).max(0).indices for part in parts]
-        self.labels[rows] = torch.cat(labels).view(-1, self.labels.shape[1])
+        # written at once: small tensors kept between large ones would keep the allocator from
+        # using the memory of the last scores for the next
+        for labels, part in zip(self.labels[rows].view(-1).split(pixels), parts, strict=True):
+            labels.copy_(semantic_scores(self.classes, part).max(0).indices)
 
     def finish(self) -> PixelData:
         """The map, int64, (1, H, W)."""

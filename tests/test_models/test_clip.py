@@ -109,6 +109,22 @@ def test_texts_are_forgotten_when_there_are_too_many(clip, monkeypatch):
     torch.testing.assert_close(many[0], many[5])
 
 
+def test_ten_thousand_names_are_embedded_once(clip, monkeypatch):
+    """The head takes them bare, the classifier in a prompt, image after image."""
+    monkeypatch.setattr(clip.frozen, 'rows', {})
+    monkeypatch.setattr(clip.frozen, 'table', None)
+    embedded = []
+    monkeypatch.setattr(
+        clip.frozen.model, 'encode_text',
+        lambda tokens: embedded.append(len(tokens)) or tokens[:, :clip.embed_dim])
+    names = [f'class {i}' for i in range(10000)]
+    prompts = [f'a photo of a {name}.' for name in names]
+    for _ in range(2):
+        for texts in (names, prompts):
+            assert clip.encode_texts(texts).shape == (10000, clip.embed_dim)
+    assert sum(embedded) == 20000
+
+
 def test_masks_against_one_long_masked_sequence(clip, reference, side):
     """The definition: mask tokens in the sequence, an attention mask, all in one pass."""
     generator = torch.Generator().manual_seed(0)

@@ -139,6 +139,23 @@ def test_lower_precision_of_the_networks(folder, extractor, images, dtype, large
     assert largest / 100 < max(errors) < largest
 
 
+def test_the_vae_sees_as_many_images_at_once_as_fill_one_of_512(folder, extractor):
+    images = torch.rand(17, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    seen = []
+    vae = extractor.frozen.vae
+    hooks = [network.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
+             for network in (vae.encoder, vae.decoder)]
+    with torch.no_grad():
+        maps = extractor(images)
+        together = list(seen)
+        parts = [extractor(part) for part in images.split([9, 8])]
+    for hook in hooks:
+        hook.remove()
+    assert together == [16, 1, 16, 1]
+    expected = [torch.cat(pair) for pair in zip(*parts, strict=True)]
+    assert max(relative_errors(maps, expected)) < 1e-5
+
+
 def test_channels_last_changes_the_order_in_memory_only(folder, extractor, images):
     ours = StableDiffusionExtractor(folder, channels_last=True)
     with torch.no_grad():

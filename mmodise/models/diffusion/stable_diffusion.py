@@ -1,7 +1,7 @@
 """Inner feature maps of Stable Diffusion."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +13,9 @@ from .loading import load_stable_diffusion
 from .taps import Skip, Tap, checkpointed
 
 _DTYPES = ('float32', 'bfloat16', 'float16')
+# of all images that the VAE sees at once: one of Stable Diffusion's own size keeps any machine
+# busy, and takes 0.5 GiB for a map
+_VAE_PIXELS = 512**2
 
 
 def noise_schedule(num_timesteps: int = 1000) -> Tensor:
@@ -162,20 +165,22 @@ class StableDiffusionExtractor(FrozenModule):
         """
         vae, batch = self.frozen.vae, len(images)
         self.frozen.read.clear()
-        with torch.no_grad():
-            inputs = (2 * images - 1).to(vae.dtype)
-            mean = vae.encode(inputs).latent_dist.mean  # never a sample
-        encoder_maps = self._take()
-        unet_maps = []
+        at_once = max(1, _VAE_PIXELS // images[0, 0].numel())
+        inputs = (2 * images - 1).to(vae.dtype)
+        means, encoder_maps = self._in_parts(  # never samples
+            lambda part: vae.encode(part).latent_dist.mean, inputs, at_once)
+        mean, unet_maps, decoder_maps = torch.cat(means), [], []
         if self.frozen.unet is not None:
             latents = vae.config.scaling_factor * mean.to(self.noise.dtype)  # (B, 4, S/8, S/8)
             self._denoise(latents, text_offset, time_offset)
             maps = [m.unflatten(0, (-1, batch)) for m in self._take()]  # each (T, B, C, h, w)
             unet_maps = [m[t] for t in range(len(self.timesteps)) for m in maps]
         if vae.decoder is not None:
-            with torch.no_grad():
-                vae.decode(mean, return_dict=False)
-        return encoder_maps + unet_maps + self._take()
+            def decode(latents: Tensor) -> None:  # what it ends in is not kept
+                vae.decode(latents, return_dict=False)
+
+            _, decoder_maps = self._in_parts(decode, mean, at_once)
+        return encoder_maps + unet_maps + decoder_maps
 
     def add_noise(self, latents: Tensor) -> Tensor:
         """The latents at each timestep.
@@ -211,6 +216,19 @@ class StableDiffusionExtractor(FrozenModule):
             encoder_hidden_states=text.to(unet.dtype),
             class_labels=time.to(unet.dtype),  # added to the time embedding after its MLP
         )
+
+    @torch.no_grad()
+    def _in_parts(
+        self, run: Callable[[Tensor], Tensor | None], inputs: Tensor, at_once: int
+    ) -> tuple[list[Tensor | None], list[Tensor]]:
+        """Run what needs no gradient on a few images at a time: the results, and the taps' maps."""
+        results, maps = [], []
+        for part in inputs.split(at_once):
+            results.append(run(part))
+            maps.append(self._take())
+        if len(maps) == 1:
+            return results, maps[0]
+        return results, [torch.cat(parts) for parts in zip(*maps, strict=True)]
 
     def _take(self) -> list[Tensor]:
         taken = list(self.frozen.read)
