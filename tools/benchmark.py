@@ -18,7 +18,6 @@ import argparse
 import ast
 import json
 import logging
-import os
 import statistics
 import sys
 from dataclasses import replace
@@ -30,7 +29,7 @@ from tqdm import tqdm
 import mmodise  # noqa: F401  completes the installation, where needed, for the libraries below
 
 # isort: split
-from benchmark_machine import MatrixProduct
+from benchmark_machine import MatrixProduct, machine
 from benchmark_report import (
     against_official,
     comparison_table,
@@ -246,13 +245,6 @@ def main(argv: list[str] | None = None) -> None:
                 show(found[-1])
     print(f'{machine()}\n{COVERS}\n{COUNTED}')
     write(stem, found, key, values, official)
-
-
-def machine() -> str:
-    """What it was measured on."""
-    gpu = f'{torch.cuda.get_device_name()}, ' if torch.cuda.is_available() else ''
-    return (f'{gpu}{os.cpu_count()} CPU cores, {torch.get_num_threads()} threads, '
-            f'torch {torch.__version__}.')
 
 
 def write(

@@ -13,7 +13,6 @@ import argparse
 import json
 import logging
 import math
-import os
 import statistics
 import sys
 import time
@@ -28,13 +27,14 @@ from tqdm import tqdm
 import mmodise  # noqa: F401  completes the installation, where needed, for the libraries below
 
 # isort: split
-from mmengine.config import Config, ConfigDict, DictAction
+from benchmark_machine import machine
+from benchmark_report import ascii_table
+from benchmark_subject import Setting
+from mmengine.config import ConfigDict, DictAction
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from terminaltables import AsciiTable
 
-from mmodise.config_check import check_config
 from mmodise.visualization import draw_bars
 
 
@@ -82,9 +82,10 @@ def pipelines(dataset: object) -> Iterator[object]:
     """The pipelines of a data set, and of those that it is made of."""
     if hasattr(dataset, 'pipeline'):
         yield dataset.pipeline
-    for inner in (*getattr(dataset, 'datasets', ()), *filter(None, [
-            getattr(dataset, 'dataset', None)])):
-        yield from pipelines(inner)
+    inner = [*getattr(dataset, 'datasets', ()), getattr(dataset, 'dataset', None)]
+    for part in inner:
+        if part is not None:
+            yield from pipelines(part)
 
 
 def time_steps(loading: ConfigDict, images: int, advance: Callable) -> dict[str, list[float]]:
@@ -100,9 +101,7 @@ def time_steps(loading: ConfigDict, images: int, advance: Callable) -> dict[str,
     return dict(seconds)
 
 
-def time_workers(
-    loading: ConfigDict, images: int, workers: int, advance: Callable
-) -> float:
+def time_workers(loading: ConfigDict, images: int, workers: int, advance: Callable) -> float:
     """Images a second that worker processes deliver to a training that takes no time."""
     loader = Runner.build_dataloader(
         loading | dict(num_workers=workers, persistent_workers=False), seed=0)
@@ -123,15 +122,12 @@ def time_workers(
 def table(steps: dict[str, list[float]]) -> str:
     """A line a step."""
     whole = sum(sum(seconds) for seconds in steps.values())
-    rows = [[name, f'{1000 * statistics.mean(seconds):.1f}', f'{1000 * max(seconds):.1f}',
-             f'{100 * sum(seconds) / whole:.1f} %'] for name, seconds in steps.items()]
     images = max(map(len, steps.values()))
-    made = AsciiTable([
-        ['step', 'ms an image', 'at most', 'of all'], *rows,
+    return ascii_table([
+        ['step', 'ms an image', 'at most', 'of all'],
+        *([name, f'{1000 * statistics.mean(seconds):.1f}', f'{1000 * max(seconds):.1f}',
+           f'{100 * sum(seconds) / whole:.1f} %'] for name, seconds in steps.items()),
         ['in all', f'{1000 * whole / images:.1f}', '', '100.0 %']])
-    made.justify_columns = {1: 'right', 2: 'right', 3: 'right'}
-    made.inner_footing_row_border = True
-    return made.table
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -140,11 +136,7 @@ def main(argv: list[str] | None = None) -> None:
     MMLogger.get_current_instance().setLevel(logging.WARNING)
     torch.set_num_threads(1)  # as in a worker
     try:
-        if not args.config.is_file():
-            raise FileNotFoundError(f'There is no config {args.config}.')
-        config = Config.fromfile(args.config)
-        config.merge_from_dict(args.cfg_options)
-        check_config(config)
+        config = Setting(args.config, args.cfg_options).read_config()
         init_default_scope(config.get('default_scope') or 'mmdet')
         batch = config.train_dataloader.batch_size
         by_workers = math.ceil(args.images / batch) * batch * len(args.workers)
@@ -161,11 +153,11 @@ def main(argv: list[str] | None = None) -> None:
     print(table(steps))
     for workers, rate in rates.items():
         print(f'{workers} worker{"s" * (workers > 1)}: {rate:.1f} images a second')
-    print(f'{os.cpu_count()} CPU cores, torch {torch.__version__}')
+    print(machine())
     args.out.parent.mkdir(parents=True, exist_ok=True)
     file, picture = (args.out.with_name(f'{args.out.name}{end}') for end in ('.json', '.png'))
     file.write_text(json.dumps(dict(
-        config=str(args.config), images=args.images, cpu_cores=os.cpu_count(),
+        config=str(args.config), images=args.images, machine=machine(),
         steps_seconds=steps, images_a_second=rates), indent=1) + '\n', encoding='utf-8')
     draw_bars(list(steps), {'this process': [
         (1000 * statistics.mean(seconds), 1000 * statistics.pstdev(seconds))

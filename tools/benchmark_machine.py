@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from benchmark_subject import PRECISIONS
+
+
+def machine() -> str:
+    """What it was measured on."""
+    gpu = f'{torch.cuda.get_device_name()}, ' if torch.cuda.is_available() else ''
+    return (f'{gpu}{os.cpu_count()} CPU cores, {torch.get_num_threads()} threads, '
+            f'torch {torch.__version__}.')
 
 
 class HostMemory:

@@ -108,7 +108,7 @@ def table(record: Mapping) -> str:
     last = ['in all', _number(record['seconds'], 4), '100.0 %',
             _number(record['flops'], digits, 1e9), _percent(record['share_of_peak']),
             _number(record['peak_memory'], 2, _GIB)]
-    return _ascii([head, *rows, last])
+    return ascii_table([head, *rows, last])
 
 
 def comparison_table(one: Mapping, other: Mapping, ratios: Mapping) -> str:
@@ -126,7 +126,7 @@ def comparison_table(one: Mapping, other: Mapping, ratios: Mapping) -> str:
             _number(other['flops'], digits, 1e9)]
     memory = ['peak memory, GiB', _number(one['peak_memory'], 2, _GIB),
               _number(other['peak_memory'], 2, _GIB), _number(ratios['peak_memory'], 2), '', '']
-    return _ascii([head, *rows, last, memory])
+    return ascii_table([head, *rows, last, memory])
 
 
 def official_table(found: Mapping) -> str:
@@ -138,7 +138,7 @@ def official_table(found: Mapping) -> str:
     a, b = found['peak_memory']
     memory = ['peak memory, GiB', _number(a, 1, _GIB), _number(b, 1, _GIB),
               _number(a / b if b else None, 2)]
-    return _ascii([head, *rows, memory])
+    return ascii_table([head, *rows, memory])
 
 
 def sentences(record: Mapping) -> list[str]:
@@ -219,6 +219,14 @@ def draw_sweep(key: str, values: Sequence, points: Sequence[Sequence[Mapping]], 
                ticks=[str(value) for value in values], logarithmic=wide)
 
 
+def ascii_table(rows: list[list[str]]) -> str:
+    """A head, lines, and a last one that sums them up; numbers to the right of the first column."""
+    made = AsciiTable(rows)
+    made.justify_columns = dict.fromkeys(range(1, len(rows[0])), 'right')
+    made.inner_footing_row_border = True
+    return made.table
+
+
 def _large_parts(records: Sequence[Mapping]) -> dict[str, list[float]]:
     """Seconds of the parts that take a tenth of a call somewhere."""
     lines = {}
@@ -240,10 +248,3 @@ def _number(value: float | None, digits: int = 1, unit: float = 1) -> str:
 
 def _percent(value: float | None, whole: float = 1.0) -> str:
     return '' if value is None else f'{value / whole:.1%}'.replace('%', ' %')
-
-
-def _ascii(rows: list[list[str]]) -> str:
-    made = AsciiTable(rows)
-    made.justify_columns = dict.fromkeys(range(1, len(rows[0])), 'right')
-    made.inner_footing_row_border = True
-    return made.table

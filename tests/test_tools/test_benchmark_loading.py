@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-CONFIG = Path(__file__).parents[2] / 'configs/odise/odise_sd-small_shapes-panoptic.py'
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / 'configs/odise/odise_sd-small_shapes-panoptic.py'
 
 
 @pytest.fixture
 def tool(load_tool, demo_dir, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / 'tools')
     monkeypatch.chdir(demo_dir)
     return load_tool('benchmark_loading')
 
