@@ -49,7 +49,7 @@ from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmengine.config import DictAction
 from mmengine.logging import MMLogger
 
-_WARM_UP = 2  # calls of each model before those that are timed
+_BEFORE = 3  # calls of each model before those that are timed
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -234,7 +234,7 @@ def main(argv: list[str] | None = None) -> None:
     stem = args.out or Path('work_dirs/benchmark', args.config.stem)
     stem.parent.mkdir(parents=True, exist_ok=True)
     found = []
-    calls = len(points) * len(settings) * (_WARM_UP + args.repeats)
+    calls = len(points) * len(settings) * (_BEFORE + args.repeats)
     with tqdm(total=calls, unit='call') as progress:
         bench = Bench(args.repeats, args.matmul_size, progress)
         for value, point in zip(values, points, strict=True):

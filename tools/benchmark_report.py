@@ -145,10 +145,11 @@ def sentences(record: Mapping) -> list[str]:
     """What the table of a record has no place for."""
     height, width = record['size']
     calls, first = record['calls'], record['first_call']
+    timed = f'one call of {calls[0]:.4g} s' if len(calls) == 1 else (
+        f'median of {len(calls)} calls of {min(calls):.4g} to {max(calls):.4g} s')
     lines = [
-        f'{record["call"]}, {record["batch"]} x {height} x {width}, {record["precision"]}: median '
-        f'of {len(calls)} calls of {min(calls):.4g} to {max(calls):.4g} s, '
-        f'{record["batch"] / record["seconds"]:.3g} images a second.',
+        f'{record["call"]}, {record["batch"]} x {height} x {width}, {record["precision"]}: '
+        f'{timed}, {record["batch"] / record["seconds"]:.3g} images a second.',
         f'First call, which warms up and embeds texts: {first["seconds"]:.4g} s, of which '
         f'{first["texts"]:.4g} s for texts.',
         'In the unit of the machine, seconds x rate of the matrix product: '

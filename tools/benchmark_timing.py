@@ -145,15 +145,15 @@ class Measurement:
         first (dict[str, float]): Seconds of each part in the first call, which embeds the texts.
         calls (list[dict[str, float]]): Seconds of each part, a call each.
         flops (dict[str, int]): Operations of each part, as :data:`COUNTED` says.
-        peaks (dict[str, int]): Peak memory in bytes by part, over all calls; the other models of a
-            comparison do not count. Empty where the system does not tell.
+        peaks (dict[str, int]): Peak memory in bytes by part; the other models of a comparison do
+            not count. Empty where the system does not tell.
         undivided (list[float]): Seconds of calls in which no part is waited for; on a GPU only.
     """
 
     first: dict[str, float] = field(default_factory=dict)
     calls: list[dict[str, float]] = field(default_factory=list)
     flops: dict[str, int] = field(default_factory=dict)
-    peaks: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    peaks: dict[str, int] = field(default_factory=dict)
     undivided: list[float] = field(default_factory=list)
 
     @property
@@ -181,7 +181,8 @@ def measure(
 ) -> tuple[list[Measurement], dict[str, list[float]]]:
     """Time subjects alternately, so that what the machine does meanwhile meets them all.
 
-    A first call, which embeds texts, and one that counts operations warm each of them up.
+    A first call, which embeds texts, and one that counts operations warm each of them up; one more
+    tells the memory, which may take longer: it starts without what the earlier ones have freed.
 
     Args:
         subjects (Sequence[Subject]): All on one device.
@@ -202,7 +203,13 @@ def measure(
         advance()
         result.flops = count_flops(subject)
         advance()
-    foreign = [_only_others(subject, subjects) for subject in subjects]
+    for subject, result in pairs:
+        if memory:
+            memory.tidy()
+        peaks = _booked_call(subject, Account(clock, memory)).peaks
+        others = _only_others(subject, subjects)
+        result.peaks = {part: peak - others for part, peak in peaks.items()}
+        advance()
     rates = {name: [] for name in products}
 
     def time_products() -> None:
@@ -211,12 +218,8 @@ def measure(
 
     for number in range(repeats):
         time_products()
-        order = list(zip(pairs, foreign, strict=True))
-        for (subject, result), others in order if number % 2 == 0 else reversed(order):
-            account = _booked_call(subject, Account(clock, memory))
-            result.calls.append(dict(account.spent))
-            for part, peak in account.peaks.items():
-                result.peaks[part] = max(result.peaks[part], peak - others)
+        for subject, result in pairs if number % 2 == 0 else reversed(pairs):
+            result.calls.append(dict(_booked_call(subject, Account(clock)).spent))
             if device.type == 'cuda':
                 result.undivided.append(_undivided_call(subject, clock))
             advance()

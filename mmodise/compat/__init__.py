@@ -1,4 +1,4 @@
-"""Makes the OpenMMLab stack importable where a part of it is missing.
+"""Makes the OpenMMLab stack importable where a part of it is missing, and mmcv's attention lean.
 
 Each part is looked for first, and replaced only if it is not there:
 
@@ -10,11 +10,14 @@ torchvision's ops    :mod:`mmodise.compat.torchvision_ops`: the declarations tha
 panopticapi          :mod:`mmodise.compat.panopticapi`: the names that mmdet imports
 OpenCV's libraries   :mod:`mmodise.compat.opencv`: nothing; an error that says what to install
 ==================  ===========================================================================
+
+One is replaced always: mmcv's PyTorch code for deformable attention, by the same code over a part
+of the queries at a time, :mod:`mmodise.compat.deformable_attention`.
 """
 
 import logging
 
-from . import mmcv_ops, opencv, panopticapi, torchvision_ops
+from . import deformable_attention, mmcv_ops, opencv, panopticapi, torchvision_ops
 
 
 def install() -> None:
@@ -29,6 +32,7 @@ def install() -> None:
     opencv.check()
     parts = (torchvision_ops, mmcv_ops, panopticapi)
     actions = [action for part in parts if (action := part.install()) is not None]
+    deformable_attention.install()
     if actions:
         from mmengine.logging import print_log
         print_log(f'mmodise: {"; ".join(actions)}.', logger='current', level=logging.INFO)

@@ -14,6 +14,8 @@ from .frozen import FrozenModule
 # texts whose embeddings are kept: 10,000 names with synonyms, bare and in a prompt, 0.2 GB of a
 # large CLIP's; training on captions brings new ones without end
 _MAX_TEXTS = 65536
+# of all images that a CPU embeds at once: what its cache holds; a GPU takes all
+_CPU_PIXELS = 2**16
 
 
 @MODELS.register_module()
@@ -86,7 +88,11 @@ class FrozenCLIP(FrozenModule):
             images = F.interpolate(images, size, mode='bicubic', align_corners=False)
         top, left = round((size[0] - h) / 2), round((size[1] - w) / 2)
         images = images[..., top : top + h, left : left + w]
-        return self.frozen.model.encode_image(self._normalize(images)).float()
+        on_cpu = images.device.type == 'cpu'
+        at_once = max(1, _CPU_PIXELS // (h * w)) if on_cpu else len(images)
+        return torch.cat([
+            self.frozen.model.encode_image(self._normalize(part)).float()
+            for part in images.split(at_once)])
 
     @torch.no_grad()
     def encode_texts(self, texts: Sequence[str]) -> Tensor:

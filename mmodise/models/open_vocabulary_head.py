@@ -165,6 +165,11 @@ class OpenVocabularyHead(Mask2FormerHead):
             )
         return instances
 
+    @torch.no_grad()
+    def get_targets(self, *args, **kwargs) -> tuple:
+        """As the parent's, which keeps what a gradient of the matching costs would need."""
+        return super().get_targets(*args, **kwargs)
+
     def loss_by_feat(
         self,
         all_cls_scores: list[Tensor],

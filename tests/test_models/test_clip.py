@@ -70,6 +70,20 @@ def test_bfloat16_is_near_float32(small_models, clip):
         assert 1e-4 < (ours - expected).norm() / expected.norm() < 2e-2
 
 
+def test_a_cpu_embeds_a_few_images_at_a_time(clip, side):
+    images = torch.rand(6, 3, side, side, generator=torch.Generator().manual_seed(0))
+    seen = []
+    hook = clip.frozen.model.visual.register_forward_pre_hook(
+        lambda _, inputs: seen.append(len(inputs[0])))
+    with hook:
+        embeddings = clip.encode_images(images)
+    at_once = 2**16 // side**2
+    assert seen == [at_once] * (6 // at_once) + [6 % at_once] * (6 % at_once > 0)
+    with torch.no_grad():
+        expected = clip.frozen.model.encode_image(normalized(images))
+    torch.testing.assert_close(embeddings, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_images_short_side_then_centre(clip, reference, side):
     images = torch.rand(2, 3, side // 2, side, generator=torch.Generator().manual_seed(0))
     resized = F.interpolate(images, (side, 2 * side), mode='bicubic', align_corners=False)

@@ -137,6 +137,16 @@ def test_every_trained_parameter_learns_from_the_loss(head):
     assert all(p.grad is None for p in head.clip.frozen.model.parameters())
 
 
+def test_matching_keeps_nothing_for_a_gradient(head, monkeypatch):
+    costs = []
+    match = head.assigner.assign
+    monkeypatch.setattr(head.assigner, 'assign', lambda pred_instances, **kwargs: (
+        costs.append(pred_instances.masks), match(pred_instances, **kwargs))[1])
+    losses(head, [sample()])
+    assert len(costs) == 1 + head.num_transformer_decoder_layers
+    assert not any(masks.requires_grad for masks in costs)
+
+
 def test_classification_loss_by_hand(head):
     """Two queries, one of them matched: weights 1 and 0.1, mean over their sum, twice."""
     logits = torch.tensor([[[2.0, 0, 0, 0, 0], [0, 0, 0, 1.0, 3.0]]])

@@ -3,6 +3,7 @@
 import torch
 
 from mmodise.models import StableDiffusionExtractor
+from mmodise.models.diffusion import stable_diffusion
 
 
 def gradients_and_memory(folder, with_cp):
@@ -39,3 +40,12 @@ def test_equal_gradients_in_a_third_of_the_memory(small_models):
     torch.testing.assert_close(gradients, expected, rtol=1e-5, atol=1e-9)
     assert all(gradient.abs().max() > 0 for gradient in gradients)
     assert memory < all_of_it / 3
+
+
+def test_gates_are_never_kept(small_models, monkeypatch):
+    folder = str(small_models / 'stable_diffusion')
+    gradients, memory = gradients_and_memory(folder, with_cp=False)
+    monkeypatch.setattr(stable_diffusion, '_recompute_gates', lambda unet: None)
+    expected, all_of_it = gradients_and_memory(folder, with_cp=False)
+    torch.testing.assert_close(gradients, expected, rtol=1e-5, atol=1e-9)
+    assert memory < 0.8 * all_of_it

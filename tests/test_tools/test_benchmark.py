@@ -1,5 +1,6 @@
 """The benchmark books time and operations on the right parts; no test looks at how long it took."""
 
+import ctypes
 import importlib
 import json
 import math
@@ -77,6 +78,21 @@ def test_time_of_a_part_that_fails_is_booked(tools):
     with pytest.raises(ZeroDivisionError), account.running('rest'):
         account.within('part', lambda: 1 // 0)()
     assert account.spent == {'rest': 3 + 20, 'part': 7}
+
+
+def test_what_was_freed_before_a_call_is_no_memory_of_it(tools):
+    memory = tools.benchmark_machine.memory_of(torch.device('cpu'))
+    if memory is None or not hasattr(ctypes.CDLL(None), 'malloc_trim'):
+        pytest.skip("needs Linux and glibc's allocator")
+    blocks = [bytearray(2**16) for _ in range(2**12)]  # 256 MiB
+    last = blocks.pop()  # above it on the heap there is nothing, so the rest stays the process's
+    del blocks
+    memory.reset()
+    kept = memory.peak()
+    memory.tidy()
+    memory.reset()
+    assert kept - memory.peak() > 200 * 2**20
+    assert not any(last)
 
 
 class Toy:

@@ -1,4 +1,4 @@
-"""Small modules that read a network's inside without a copy of its code."""
+"""Small modules that change what a network keeps or runs, without a copy of its code."""
 
 from typing import Any
 
@@ -31,6 +31,22 @@ class Skip(nn.Module):
     def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor]:
         """The input, as the tuple that diffusers' blocks return."""
         return (hidden_states,)
+
+
+class Recomputed(nn.Module):
+    """Runs a part of a network once more in the backward pass, and keeps only its input till then.
+
+    Args:
+        part (nn.Module): One that draws no random numbers.
+    """
+
+    def __init__(self, part: nn.Module) -> None:
+        super().__init__()
+        self.part = part
+
+    def forward(self, hidden_states: Tensor) -> Tensor:
+        """As the part's."""
+        return checkpoint(self.part, hidden_states, use_reentrant=False, preserve_rng_state=False)
 
 
 def checkpointed(module: nn.Module, *args: Any) -> Any:
