@@ -206,9 +206,9 @@ def measure(
     for subject, result in pairs:
         if memory:
             memory.tidy()
-        peaks = _booked_call(subject, Account(clock, memory)).peaks
-        others = _only_others(subject, subjects)
-        result.peaks = {part: peak - others for part, peak in peaks.items()}
+            peaks = _booked_call(subject, Account(clock, memory)).peaks
+            others = _only_others(subject, subjects)
+            result.peaks = {part: peak - others for part, peak in peaks.items()}
         advance()
     rates = {name: [] for name in products}
 

@@ -30,9 +30,8 @@ def install() -> None:
             reason than those above.
     """
     opencv.check()
-    parts = (torchvision_ops, mmcv_ops, panopticapi)
+    parts = (torchvision_ops, mmcv_ops, deformable_attention, panopticapi)
     actions = [action for part in parts if (action := part.install()) is not None]
-    deformable_attention.install()
     if actions:
         from mmengine.logging import print_log
         print_log(f'mmodise: {"; ".join(actions)}.', logger='current', level=logging.INFO)

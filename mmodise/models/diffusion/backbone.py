@@ -8,8 +8,8 @@ from mmdet.registry import MODELS
 from mmdet.utils import ConfigType
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
+from .taps import checkpointed
 from .windows import Stitcher, cut_windows
 
 OUT_STRIDES = (4, 8, 16, 32)
@@ -148,10 +148,7 @@ class DiffusionBackbone(BaseModule):
             if feature.shape[-1] != side // stride:
                 feature = F.interpolate(feature, (side // stride,) * 2, mode='nearest')
             feature = feature.to(project.conv1.weight.dtype)
-            if self.with_cp:  # mmdet's own switch skips the VAE's maps, which need no gradient
-                projected = checkpoint(
-                    project, feature, use_reentrant=False, preserve_rng_state=False)
-            else:
-                projected = project(feature)
+            # mmdet's own switch skips the VAE's maps, which need no gradient
+            projected = checkpointed(project, feature) if self.with_cp else project(feature)
             pyramid[stride] = pyramid[stride] + projected if stride in pyramid else projected
         return pyramid

@@ -46,16 +46,16 @@ class Recomputed(nn.Module):
 
     def forward(self, hidden_states: Tensor) -> Tensor:
         """As the part's."""
-        return checkpoint(self.part, hidden_states, use_reentrant=False, preserve_rng_state=False)
+        return checkpointed(self.part, hidden_states)
 
 
 def checkpointed(module: nn.Module, *args: Any) -> Any:
-    """Run a block of diffusers' UNet, and once more in the backward pass, to save memory.
+    """Run a part of a network, and once more in the backward pass, to save memory.
 
     What a tap reads is noted in the forward pass only.
 
     Args:
-        module (nn.Module): A block that draws no random numbers.
+        module (nn.Module): One that draws no random numbers.
         *args (Any): Its inputs.
     """
     if isinstance(module, Tap):
