@@ -13,7 +13,7 @@ test: lint
 	OMP_NUM_THREADS=1 .venv/bin/pytest --numprocesses auto --dist loadfile
 
 fidelity: .venv/.installed  ## compare the label model at full size with the official one (7.3 GB)
-	.venv/bin/python tools/verify_parity.py ../shared/golden/full
+	.venv/bin/python tests/parity/verify_parity.py ../shared/golden/full
 
 lint: .venv/.installed
 	.venv/bin/ruff check

@@ -8,8 +8,9 @@ from mmodise import compat
 
 compat.install()  # before mmdet is imported for the first time, which the next line does
 
-from mmodise import datasets, engine, evaluation, models, visualization  # noqa: E402
+from mmodise import checkpoints, datasets, engine, evaluation, models, visualization  # noqa: E402
 from mmodise.version import __version__  # noqa: E402
 
 __all__ = [
-    '__version__', 'compat', 'datasets', 'engine', 'evaluation', 'models', 'visualization']
+    '__version__', 'checkpoints', 'compat', 'datasets', 'engine', 'evaluation', 'models',
+    'visualization']

@@ -8,6 +8,7 @@ from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 
 import mmodise
+from mmodise.datasets.shapes_world.writer import make_split
 from mmodise.weights import locate
 
 ROOT = Path(__file__).parents[1]
@@ -41,8 +42,10 @@ def log(caplog):
 def load_tool():
     """Give a function that imports a script of ``tools/`` by its name."""
 
+    files = {path.stem: path for path in (ROOT / 'tools').rglob('*.py')}
+
     def load(name):
-        spec = importlib.util.spec_from_file_location(f'tool_{name}', ROOT / 'tools' / f'{name}.py')
+        spec = importlib.util.spec_from_file_location(f'tool_{name}', files[name])
         tool = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = tool
         spec.loader.exec_module(tool)
@@ -83,11 +86,11 @@ def small_models():
 
 
 @pytest.fixture(scope='session')
-def demo_dir(tmp_path_factory, load_tool):
+def demo_dir(tmp_path_factory):
     """Folder to run the small recipe in: ``data/shapes`` with four images a split."""
     folder = tmp_path_factory.mktemp('demo')
     for split in ('train', 'val'):
-        load_tool('make_shapes').make_split(split, 4, folder / 'data/shapes')
+        make_split(split, 4, folder / 'data/shapes')
     return folder
 
 

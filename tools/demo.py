@@ -27,7 +27,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
-import make_shapes
 import numpy as np
 import torch
 from mmengine.config import Config, DictAction
@@ -44,11 +43,15 @@ from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmdet.structures import DetDataSample
 from panopticapi.utils import rgb2id
 
-from mmodise.engine import load_from_local, set_max_iters
+from mmodise.benchmark.training_curve import draw_training_curve
+from mmodise.checkpoints import load_from_local
+from mmodise.datasets.shapes_world.writer import make_missing
+from mmodise.engine import set_max_iters
 from mmodise.evaluation import GROUPS, summarize
-from mmodise.visualization import draw_training_curve, enlarge, paint_segments, picture_grid
+from mmodise.utils.paths import configs_folder
+from mmodise.visualization import enlarge, paint_segments, picture_grid
 
-CONFIG = Path(__file__).parents[1] / 'configs/odise/odise_sd-small_shapes-panoptic.py'
+CONFIG = configs_folder() / 'odise/odise_sd-small_shapes-panoptic.py'
 NUM_PICTURES, NUM_IN_OVERVIEW = 12, 3
 
 
@@ -114,15 +117,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
         help='override settings of the config, e.g. train_dataloader.batch_size=4')
     return parser.parse_args(argv)
-
-
-def prepare_data(root: Path = Path('data')) -> None:
-    """Draw the data set, where it is not there yet."""
-    # the file that is written last: a set whose drawing was interrupted is drawn again
-    if not (root / 'shapes/annotations/captions_val.json').is_file():
-        defaults = make_shapes.parse_args([str(root / 'shapes')])
-        for split, count in (('train', defaults.num_train), ('val', defaults.num_val)):
-            make_shapes.make_split(split, count, defaults.out_dir, workers=defaults.workers)
 
 
 def load_config(args: argparse.Namespace) -> Config:
@@ -245,7 +239,7 @@ def main() -> None:
     args.work_dir.mkdir(parents=True, exist_ok=True)
     watch = Stopwatch()
     with watch.stage('data'):
-        prepare_data()
+        make_missing(Path('data/shapes'))
     cfg = load_config(args)
     with quiet(args.work_dir / 'console.log'):
         with watch.stage('training'):

@@ -76,7 +76,7 @@ def build_inferencer(args: argparse.Namespace) -> DetInferencer:
     from mmengine.config import Config
 
     from mmodise.apis import CheckedInferencer
-    from mmodise.config_check import check_config
+    from mmodise.engine.config_check import check_config
     from mmodise.weights import locate
     for file in (args.config, locate(args.checkpoint)):
         if not Path(file).is_file():

@@ -41,7 +41,7 @@ def load_config(args: argparse.Namespace) -> Config:
     """
     from mmdet.engine.hooks.utils import trigger_visualization_hook
 
-    from mmodise.config_check import check_config
+    from mmodise.engine.config_check import check_config
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
     cfg.load_from = args.checkpoint

@@ -38,7 +38,7 @@ def load_config(args: argparse.Namespace) -> Config:
     Raises:
         ValueError: If a key is misspelt.
     """
-    from mmodise.config_check import check_config
+    from mmodise.engine.config_check import check_config
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
     cfg.merge_from_dict(args.cfg_options or {})

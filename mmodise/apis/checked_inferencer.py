@@ -4,7 +4,7 @@ from mmdet.apis import DetInferencer
 from mmdet.utils import ConfigType
 from torch import nn
 
-from ..engine import load_fitting
+from ..checkpoints import load_fitting
 
 
 class CheckedInferencer(DetInferencer):

@@ -12,6 +12,7 @@ from mmengine.structures import PixelData
 from panopticapi.utils import id2rgb
 from PIL import Image
 
+from ..utils.masks import bounding_box
 from ..vocabulary import Vocabulary
 
 
@@ -85,13 +86,6 @@ class PanopticResult:
             categories=self.categories)
         Path(json_file).write_text(
             json.dumps(content, ensure_ascii=False, indent=1), encoding='utf-8')
-
-
-def bounding_box(mask: np.ndarray) -> list[int]:
-    """COCO's box of a mask that is not empty, (H, W): left, top, width, height, in pixels."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    left, top = int(columns[0]), int(rows[0])
-    return [left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top]
 
 
 def _describe(segment_id: int, mask: np.ndarray, vocabulary: Vocabulary) -> dict:

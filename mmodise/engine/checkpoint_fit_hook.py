@@ -5,7 +5,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner, find_latest_checkpoint
 
-from .checkpoint_fit import load_fitting
+from ..checkpoints.fit import load_fitting
 
 
 @HOOKS.register_module()

@@ -11,7 +11,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from mmengine.runner._flexible_runner import FlexibleRunner
 
-from .whole_file_backend import WholeFileBackend
+from ..utils.whole_file_backend import WholeFileBackend
 
 
 @HOOKS.register_module()

@@ -1,15 +1,14 @@
 """The parts, registered with mmdet."""
 
-from .caption_head import ODISECaptionHead
-from .captioner import ImplicitCaptioner
-from .class_loss import WholeBatchCrossEntropyLoss
-from .classifier import CLIPClassifier
+from .backbones import DiffusionBackbone
+from .captioners import ImplicitCaptioner
+from .classifiers import CLIPClassifier
 from .clip import FrozenCLIP
-from .diffusion import DiffusionBackbone, StableDiffusionExtractor
-from .fusion_head import OpenVocabularyFusionHead
-from .grounding_loss import GroundingLoss
-from .head import ODISEHead
+from .extractors import StableDiffusionExtractor
+from .heads import ODISECaptionHead, ODISEHead
+from .losses import GroundingLoss, WholeBatchCrossEntropyLoss
 from .odise import ODISE
+from .results import OpenVocabularyFusionHead
 
 __all__ = [
     'ODISE',

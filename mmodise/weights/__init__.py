@@ -2,10 +2,6 @@
 
 from pathlib import Path
 
-from mmengine.runner.checkpoint import CheckpointLoader
-
-from mmodise.engine.checkpoint_reading import load_from_local
-
 PREFIX = 'mmodise://'
 _ROOT = Path(__file__).parent
 
@@ -30,9 +26,3 @@ def locate(pretrained: str) -> str:
         raise FileNotFoundError(
             f'{pretrained!r} does not come with mmodise; these do: {", ".join(sorted(shipped))}')
     return str(shipped[pretrained])
-
-
-@CheckpointLoader.register_scheme(prefixes=PREFIX)
-def load_shipped(filename: str, map_location: str | None = None) -> dict:
-    """Load a checkpoint by its name; mmengine calls it for ``load_from='mmodise://...'``."""
-    return load_from_local(locate(filename), map_location=map_location)

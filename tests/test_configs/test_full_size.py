@@ -17,8 +17,8 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from mmodise.models.diffusion import stable_diffusion as extractor_module
-from mmodise.models.diffusion.loading import load_stable_diffusion, load_text_encoder
+from mmodise.checkpoints.stable_diffusion.loading import load_stable_diffusion, load_text_encoder
+from mmodise.models.extractors import stable_diffusion as extractor_module
 
 ROOT = Path(__file__).parents[2]
 NAMES = ROOT.parent / 'shared/golden/full/keys_sd_v1.json'

@@ -17,6 +17,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
 
 from mmodise.datasets.shapes_world import BASE_STUFF, BASE_THINGS
+from mmodise.datasets.shapes_world.writer import make_split
 from mmodise.vocabulary import Vocabulary
 
 ROOT = Path(__file__).parents[2]
@@ -26,12 +27,11 @@ SAMPLE = ROOT.parent / 'shared' / 'data' / 'coco_panoptic_sample'
 
 
 @pytest.fixture(scope='module')
-def data(tmp_path_factory, load_tool):
+def data(tmp_path_factory):
     """A folder in which ``data/`` has all that the small recipes name."""
     folder = tmp_path_factory.mktemp('recipes')
-    tool = load_tool('make_shapes')
     for split, count in (('train', 4), ('val', 2)):
-        tool.make_split(split, count, folder / 'data/shapes')
+        make_split(split, count, folder / 'data/shapes')
     if SAMPLE.is_dir():
         (folder / 'data/coco_panoptic_sample').symlink_to(SAMPLE)
     return folder

@@ -45,9 +45,7 @@ ALL_NAMES = THINGS | STUFF
 
 @pytest.fixture(scope='module')
 def make_shapes() -> ModuleType:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT / 'tools')
-        return importlib.import_module('make_shapes')
+    return importlib.import_module('mmodise.datasets.shapes_world.writer')
 
 
 @pytest.fixture(scope='module')

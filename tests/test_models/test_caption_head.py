@@ -14,6 +14,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
 
+from mmodise.benchmark.small_models import CLIP_CONFIG, build_clip, save_clip
 from mmodise.models import CLIPClassifier
 from mmodise.vocabulary import Vocabulary
 
@@ -271,11 +272,10 @@ def test_second_opinion_of_the_base_config():
     assert model.panoptic_head.num_queries == 100, 'the rest is as with label supervision'
 
 
-def test_trained_parameters_of_the_full_size(tmp_path, load_tool, monkeypatch):
+def test_trained_parameters_of_the_full_size(tmp_path, monkeypatch):
     """As the label model's, but for "no object" (768) and the linear layer of objects (514)."""
-    tool = load_tool('make_small_models')
-    monkeypatch.setitem(tool.CLIP_CONFIG, 'embed_dim', 768)
-    tool.save_clip(tool.build_clip(), tmp_path)
+    monkeypatch.setitem(CLIP_CONFIG, 'embed_dim', 768)
+    save_clip(build_clip(), tmp_path)
     init_default_scope('mmdet')
     cfg = Config.fromfile(MODEL_CONFIGS / 'odise_caption.py').model
     head = MODELS.build(dict(

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmodise.models.full_size_masks import FullSizeMasks
+from mmodise.models.results.full_size_masks import FullSizeMasks
 
 LOGITS = torch.randn(3, 40, 48, generator=torch.Generator().manual_seed(0))
 ALL = torch.arange(3)

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from mmodise.models.mask_embedding import MaskEmbedding
+from mmodise.models.heads.mask_embedding import MaskEmbedding
 
 
 def test_pools_where_the_mask_is_on():

@@ -11,9 +11,10 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from mmodise.benchmark.small_models import CLIP_CONFIG, build_clip, save_clip
 from mmodise.models import ImplicitCaptioner
-from mmodise.models.diffusion.backbone import _projection
-from mmodise.models.diffusion.stable_diffusion import _tap
+from mmodise.models.backbones.diffusion_backbone import _projection
+from mmodise.models.extractors.stable_diffusion import _tap
 from mmodise.vocabulary import Vocabulary
 
 MODEL_CONFIGS = Path(__file__).parents[2] / 'configs/_base_/models'
@@ -248,11 +249,10 @@ def test_maps_of_the_full_size_stable_diffusion():
     assert _tap(vae.decoder.up_blocks, (2, 5), []) == [(0, 512), (1, 512)]
 
 
-def test_trained_parameters_of_the_full_size(tmp_path, load_tool, monkeypatch):
+def test_trained_parameters_of_the_full_size(tmp_path, monkeypatch):
     """28,067,009; of the frozen networks only the width of CLIP's embeddings counts for it."""
-    tool = load_tool('make_small_models')
-    monkeypatch.setitem(tool.CLIP_CONFIG, 'embed_dim', 768)
-    tool.save_clip(tool.build_clip(), tmp_path)
+    monkeypatch.setitem(CLIP_CONFIG, 'embed_dim', 768)
+    save_clip(build_clip(), tmp_path)
     init_default_scope('mmdet')
     clip = dict(type='FrozenCLIP', model=str(tmp_path))
     cfg = Config.fromfile(MODEL_CONFIGS / 'odise.py').model

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL, UNet2DConditionModel
 
 from mmodise.models import StableDiffusionExtractor
-from mmodise.models.diffusion.stable_diffusion import noise_schedule
+from mmodise.models.extractors.stable_diffusion import noise_schedule
 
 
 @pytest.fixture(scope='module')

@@ -3,7 +3,7 @@
 import torch
 
 from mmodise.models import StableDiffusionExtractor
-from mmodise.models.diffusion import stable_diffusion
+from mmodise.models.extractors import stable_diffusion
 
 
 def gradients_and_memory(folder, with_cp):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmodise.models.diffusion.windows import Stitcher, cut_windows, window_origins
+from mmodise.models.backbones.windows import Stitcher, cut_windows, window_origins
 
 
 @pytest.mark.parametrize(

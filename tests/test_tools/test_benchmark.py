@@ -23,13 +23,11 @@ TRAINING = [*INFERENCE[:-3], 'losses', 'backward', 'optimizer', 'rest']
 
 
 @pytest.fixture(scope='module')
-def tools():
-    """The benchmark's modules, by the names of their files."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT / 'tools')
-        names = ('benchmark', 'benchmark_machine', 'benchmark_report', 'benchmark_subject',
-                 'benchmark_timing', 'random_weights')
-        yield SimpleNamespace(**{name: importlib.import_module(name) for name in names})
+def tools(load_tool):
+    """The tool and the modules that it measures with, by their names."""
+    names = 'machine', 'random_weights', 'report', 'subject', 'timing'
+    return SimpleNamespace(benchmark=load_tool('benchmark'), **{
+        name: importlib.import_module(f'mmodise.benchmark.{name}') for name in names})
 
 
 @pytest.fixture
@@ -65,7 +63,7 @@ def check_record(record, parts):
 
 def test_time_is_booked_on_the_innermost_part(tools):
     shown = iter([0, 0, 3, 3, 10, 10, 30, 30, 100, 100, 104, 104])  # the clock: twice a booking
-    account = tools.benchmark_timing.Account(lambda: next(shown))
+    account = tools.timing.Account(lambda: next(shown))
     inner = account.within('inner', lambda value: value + 1)
     with account.running('rest'), account.running('outer'):
         assert inner(1) == 2
@@ -74,14 +72,14 @@ def test_time_is_booked_on_the_innermost_part(tools):
 
 def test_time_of_a_part_that_fails_is_booked(tools):
     shown = iter([0, 0, 3, 3, 10, 10, 30, 30])
-    account = tools.benchmark_timing.Account(lambda: next(shown))
+    account = tools.timing.Account(lambda: next(shown))
     with pytest.raises(ZeroDivisionError), account.running('rest'):
         account.within('part', lambda: 1 // 0)()
     assert account.spent == {'rest': 3 + 20, 'part': 7}
 
 
 def test_what_was_freed_before_a_call_is_no_memory_of_it(tools):
-    memory = tools.benchmark_machine.memory_of(torch.device('cpu'))
+    memory = tools.machine.memory_of(torch.device('cpu'))
     if memory is None or not hasattr(ctypes.CDLL(None), 'malloc_trim'):
         pytest.skip("needs Linux and glibc's allocator")
     blocks = [bytearray(2**16) for _ in range(2**12)]  # 256 MiB
@@ -122,7 +120,7 @@ class Toy:
 
 @pytest.mark.parametrize('training', [False, True])
 def test_operations_of_known_layers(tools, training):
-    flops = tools.benchmark_timing.count_flops(Toy(training))
+    flops = tools.timing.count_flops(Toy(training))
     conv, linear = 2 * 2 * 16 * 8 * 3 * 9, 2 * 2 * 16 * 8 * 5
     attention = 2 * 2 * 2 * 16 * 16 * 8  # two products over 16 tokens of all heads, 8 channels
     projections = 2 * 2 * 16 * 8 * (24 + 8)
@@ -138,7 +136,7 @@ def test_operations_of_known_layers(tools, training):
 def test_parts_that_are_compiled(tools):
     toy = Toy(False)
     toy.model.head.compile(backend='eager')
-    timing = tools.benchmark_timing
+    timing = tools.timing
     assert 'model.head._compiled_call_impl' in timing.part_methods(toy)
     account = timing._booked_call(toy, timing.Account(lambda: 0))
     assert set(account.spent) == {'preprocessing', 'neck', 'head', 'rest'}
@@ -217,7 +215,7 @@ def test_growth_over_classes(run):
 
 
 def test_large_vocabularies_do_without_panoptic_results(tools, capsys):
-    setting = tools.benchmark_subject.Setting(CONFIG)
+    setting = tools.subject.Setting(CONFIG)
     few, many = ([setting.changed('classes', number)] for number in (999, 1000))
     assert tools.benchmark.without_panoptic([few]) == [few]
     points = tools.benchmark.without_panoptic([few, many])
@@ -234,13 +232,13 @@ def test_growth_over_a_setting_of_the_config(run):
 
 
 def test_equal_frozen_weights_are_in_memory_once(tools):
-    Subject = tools.benchmark_subject.Subject
-    setting = tools.benchmark_subject.Setting(CONFIG, size=(64, 64))
+    Subject = tools.subject.Subject
+    setting = tools.subject.Setting(CONFIG, size=(64, 64))
     one, other = Subject(setting), Subject(setting)
     trained = sum(p.nbytes for p in one.model.parameters())
     extractor = other.model.backbone.extractor.frozen.unet
     frozen = sum(p.nbytes for p in extractor.parameters())
-    only_others = tools.benchmark_timing._only_others
+    only_others = tools.timing._only_others
     before = only_others(one, [one, other])
     other.share_frozen(one)
     after = only_others(one, [one, other])
@@ -258,22 +256,22 @@ def test_the_unit_of_a_comparison_with_the_official_release(tools):
         matmul_rate=100e9, seconds=9.0, peak_memory=6 * 2**30,
         parts={name: dict(seconds=seconds) for name, seconds in (
             ('UNet', 6.0), ('captioner', 1.0), ('rest', 2.0))})
-    found = tools.benchmark_report.against_official(record, OFFICIAL)
+    found = tools.report.against_official(record, OFFICIAL)
     assert (found['official'], found['ours']) == (3000e9, 900e9)
     assert found['parts'] == {
         'UNet': (1800e9, 600e9), 'text encoder on ""': (300e9, 0.0), 'rest': (900e9, 300e9)}
-    lines = tools.benchmark_report.official_table(found).splitlines()
+    lines = tools.report.official_table(found).splitlines()
     assert [cell.strip() for cell in next(line for line in lines if 'in all' in line).split('|')] \
         == ['', 'in all', '3,000', '900', '3.33', '']
     assert next(line for line in lines if 'peak' in line).split('|')[-2].strip() == '2.00'
 
 
 def test_official_figures_add_up(tools):
-    Setting, official_of = tools.benchmark_subject.Setting, tools.benchmark_report.official_of
+    Setting, official_of = tools.subject.Setting, tools.report.official_of
     for side in (512, 1024):
         official = official_of(Setting(CONFIG, size=(side, side)))
         assert sum(official['parts'].values()) == pytest.approx(official['seconds'], rel=0.01)
-        known = [*tools.benchmark_timing.PARTS, 'text encoder on ""', 'rest']
+        known = [*tools.timing.PARTS, 'text encoder on ""', 'rest']
         assert set(official['parts']) <= set(known)
     with pytest.raises(ValueError, match='512 x 512 or 1024 x 1024'):
         official_of(Setting(CONFIG, size=(640, 640)))
@@ -299,7 +297,7 @@ def test_weights_that_are_not_local_are_random(tools):
         'model.backbone.extractor.architecture': small}
     for part in ('backbone.captioner', 'panoptic_head', 'classifier'):
         options.update({f'model.{part}.clip.{name}': value for name, value in clip.items()})
-    Setting, Subject = tools.benchmark_subject.Setting, tools.benchmark_subject.Subject
+    Setting, Subject = tools.subject.Setting, tools.subject.Subject
     setting = Setting(CONFIG, options, size=(64, 64), classes=3)
     subject = Subject(setting)
     assert subject.random == ['nobody/nothing', 'ViT-B-32 (openai)']
@@ -313,7 +311,7 @@ def test_weights_that_are_not_local_are_random(tools):
 
 
 def test_images_and_annotations_are_those_asked_for(tools):
-    Setting, Subject = tools.benchmark_subject.Setting, tools.benchmark_subject.Subject
+    Setting, Subject = tools.subject.Setting, tools.subject.Subject
     subject = Subject(Setting(CONFIG, training=True, size=(64, 96), batch=2, classes=5, objects=4))
     data = subject.images()
     assert [tuple(image.shape) for image in data['inputs']] == [(3, 64, 96)] * 2
@@ -350,7 +348,7 @@ def test_what_cannot_be_is_refused_before_anything_is_built(tools, tmp_path, opt
 
 
 def test_wrapped_methods_come_back(tools):
-    recording = importlib.import_module('recording')
+    recording = importlib.import_module('mmodise.benchmark.recording')
     layer = nn.Linear(2, 2)
     layer.extra = extra = lambda: 'own'
     wrap = {'forward': lambda method: lambda x: method(x) + 1, 'extra': lambda method: 'other'}

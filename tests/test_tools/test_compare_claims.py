@@ -16,12 +16,11 @@ GROUPS = 'all', 'base', 'novel'
 
 
 @pytest.fixture(scope='module')
-def tools():
-    """The three scripts, imported as they import each other."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(TOOLS)
-        yield {name: importlib.import_module(name)
-               for name in ('compare_claims', 'claim_report', 'claim_run')}
+def tools(load_tool):
+    """The tool, and what it runs and reports with."""
+    return {'compare_claims': load_tool('compare_claims'),
+            **{name: importlib.import_module(f'mmodise.benchmark.{name}')
+               for name in ('claim_report', 'claim_run')}}
 
 
 @pytest.fixture

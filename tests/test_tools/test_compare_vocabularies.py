@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mmodise.datasets.shapes_world import STUFF, THINGS
+from mmodise.datasets.shapes_world.writer import make_split
 from mmodise.vocabulary import Vocabulary
 
 NUM_IMAGES = 24
@@ -17,10 +18,10 @@ def tool(load_tool):
 
 
 @pytest.fixture(scope='module')
-def load(tool, load_tool, tmp_path_factory):
+def load(tool, tmp_path_factory):
     """Give a runner over validation images, for a batch size."""
     folder = tmp_path_factory.mktemp('vocabularies')
-    load_tool('make_shapes').make_split('val', NUM_IMAGES, folder / 'data/shapes')
+    make_split('val', NUM_IMAGES, folder / 'data/shapes')
 
     def load(batch_size):
         with pytest.MonkeyPatch.context() as patch:

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from mmodise.datasets import ShapesPanopticDataset
+from mmodise.datasets.shapes_world.writer import make_missing
 
 TOOLS = Path(__file__).parents[2] / 'tools'
 IN_PROCESS = [f'{split}_dataloader.{option}' for split in ('train', 'test')
@@ -18,9 +19,7 @@ IN_PROCESS = [f'{split}_dataloader.{option}' for split in ('train', 'test')
 
 @pytest.fixture(scope='module')
 def demo(load_tool):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(TOOLS)  # as `python tools/demo.py` does
-        return load_tool('demo')
+    return load_tool('demo')
 
 
 @pytest.fixture(scope='module')
@@ -81,7 +80,7 @@ def test_a_finished_demo_starts_anew(demo, tmp_path, capsys):
 
 def test_data_that_is_there_is_left_alone(demo, demo_dir, capsys):
     before = sorted((demo_dir / 'data/shapes/val').iterdir())
-    demo.prepare_data(demo_dir / 'data')
+    make_missing(demo_dir / 'data/shapes')
     assert len(before) == 4 and sorted((demo_dir / 'data/shapes/val').iterdir()) == before
     assert capsys.readouterr().out == ''
 

@@ -1,8 +1,5 @@
 """What the card says of the small frozen models holds, on fewer pictures."""
 
-import importlib
-from pathlib import Path
-
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
@@ -10,14 +7,10 @@ from diffusers import StableDiffusionPipeline
 from mmodise.datasets.shapes_world import STUFF, THINGS, draw_picture
 from mmodise.models import FrozenCLIP
 
-TOOLS = Path(__file__).parents[2] / 'tools'
-
 
 @pytest.fixture(scope='module')
-def tool():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(TOOLS)
-        yield importlib.import_module('evaluate_small_models')
+def tool(load_tool):
+    return load_tool('evaluate_small_models')
 
 
 @pytest.fixture(scope='module')

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmodise.safe_loading import read_weights
+from mmodise.checkpoints.safe_loading import read_weights
 
 
 class Callback:

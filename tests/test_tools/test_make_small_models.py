@@ -21,9 +21,7 @@ END = '<|endoftext|>'
 
 @pytest.fixture(scope='module')
 def make_small_models() -> ModuleType:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT / 'tools')
-        return importlib.import_module('make_small_models')
+    return importlib.import_module('mmodise.benchmark.small_models')
 
 
 @pytest.fixture(scope='module')

@@ -1,8 +1,6 @@
 """The trainings of the small frozen models, for a few iterations; interrupted, they go on."""
 
-import importlib
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -10,15 +8,13 @@ from safetensors.torch import load_file
 
 from mmodise.models import FrozenCLIP, StableDiffusionExtractor
 
-TOOLS = Path(__file__).parents[2] / 'tools'
 PARTS = ('clip', 'vae', 'unet')
 
 
 @pytest.fixture(scope='module')
-def tool():
+def tool(load_tool):
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(TOOLS)
-        tool = importlib.import_module('train_small_models')
+        tool = load_tool('train_small_models')
         for part in PARTS:
             patch.setitem(tool.SCHEDULES, part, (1, 4, 1e-3))
         yield tool

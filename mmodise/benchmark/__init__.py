@@ -1,0 +1,1 @@
+"""What the commands in ``tools/`` measure models with, and draw their results with."""

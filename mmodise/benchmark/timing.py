@@ -1,0 +1,278 @@
+"""Time, operations and memory of the parts of a model, by what runs inside its calls."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from operator import attrgetter
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+
+from .machine import DeviceMemory, HostMemory, MatrixProduct, clock_of, memory_of
+from .recording import wrapped
+from .subject import Subject
+
+COVERS = (
+    'The timer covers a whole call: from uint8 images on the host, through preprocessing, to '
+    'results on the device (inference), or through losses, backward pass and optimizer (a training '
+    'step). It leaves out reading, decoding and augmenting images, moving results to the host, '
+    "hooks and evaluation. A part's time is its own: parts within it have lines of their own, and "
+    'the lines add up. On a GPU, the device is waited for wherever a part begins or ends.')
+COUNTED = (
+    'Operations are those of matrix products, convolutions and attention, two a multiply-add. '
+    'Deformable attention and other sampling, resizing, norms, activations, softmax, sums and '
+    'sorting are not counted.')
+
+REST = 'rest'
+TEXTS = 'text embeddings'
+#: Methods of each part, in the order of the table. A method that a model lacks is left out.
+PARTS = {
+    'preprocessing': ['model.data_preprocessor.forward'],
+    "captioner's CLIP pass": ['model.backbone.captioner.clip.encode_images'],
+    'captioner': ['model.backbone.captioner.forward'],
+    'VAE encoder': ['model.backbone.extractor.frozen.vae.encode'],
+    'UNet': ['model.backbone.extractor.frozen.unet.forward'],
+    'VAE decoder': ['model.backbone.extractor.frozen.vae.decode'],
+    'projections': ['model.backbone.projections.*.forward'],
+    'backbone': ['model.backbone.forward'],
+    'pixel decoder': ['model.panoptic_head.pixel_decoder.forward'],
+    'decoder and heads': ['model.panoptic_head.forward', 'model.panoptic_head.predict'],
+    TEXTS: ['model.panoptic_head.clip.encode_texts', 'model.classifier.clip.encode_texts'],
+    'CLIP on masks': ['model.classifier.forward', 'model.classifier.combine'],
+    'results': ['model.label', 'model.panoptic_fusion_head.predict'],
+    'losses': ['model.panoptic_head.loss'],
+    'backward': ['optim_wrapper.backward'],
+    'optimizer': ['optim_wrapper.step', 'optim_wrapper.zero_grad'],
+}
+_METHODS = ('forward', 'predict', 'loss', 'loss_and_predict')
+
+
+def part_methods(subject: Subject) -> dict[str, str]:
+    """Which part each method counts for, by its path.
+
+    Children of the model that :data:`PARTS` does not know are parts under their own names.
+    """
+    methods = {
+        path: part for part, patterns in PARTS.items() for pattern in patterns
+        for path in _matches(subject, pattern)}
+    for name, child in subject.model.named_children():
+        for method in _METHODS:
+            if callable(getattr(child, method, None)):
+                methods.setdefault(f'model.{name}.{method}', name.replace('_', ' '))
+    return {_entry(subject, path): part for path, part in methods.items()}
+
+
+def _entry(root: object, path: str) -> str:
+    """Of a compiled module's forward, what calls it: the clock is no part of what is compiled."""
+    place, _, name = path.rpartition('.')
+    compiled = getattr(attrgetter(place)(root), '_compiled_call_impl', None)
+    return f'{place}._compiled_call_impl' if name == 'forward' and compiled else path
+
+
+def _matches(root: object, pattern: str) -> list[str]:
+    """Paths of a pattern that there are; * is each child of a module."""
+    before, star, after = pattern.partition('.*')
+    try:
+        found = attrgetter(before)(root)
+        if star:
+            return [f'{before}.{name}{after}' for name, _ in found.named_children()]
+    except AttributeError:
+        return []
+    return [before] if callable(found) else []
+
+
+class Account:
+    """Books what a clock shows on the part that is running, the innermost where they are nested.
+
+    Args:
+        clock (Callable): Anything that only grows: seconds, operations.
+        memory (HostMemory | DeviceMemory, optional): Its peaks are booked, too.
+
+    Attributes:
+        spent (dict[str, float]): By part.
+        peaks (dict[str, int]): Most bytes in use while a part was running, by part.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float], memory: HostMemory | DeviceMemory | None = None
+    ) -> None:
+        self.spent: dict[str, float] = defaultdict(float)
+        self.peaks: dict[str, int] = defaultdict(int)
+        self._clock, self._memory = clock, memory
+        self._running: list[str] = []
+        self._last = 0.0
+
+    @contextmanager
+    def running(self, part: str) -> Iterator[None]:
+        """Book on a part while the context is open."""
+        self._book()
+        self._running.append(part)
+        try:
+            yield
+        finally:
+            self._book()
+            self._running.pop()
+
+    def within(self, part: str, method: Callable) -> Callable:
+        """A method that is booked on a part."""
+        def call(*args, **kwargs):
+            with self.running(part):
+                return method(*args, **kwargs)
+
+        return call
+
+    def _book(self) -> None:
+        now = self._clock()
+        if self._running:
+            part = self._running[-1]
+            self.spent[part] += now - self._last
+            if self._memory:
+                self.peaks[part] = max(self.peaks[part], self._memory.peak())
+        if self._memory:
+            self._memory.reset()
+        self._last = self._clock()  # without the time that booking takes
+
+
+@dataclass
+class Measurement:
+    """What was measured of a subject.
+
+    Attributes:
+        first (dict[str, float]): Seconds of each part in the first call, which embeds the texts.
+        calls (list[dict[str, float]]): Seconds of each part, a call each.
+        flops (dict[str, int]): Operations of each part, as :data:`COUNTED` says.
+        peaks (dict[str, int]): Peak memory in bytes by part; the other models of a comparison do
+            not count. Empty where the system does not tell.
+        undivided (list[float]): Seconds of calls in which no part is waited for; on a GPU only.
+    """
+
+    first: dict[str, float] = field(default_factory=dict)
+    calls: list[dict[str, float]] = field(default_factory=list)
+    flops: dict[str, int] = field(default_factory=dict)
+    peaks: dict[str, int] = field(default_factory=dict)
+    undivided: list[float] = field(default_factory=list)
+
+    @property
+    def parts(self) -> list[str]:
+        """All parts that ran, in the order of the table."""
+        ran = dict.fromkeys(part for call in (self.first, *self.calls) for part in call)
+        order = [*PARTS]
+        at = order.index('losses')
+        order[at:at] = [part for part in ran if part not in PARTS and part != REST]
+        return [*(part for part in order if part in ran), REST]
+
+    def seconds(self, part: str) -> float:
+        """Median over the calls."""
+        return statistics.median(call.get(part, 0.0) for call in self.calls)
+
+    @property
+    def total(self) -> float:
+        """Seconds of a call: the sum of the parts' medians."""
+        return sum(self.seconds(part) for part in self.parts)
+
+
+def measure(
+    subjects: Sequence[Subject], repeats: int, products: Mapping[str, MatrixProduct],
+    advance: Callable[[], object] = lambda: None,
+) -> tuple[list[Measurement], dict[str, list[float]]]:
+    """Time subjects alternately, so that what the machine does meanwhile meets them all.
+
+    A first call, which embeds texts, and one that counts operations warm each of them up; one more
+    tells the memory, which may take longer: it starts without what the earlier ones have freed.
+
+    Args:
+        subjects (Sequence[Subject]): All on one device.
+        repeats (int): Timed calls of each.
+        products (Mapping[str, MatrixProduct]): By precision; timed before each round of calls, and
+            after the last.
+        advance (Callable): Called after each call.
+
+    Returns:
+        tuple: A measurement each, and the rates of the products, operations a second.
+    """
+    device = torch.device(subjects[0].setting.device)
+    clock, memory = clock_of(device), memory_of(device)
+    results = [Measurement() for _ in subjects]
+    pairs = list(zip(subjects, results, strict=True))
+    for subject, result in pairs:
+        result.first = dict(_booked_call(subject, Account(clock)).spent)
+        advance()
+        result.flops = count_flops(subject)
+        advance()
+    for subject, result in pairs:
+        if memory:
+            memory.tidy()
+            peaks = _booked_call(subject, Account(clock, memory)).peaks
+            others = _only_others(subject, subjects)
+            result.peaks = {part: peak - others for part, peak in peaks.items()}
+        advance()
+    rates = {name: [] for name in products}
+
+    def time_products() -> None:
+        for name, product in products.items():
+            rates[name].append(product.rate())
+
+    for number in range(repeats):
+        time_products()
+        for subject, result in pairs if number % 2 == 0 else reversed(pairs):
+            result.calls.append(dict(_booked_call(subject, Account(clock)).spent))
+            if device.type == 'cuda':
+                result.undivided.append(_undivided_call(subject, clock))
+            advance()
+    time_products()
+    return results, rates
+
+
+def count_flops(subject: Subject) -> dict[str, int]:
+    """Operations of each part in a call, as :data:`COUNTED` says."""
+    attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+    missing = {  # in torch's table; attention's backward pass has five products, of two forwards
+        attention: _attention_flops,
+        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward:
+            _attention_backward_flops}
+    counter = FlopCounterMode(display=False, custom_mapping=missing)
+    stance = getattr(torch.compiler, 'set_stance', None)
+    eager = stance('force_eager') if stance else nullcontext()  # compiled code is not seen
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # nor is this
+    try:
+        with eager, counter:
+            account = _booked_call(subject, Account(counter.get_total_flops))
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+    return {part: int(flops) for part, flops in account.spent.items()}
+
+
+def _attention_flops(query: Sequence[int], key: Sequence[int], value: Sequence[int], *_, **__):
+    return sdpa_flop_count(query, key, value)
+
+
+def _attention_backward_flops(_, query, key, value, *__, **___):
+    return sdpa_flop_count(query, key, value) * 5 // 2
+
+
+def _booked_call(subject: Subject, account: Account) -> Account:
+    """Call a subject with its parts on an account."""
+    data = subject.images()
+    wraps = {path: partial(account.within, part) for path, part in part_methods(subject).items()}
+    with wrapped(subject, wraps), account.running(REST):
+        subject.call(data)
+    return account
+
+
+def _undivided_call(subject: Subject, clock: Callable[[], float]) -> float:
+    data = subject.images()
+    start = clock()
+    subject.call(data)
+    return clock() - start
+
+
+def _only_others(subject: Subject, subjects: Sequence[Subject]) -> int:
+    """Bytes that other subjects hold, and this one does not share."""
+    others = {place: size for other in subjects for place, size in other.held().items()}
+    return sum(others[place] for place in others.keys() - subject.held().keys())

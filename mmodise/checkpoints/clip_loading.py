@@ -1,0 +1,110 @@
+"""The door through which a CLIP comes in."""
+
+import difflib
+import json
+import os
+from collections.abc import Mapping
+from weakref import WeakValueDictionary
+
+import open_clip
+from torch import nn
+
+from ..models.frozen import Shared
+from ..weights import locate
+from .clip_file import load_clip_file, wrong_activation
+
+# every CLIP in use, by what it was made from: two parts that name the same CLIP share one
+_IN_USE: WeakValueDictionary = WeakValueDictionary()
+
+_ACCEPTED = (
+    "Accepted: a name of open_clip's with `pretrained`, a tag (such as 'ViT-L-14-336-quickgelu' "
+    "with 'openai') or a local file of weights; such a file as `model`, with `architecture` unless "
+    "it is in OpenAI's format; a local folder with open_clip_config.json and "
+    "open_clip_model.safetensors; or a hub id 'hf-hub:ORGANIZATION/NAME'. Tags and hub ids need "
+    'network access (HF_HUB_OFFLINE=1 looks only at what was fetched before).')
+
+
+def load_clip(
+    model: str,
+    pretrained: str | None = None,
+    precision: str = 'fp32',
+    architecture: Mapping | None = None,
+) -> Shared:
+    """The CLIP of these arguments that is in use already, or a new one.
+
+    Args:
+        model (str): As for :class:`FrozenCLIP`, like the others.
+        pretrained (str, optional): A tag or a file.
+        precision (str): 'fp32', 'bf16', 'fp16'.
+        architecture (Mapping, optional): As open_clip's model configs.
+
+    Returns:
+        Shared: ``model``, ``tokenizer``, and the cache of text embeddings, ``rows`` and ``table``.
+
+    Raises:
+        RuntimeError: If the weights cannot be loaded, or the activation is not the one that they
+            were trained with; says what is accepted.
+    """
+    model = locate(model)
+    key = (model, pretrained, precision, json.dumps(architecture, sort_keys=True))
+    shared = _IN_USE.get(key)
+    if shared is None:
+        try:
+            network, tokenizer = _load(model, pretrained, precision, architecture or {})
+        except Exception as error:  # of open_clip, of the hub, of the network, of files
+            raise RuntimeError(
+                f'FrozenCLIP: model={model!r}, pretrained={pretrained!r} cannot be loaded: '
+                f'{_why(model) or error}\n{_ACCEPTED}') from error
+        shared = Shared(model=network, tokenizer=tokenizer, rows={}, table=None)
+        _IN_USE[key] = shared
+    return shared
+
+
+def _load(
+    model: str, pretrained: str | None, precision: str, architecture: Mapping
+) -> tuple[nn.Module, open_clip.SimpleTokenizer]:
+    if os.path.isfile(model):
+        if pretrained is not None:
+            raise ValueError('`model` is a file of weights; `pretrained` has nothing to add.')
+        return load_clip_file(model, None, precision, architecture)
+    name = model.replace('/', '-')
+    config = open_clip.get_model_config(name) if name in open_clip.list_models() else {}
+    tag = open_clip.get_pretrained_cfg(name, pretrained) if pretrained else {}
+    if not tag and os.path.isfile(pretrained or '') and _is_plain(config):
+        return load_clip_file(pretrained, name, precision, architecture)
+    if architecture:
+        raise ValueError(
+            '`architecture` goes with a local file of weights; tags, folders and hub ids bring '
+            'their own.')
+    if tag.get('quick_gelu') and not config.get('quick_gelu'):
+        raise ValueError(wrong_activation(f'pretrained={pretrained!r}', name, True))
+    name = f'local-dir:{model}' if os.path.isdir(model) else model
+    network = open_clip.create_model(  # reads weights only
+        name, pretrained=pretrained, precision=precision, require_pretrained=True)
+    return network, open_clip.get_tokenizer(name)
+
+
+def _is_plain(config: Mapping) -> bool:
+    """Whether both towers of a name are open_clip's own."""
+    return bool(config) and not (
+        config.get('custom_text') or 'hf_model_name' in config['text_cfg']
+        or 'timm_model_name' in config['vision_cfg'])
+
+
+def _why(model: str) -> str | None:
+    """What is wrong with a name or a folder; None where open_clip itself knows best."""
+    if os.path.isfile(model):
+        return None
+    if os.path.isdir(model):
+        found = sorted(os.listdir(model))
+        has_weights = any(name.endswith(('.safetensors', '.bin', '.pth')) for name in found)
+        missing = [name for name, there in (
+            ('open_clip_config.json', 'open_clip_config.json' in found),
+            ('open_clip_model.safetensors', has_weights)) if not there]
+        return f'the folder lacks {" and ".join(missing)}; found: {found}.' if missing else None
+    known = open_clip.list_models()
+    if ':' in model or model.replace('/', '-') in known:
+        return None
+    near = difflib.get_close_matches(model, known)
+    return ('there is no such folder or file, and no such name'
+            + (f'; near are {near}.' if near else '.'))

@@ -1,0 +1,5 @@
+"""Stable Diffusion's networks from a folder, a file or the hub."""
+
+from .loading import load_stable_diffusion, load_text_encoder
+
+__all__ = ['load_stable_diffusion', 'load_text_encoder']

@@ -1,0 +1,109 @@
+"""Misspelt keys of a config, which nothing would read, are found before anything is built."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from importlib import import_module
+
+from mmengine.config import Config
+from mmengine.registry import Registry
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+from ..utils.spelling import misspelt
+
+# What mmengine and the tools read at a config's top level beside the runner's arguments, and names
+# that all configs have for their pipelines.
+_MORE_KEYS = (
+    'activation_checkpointing', 'compile', 'custom_imports', 'efficient_conv_bn_eval',
+    'find_unused_parameters', 'model_wrapper_cfg', 'runner_type', 'strategy', 'sync_bn',
+    'test_pipeline', 'train_pipeline', 'tta_model', 'tta_pipeline', 'val_pipeline')
+
+
+def check_config(cfg: Config) -> None:
+    """Refuse keys that look like a misspelling of a key that would be read.
+
+    At the top level these are the keys of mmengine's runner; variables of a config's own are left
+    alone, unless they look like one of those and the config does not use them itself. Below, where
+    there is a ``type``, they are the arguments of that class, and of its parents where it hands
+    arguments on. Some classes swallow what they do not know; the others would complain by
+    themselves, later and without a hint.
+
+    Args:
+        cfg (Config): Read from a file, and overridden by the command line.
+
+    Raises:
+        ValueError: If there are such keys; lists them all, each with the nearest right one.
+    """
+    runner_keys = {*inspect.signature(Runner).parameters, *_MORE_KEYS} - {'cfg'}
+    found = [
+        f'{key}: did you mean {right}?' for key, right in misspelt(cfg, runner_keys).items()
+        if not _is_used(key, cfg.text)
+    ]
+    registries = _registries(cfg.get('default_scope') or 'mmengine')
+    for key in runner_keys & cfg.keys():
+        found += _misspelt_arguments(cfg[key], key, registries)
+    if found:
+        raise ValueError(
+            f'{cfg.filename}, or what the command line adds to it, has keys that nothing reads:\n  '
+            + '\n  '.join(sorted(found)))
+
+
+def _is_used(name: str, text: str) -> bool:
+    """Whether a config's text mentions a variable other than to set it."""
+    return re.search(rf'\b{re.escape(name)}\b(?!\s*=[^=])', text) is not None
+
+
+def _misspelt_arguments(node: object, path: str, registries: list[Registry]) -> Iterator[str]:
+    if isinstance(node, dict):
+        default = DataLoader if path.endswith('_dataloader') else None
+        known = set().union(*map(_arguments, _find(node.get('type', default), registries)))
+        keys = (key for key in node if isinstance(key, str) and key != 'type')
+        for key, right in misspelt(keys, known).items():
+            yield f'{path}.{key}: did you mean {right}?'
+        for key, value in node.items():
+            yield from _misspelt_arguments(value, f'{path}.{key}', registries)
+    elif isinstance(node, (list, tuple)):
+        for index, value in enumerate(node):
+            yield from _misspelt_arguments(value, f'{path}.{index}', registries)
+
+
+def _registries(scope: str) -> list[Registry]:
+    """The registries of a package, such as mmdet."""
+    try:
+        members = vars(import_module(f'{scope}.registry'))
+    except ImportError:
+        return []
+    return [member for member in members.values() if isinstance(member, Registry)]
+
+
+def _find(name: object, registries: list[Registry]) -> list[Callable]:
+    """What a ``type`` means: the classes or functions of that name, usually one."""
+    if callable(name):
+        return [name]
+    if not isinstance(name, str):
+        return []
+    scope, name = Registry.split_scope_key(name)
+    found = []
+    for registry in _registries(scope) if scope else registries:
+        while registry is not None and name not in registry.module_dict:
+            registry = registry.parent
+        if registry is not None:
+            found.append(registry.module_dict[name])
+    return found
+
+
+def _arguments(part: Callable) -> set[str]:
+    """Names of the arguments, of a class also those that it hands on to its parents."""
+    names: set[str] = set()
+    makers = [vars(cls).get('__init__') for cls in getattr(part, '__mro__', ())] or [part]
+    for maker in filter(inspect.isfunction, makers):
+        parameters = inspect.signature(maker).parameters
+        names.update(parameters)
+        # deprecated names, which mmcv's and mmengine's decorator replaces
+        names.update(inspect.getclosurevars(maker).nonlocals.get('name_dict', ()))
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            break
+    return names

@@ -1,0 +1,154 @@
+"""The backbone: windows -> frozen diffusion features -> four ordinary feature maps."""
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from mmdet.models.backbones.resnet import Bottleneck
+from mmdet.registry import MODELS
+from mmdet.utils import ConfigType
+from mmengine.model import BaseModule, ModuleList
+from torch import Tensor, nn
+
+from ..extractors.taps import checkpointed
+from .windows import Stitcher, cut_windows
+
+OUT_STRIDES = (4, 8, 16, 32)
+
+
+def _projection(in_channels: int, out_channels: int) -> Bottleneck:
+    """ResNet's bottleneck with GroupNorm; a convolutional shortcut where the widths differ."""
+    norm_cfg = dict(type='GN', num_groups=32)
+    shortcut = None
+    if in_channels != out_channels:
+        conv = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+        shortcut = nn.Sequential(conv, nn.GroupNorm(32, out_channels))
+    planes = out_channels // Bottleneck.expansion
+    return Bottleneck(in_channels, planes, downsample=shortcut, norm_cfg=norm_cfg)
+
+
+@MODELS.register_module()
+class DiffusionBackbone(BaseModule):
+    """Feature maps out of a frozen text-to-image diffusion model (paper, 3.2).
+
+    To the rest of a model it is an ordinary backbone: images in, a tuple of four maps of strides
+    4, 8, 16 and 32 out. It works on square windows, in training and in testing (official release),
+    those of all images of a batch together.
+
+    Args:
+        extractor (dict): Config of the diffusion model, such as
+            :class:`StableDiffusionExtractor`.
+        captioner (dict, optional): Config of an :class:`ImplicitCaptioner`; its ``text_length``,
+            ``text_width``, ``time_width`` and ``num_timesteps`` follow the extractor unless
+            given. None: the empty caption. Defaults to None.
+        out_channels (int): Channels of all four maps. Defaults to 512 (official release).
+        window_size (int): Side of the windows in pixels; smaller where the image is smaller.
+            Defaults to 512 (official release).
+        max_windows (int, optional): How many windows go through the diffusion model at once, which
+            bounds its memory; the maps are the same. None: all of a batch. Defaults to None.
+        strides (Sequence[int], optional): Where each map that is read goes, in the order of the
+            extractor's ``feature_strides``: 4, 8, 16 or 32, the stride of the output map that it
+            is resized to and summed into. None: its own stride, clamped to 4 to 32 (official
+            release). Defaults to None.
+        with_cp (bool): Recompute the projections in the backward pass, to save memory. The
+            official release does. Defaults to False.
+        init_cfg (dict, optional): As in :class:`mmengine.model.BaseModule`.
+
+    Raises:
+        ValueError: If ``max_windows`` is less than 1, an output map gets nothing, ``strides`` does
+            not fit the maps that are read, there is a captioner but no UNet for it to condition, or
+            it is of another shape than the extractor needs.
+    """
+
+    def __init__(
+        self,
+        extractor: ConfigType,
+        captioner: ConfigType | None = None,
+        out_channels: int = 512,
+        window_size: int = 512,
+        max_windows: int | None = None,
+        strides: Sequence[int] | None = None,
+        with_cp: bool = False,
+        init_cfg: ConfigType | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if max_windows is not None and max_windows < 1:
+            raise ValueError(
+                f'DiffusionBackbone: max_windows={max_windows}; give 1 or more, or None to send '
+                'all windows of a batch through the diffusion model at once')
+        self.extractor = MODELS.build(extractor)
+        self.captioner = None
+        if captioner is not None:
+            if self.extractor.frozen.unet is None:
+                raise ValueError(
+                    'DiffusionBackbone: the captioner conditions the UNet, of which no block is '
+                    'read (extractor.unet_blocks is empty); set captioner=None'
+                )
+            shape = self.extractor.condition_shape
+            for name in shape.keys() & captioner.keys():
+                if captioner[name] != shape[name]:
+                    raise ValueError(
+                        f'DiffusionBackbone: captioner.{name}={captioner[name]}, but the extractor '
+                        f'needs {shape[name]}; leave it out, and it follows the extractor')
+            self.captioner = MODELS.build({**shape, **captioner})
+        self.window_size = window_size
+        self.with_cp = with_cp
+        self.max_windows = max_windows
+        self.strides = self._check_strides(strides)
+        self.projections = ModuleList(
+            _projection(width, out_channels) for width in self.extractor.feature_widths
+        )
+
+    def _check_strides(self, strides: Sequence[int] | None) -> list[int]:
+        """The stride of the output map that each map that is read goes to."""
+        natural = self.extractor.feature_strides
+        if strides is None:
+            low, high = OUT_STRIDES[0], OUT_STRIDES[-1]
+            strides = [min(max(stride, low), high) for stride in natural]
+        if len(strides) != len(natural) or not set(strides) <= set(OUT_STRIDES):
+            raise ValueError(
+                f'DiffusionBackbone: strides={list(strides)}; give one of {OUT_STRIDES} for each '
+                f'of the {len(natural)} maps that are read, whose own strides are {natural}'
+            )
+        if missing := set(OUT_STRIDES) - set(strides):
+            raise ValueError(
+                f'DiffusionBackbone: no map of stride {sorted(missing)} is read; choose blocks of '
+                f'the extractor whose strides are {OUT_STRIDES} (now {list(strides)}), or say in '
+                '`strides` where each map goes'
+            )
+        return list(strides)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Extract features.
+
+        Args:
+            images (Tensor): RGB in [0, 1], padded to a multiple of 64, (B, 3, H, W).
+
+        Returns:
+            tuple[Tensor, ...]: (B, out_channels, H // s, W // s) for s in 4, 8, 16, 32.
+        """
+        size = tuple(images.shape[-2:])
+        side = min(self.window_size, *size)
+        windows, origins = cut_windows(images, side)  # (B x n, 3, side, side)
+        pyramid = {stride: Stitcher(len(images), origins, stride, size) for stride in OUT_STRIDES}
+        for part in windows.split(self.max_windows or len(windows)):
+            for stride, maps in self._forward_windows(part, side).items():
+                pyramid[stride].add(maps)
+        return tuple(stitcher.finish() for stitcher in pyramid.values())
+
+    def _forward_windows(self, windows: Tensor, side: int) -> dict[int, Tensor]:
+        """Projected features of windows, summed by stride."""
+        model_size = self.extractor.image_size
+        if side != model_size:  # bicubic without antialiasing, as the official release
+            size = (model_size, model_size)
+            windows = F.interpolate(windows, size, mode='bicubic', align_corners=False)
+        conditions = () if self.captioner is None else self.captioner(windows)
+        pyramid = {}
+        features = self.extractor(windows, *conditions)
+        for feature, stride, project in zip(features, self.strides, self.projections, strict=True):
+            if feature.shape[-1] != side // stride:
+                feature = F.interpolate(feature, (side // stride,) * 2, mode='nearest')
+            feature = feature.to(project.conv1.weight.dtype)
+            # mmdet's own switch skips the VAE's maps, which need no gradient
+            projected = checkpointed(project, feature) if self.with_cp else project(feature)
+            pyramid[stride] = pyramid[stride] + projected if stride in pyramid else projected
+        return pyramid

@@ -1,0 +1,5 @@
+"""CLIP, frozen."""
+
+from .frozen_clip import FrozenCLIP
+
+__all__ = ['FrozenCLIP']

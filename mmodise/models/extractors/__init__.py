@@ -1,0 +1,5 @@
+"""Extractors: inner feature maps of frozen generators."""
+
+from .stable_diffusion import StableDiffusionExtractor
+
+__all__ = ['StableDiffusionExtractor']

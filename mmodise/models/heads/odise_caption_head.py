@@ -1,0 +1,174 @@
+"""The head of caption supervision."""
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+import torch
+import torch.nn.functional as F
+from mmdet.registry import MODELS
+from mmdet.structures import SampleList
+from mmdet.utils import ConfigType, InstanceList
+from mmengine.structures import InstanceData, PixelData
+from torch import Tensor, nn
+
+from ...vocabulary import Vocabulary
+from .open_vocabulary_head import OpenVocabularyHead
+
+
+@MODELS.register_module()
+class ODISECaptionHead(OpenVocabularyHead):
+    """Masks of objects, and for each mask an embedding that is compared with words.
+
+    Caption supervision (paper): masks are learned without classes, as objects or none; what they
+    are called is learned from the words of captions, by :class:`GroundingLoss`. A sample to train
+    on carries words of its caption in its metainfo:
+
+    - ``words``, a sequence of strings, such as 8 noun phrases drawn from a caption; an empty one
+      where there are none.
+    - ``has_masks``, False for an image without annotated masks (its annotations are empty ones):
+      only its words count. Optional, defaults to True.
+
+    Args:
+        clip (dict): Config of the :class:`FrozenCLIP` that embeds words and names.
+        vocabulary (dict): As in :class:`ODISEHead`. No loss looks at classes; the vocabulary tells
+            the data set's things from its stuff, counts as seen in training, and is looked for in
+            images that bring no classes.
+        prompt (str): What a word or a name is put into. Defaults to 'a photo of a {}.' (official
+            release, caption supervision).
+        loss_grounding (dict): Defaults to a :class:`GroundingLoss`.
+        **kwargs: As in :class:`OpenVocabularyHead`.
+
+    Raises:
+        ValueError: If the vocabulary is not valid, or a key of ``train_cfg`` is misspelt.
+    """
+
+    def __init__(
+        self,
+        *args,
+        vocabulary: ConfigType,
+        prompt: str = 'a photo of a {}.',
+        loss_grounding: ConfigType = dict(type='GroundingLoss', loss_weight=1.0),  # noqa: B006
+        **kwargs,
+    ) -> None:
+        super().__init__(
+            *args,
+            vocabulary=Vocabulary.from_metainfo(vocabulary),
+            num_labels=1,
+            prompt=prompt,
+            **kwargs,
+        )
+        self.cls_embed = nn.Linear(self.decoder_embed_dims, 2)  # an object, or none
+        self.loss_grounding = MODELS.build(loss_grounding)
+
+    def classify(self, embeddings: Tensor, vocabulary: Vocabulary, scores: Tensor) -> Tensor:
+        """Class logits of masks, which are logarithms of probabilities.
+
+        Args:
+            embeddings (Tensor): Mask embeddings, (..., Q, C).
+            vocabulary (Vocabulary): K classes.
+            scores (Tensor): Logits of being an object and of being none, (..., Q, 2).
+
+        Returns:
+            Tensor: (..., Q, K + 1), "no object" last.
+        """
+        classes = F.log_softmax(self.class_logits(embeddings, vocabulary).float(), dim=-1)
+        is_object, is_none = F.log_softmax(scores.float(), dim=-1).split(1, dim=-1)
+        return torch.cat([classes + is_object, is_none], dim=-1)
+
+    def forward(
+        self, x: tuple[Tensor, ...], batch_data_samples: SampleList
+    ) -> tuple[list[tuple[Tensor, Tensor]], list[Tensor]]:
+        """Predictions of all layers.
+
+        Args:
+            x (tuple[Tensor, ...]): Maps of the backbone, strides 4, 8, 16, 32.
+            batch_data_samples (SampleList): Not read.
+
+        Returns:
+            tuple: Pairs of object logits (B, Q, 2) and mask embeddings (B, Q, C), and mask logits,
+            each (B, Q, H / 4, W / 4), of the initial queries and after every layer.
+        """
+        layers, masks = super().forward(x, batch_data_samples)
+        return [(layer.scores, layer.embed()) for layer in layers], masks
+
+    def preprocess_gt(
+        self,
+        batch_gt_instances: InstanceList,
+        batch_gt_semantic_segs: list[PixelData | None],
+    ) -> InstanceList:
+        """As the parent's, and all masks have the same label: an object."""
+        instances = super().preprocess_gt(batch_gt_instances, batch_gt_semantic_segs)
+        for gt in instances:
+            gt.labels = torch.zeros_like(gt.labels)
+        return instances
+
+    def loss_by_feat(
+        self,
+        all_cls_scores: list[tuple[Tensor, Tensor]],
+        all_mask_preds: list[Tensor],
+        batch_gt_instances: InstanceList,
+        batch_img_metas: list[dict],
+    ) -> dict[str, Tensor]:
+        """The parent's losses of objects and masks, and ``loss_grounding`` of every layer.
+
+        Args:
+            all_cls_scores (list[tuple[Tensor, Tensor]]): As :meth:`forward` returns them.
+            all_mask_preds (list[Tensor]): Mask logits of every layer, (B, Q, H / 4, W / 4).
+            batch_gt_instances (InstanceList): Masks, of label 0.
+            batch_img_metas (list[dict]): With ``words``, and with ``has_masks`` or without.
+
+        Raises:
+            ValueError: If an image brings no ``words``, or something else than strings.
+        """
+        words = [_words(meta) for meta in batch_img_metas]
+        scores, embeddings = zip(*all_cls_scores, strict=True)
+        losses = super().loss_by_feat(
+            list(scores), all_mask_preds, batch_gt_instances, batch_img_metas)
+        grounding = self.ground(torch.stack(embeddings), words)
+        losses.update({f'd{i}.loss_grounding': loss for i, loss in enumerate(grounding[:-1])})
+        return {**losses, 'loss_grounding': grounding[-1]}
+
+    def _get_targets_single(
+        self, cls_score: Tensor, mask_pred: Tensor, gt_instances: InstanceData, img_meta: dict
+    ) -> tuple:
+        """As the parent's; nothing counts of an image without annotated masks.
+
+        It does not say that there are no objects in it.
+        """
+        if img_meta.get('has_masks', True):
+            return super()._get_targets_single(cls_score, mask_pred, gt_instances, img_meta)
+        labels = gt_instances.labels.new_full((self.num_queries, ), self.num_classes)
+        weights, none = cls_score.new_zeros(self.num_queries), labels[:0]
+        nothing = SimpleNamespace(avg_factor=0)  # what the parent reads of a sampling result
+        return labels, weights, gt_instances.masks, weights, none, none, nothing
+
+    def ground(self, embeddings: Tensor, words: Sequence[Sequence[str]]) -> Tensor:
+        """The grounding loss of every layer.
+
+        Args:
+            embeddings (Tensor): Mask embeddings, (layers, B, Q, C).
+            words (Sequence[Sequence[str]]): Of each of the B images; an empty sequence where there
+                are none.
+
+        Returns:
+            Tensor: (layers,).
+        """
+        captions = [caption or ('', ) for caption in words]  # official: the empty word stands in
+        embedded = self.embed_texts([word for caption in captions for word in caption])
+        embedded = embedded.split([len(caption) for caption in captions])
+        valid = [len(caption) > 0 for caption in words]
+        return self.loss_grounding(embeddings, embedded, valid, self.mask_embedding.scale)
+
+
+def _words(meta: dict) -> tuple[str, ...]:
+    """What an image brings as its words."""
+    words = meta.get('words')
+    if isinstance(words, (list, tuple)) and all(isinstance(word, str) for word in words):
+        return tuple(words)
+    found = 'no words' if words is None else f'words={words!r}'
+    raise ValueError(
+        f'ODISECaptionHead: the image {meta.get("img_path") or "without a name"} brings {found}. '
+        "Training needs each image's words, a sequence of strings, or an empty one where there "
+        "are none: let the pipeline set results['words'], and list 'words' in the meta_keys of "
+        'PackDetInputs.'
+    )

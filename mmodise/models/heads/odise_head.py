@@ -1,0 +1,72 @@
+"""The head of label supervision."""
+
+import torch
+from mmdet.registry import MODELS
+from mmdet.structures import SampleList
+from mmdet.utils import ConfigType
+from torch import Tensor, nn
+
+from ...vocabulary import Vocabulary
+from .open_vocabulary_head import OpenVocabularyHead
+
+
+@MODELS.register_module()
+class ODISEHead(OpenVocabularyHead):
+    """Masks, and for each mask an embedding that is compared with the names of classes.
+
+    Label supervision (paper, 3.3): the logits are the similarities with the K classes of the
+    training vocabulary and with a learned "no object" embedding.
+
+    Args:
+        clip (dict): Config of the :class:`FrozenCLIP` that embeds the names.
+        vocabulary (dict): The training vocabulary, as a data set's metainfo: ``thing_classes`` and
+            ``stuff_classes``, each class a string of names ('person, child') or a sequence of
+            names. In the order of the training data set's labels.
+        prompt (str): What a name is put into. Defaults to '{}', the bare name (official release,
+            label supervision).
+        **kwargs: As in :class:`OpenVocabularyHead`.
+
+    Raises:
+        ValueError: If the vocabulary is not valid, or a key of ``train_cfg`` is misspelt.
+    """
+
+    def __init__(self, *args, vocabulary: ConfigType, prompt: str = '{}', **kwargs) -> None:
+        training = Vocabulary.from_metainfo(vocabulary)
+        super().__init__(
+            *args, vocabulary=training, num_labels=len(training), prompt=prompt, **kwargs
+        )
+        self.cls_embed = nn.Identity()  # classification needs the mask as well
+        # "no object" starts as CLIP's embedding of nothing (official release)
+        self.no_object = nn.Parameter(self.clip.encode_texts(['']).clone())
+
+    def classify(
+        self, embeddings: Tensor, vocabulary: Vocabulary, scores: Tensor | None = None
+    ) -> Tensor:
+        """Class logits of mask embeddings.
+
+        Args:
+            embeddings (Tensor): Mask embeddings, (..., Q, C).
+            vocabulary (Vocabulary): K classes.
+            scores (Tensor, optional): Not read.
+
+        Returns:
+            Tensor: (..., Q, K + 1), "no object" last.
+        """
+        return self.class_logits(embeddings, vocabulary, self.text_proj(self.no_object))
+
+    def forward(
+        self, x: tuple[Tensor, ...], batch_data_samples: SampleList
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Predictions of all layers for the training vocabulary.
+
+        Args:
+            x (tuple[Tensor, ...]): Maps of the backbone, strides 4, 8, 16, 32.
+            batch_data_samples (SampleList): Not read.
+
+        Returns:
+            tuple: Class logits, each (B, Q, K + 1), and mask logits, each (B, Q, H / 4, W / 4), of
+            the initial queries and after every layer.
+        """
+        layers, masks = super().forward(x, batch_data_samples)
+        embeddings = torch.stack([layer.embed() for layer in layers])  # (layers, B, Q, C)
+        return [*self.classify(embeddings, self.vocabulary)], masks

@@ -1,0 +1,187 @@
+"""Mask2Former's head with an embedding per mask, to be compared with text."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from mmdet.models.dense_heads import Mask2FormerHead
+from mmdet.registry import MODELS
+from mmdet.structures import SampleList
+from mmdet.utils import ConfigType, InstanceList
+from mmengine.config import ConfigDict
+from mmengine.structures import PixelData
+from torch import Tensor, nn
+
+from ...utils.spelling import refuse_misspelt
+from ...vocabulary import Vocabulary
+from ..text_similarity import class_scores
+from .mask_embedding import MaskEmbedding
+
+
+class LayerOutput(NamedTuple):
+    """Of one decoder layer: what ``cls_embed`` makes of the queries, and a promise of embeddings.
+
+    ``scores`` are (B, Q, ...); ``embed()`` gives the mask embeddings, (B, Q, C).
+    """
+
+    scores: Tensor
+    embed: Callable[[], Tensor]
+
+
+class OpenVocabularyHead(Mask2FormerHead):
+    """What the heads of label and of caption supervision have in common.
+
+    Args:
+        clip (dict): Config of the :class:`FrozenCLIP` that embeds texts.
+        vocabulary (Vocabulary): The training vocabulary.
+        num_labels (int): Labels that the losses tell apart, without "no object".
+        prompt (str): What a name is put into.
+        no_object_weight (float): Weight of "no object" in the cross entropy. Defaults to 0.1.
+        loss_cls (dict): The classification loss; its ``class_weight`` is made from
+            ``no_object_weight``.
+        **kwargs: As in :class:`mmdet.models.Mask2FormerHead`, without the numbers of classes.
+
+    Raises:
+        ValueError: If a key of ``train_cfg`` is misspelt.
+    """
+
+    def __init__(
+        self,
+        *args,
+        clip: ConfigType,
+        vocabulary: Vocabulary,
+        num_labels: int,
+        prompt: str,
+        no_object_weight: float = 0.1,
+        loss_cls: ConfigType = dict(  # noqa: B006
+            type='WholeBatchCrossEntropyLoss', loss_weight=2.0
+        ),
+        **kwargs,
+    ) -> None:
+        refuse_misspelt('train_cfg', kwargs.get('train_cfg') or (), (
+            'assigner', 'sampler', 'num_points', 'oversample_ratio', 'importance_sample_ratio'))
+        weights = [1.0] * num_labels + [no_object_weight]
+        super().__init__(
+            *args,
+            num_things_classes=vocabulary.num_things,
+            num_stuff_classes=vocabulary.num_stuff,
+            loss_cls=ConfigDict({**loss_cls, 'class_weight': weights}),
+            **kwargs,
+        )
+        self.num_classes = num_labels
+        self.vocabulary = vocabulary
+        self.prompt = prompt
+        self.mask_embedding = MaskEmbedding(self.decoder_embed_dims)
+        self.clip = MODELS.build(clip)
+        self.text_proj = nn.Linear(self.clip.embed_dim, self.decoder_embed_dims)
+
+    def _forward_head(
+        self, decoder_out: Tensor, mask_feature: Tensor, attn_mask_target_size: tuple[int, int]
+    ) -> tuple:
+        """As the parent's, with a :class:`LayerOutput` in place of class scores.
+
+        In testing only the last layer's embeddings are read, so only they are computed.
+        """
+        scores, mask_pred, attn_mask = super()._forward_head(
+            decoder_out, mask_feature, attn_mask_target_size
+        )
+        queries = self.transformer_decoder.post_norm(decoder_out)  # not returned by the parent
+        embed = partial(self.mask_embedding, queries, mask_pred, mask_feature)
+        return LayerOutput(scores, embed), mask_pred, attn_mask
+
+    def embed_texts(self, texts: Sequence[str]) -> Tensor:
+        """Embed names or words, each put into the prompt, to compare masks with: (N, C)."""
+        texts = self.clip.encode_texts([self.prompt.format(text) for text in texts])
+        return self.text_proj(texts.to(self.text_proj.weight.dtype))
+
+    def class_logits(self, embeddings: Tensor, vocabulary: Vocabulary, *more: Tensor) -> Tensor:
+        """Similarities of masks and classes.
+
+        Args:
+            embeddings (Tensor): Mask embeddings, (..., Q, C).
+            vocabulary (Vocabulary): K classes.
+            *more (Tensor): Embeddings (1, C) of M classes more, of one name each.
+
+        Returns:
+            Tensor: (..., Q, K + M).
+        """
+        names = torch.cat([self.embed_texts(vocabulary.names), *more])
+        num_classes = len(vocabulary)
+        indices = [*vocabulary.class_indices, *range(num_classes, num_classes + len(more))]
+        return class_scores(embeddings, names, indices, self.mask_embedding.scale)
+
+    @abstractmethod
+    def classify(self, embeddings: Tensor, vocabulary: Vocabulary, scores: Tensor) -> Tensor:
+        """Class logits of masks.
+
+        Args:
+            embeddings (Tensor): Mask embeddings, (..., Q, C).
+            vocabulary (Vocabulary): K classes.
+            scores (Tensor): Of ``cls_embed``, (..., Q, ...).
+
+        Returns:
+            Tensor: (..., Q, K + 1), "no object" last.
+        """
+
+    def predict(
+        self, x: tuple[Tensor, ...], batch_data_samples: SampleList, vocabularies: list[Vocabulary]
+    ) -> tuple[list[Tensor], Tensor]:
+        """Predictions of the last layer, each image with its own vocabulary.
+
+        Args:
+            x (tuple[Tensor, ...]): Maps of the backbone, strides 4, 8, 16, 32.
+            batch_data_samples (SampleList): Not read.
+            vocabularies (list[Vocabulary]): One an image.
+
+        Returns:
+            tuple: Class logits, an image each, (Q, K + 1) with the K of its vocabulary, and mask
+            logits (B, Q, H / 4, W / 4).
+        """
+        layers, masks = super().forward(x, batch_data_samples)
+        images = zip(layers[-1].embed(), vocabularies, layers[-1].scores, strict=True)
+        return [self.classify(*image) for image in images], masks[-1]
+
+    def preprocess_gt(
+        self,
+        batch_gt_instances: InstanceList,
+        batch_gt_semantic_segs: list[PixelData | None],
+    ) -> InstanceList:
+        """As the parent's: masks and labels of things and stuff in one.
+
+        Raises:
+            ValueError: If a label is not one of the training vocabulary's.
+        """
+        instances = super().preprocess_gt(batch_gt_instances, batch_gt_semantic_segs)
+        labels = torch.cat([gt.labels for gt in instances])  # a GPU is waited for once a batch
+        largest = int(labels.max()) if len(labels) else -1
+        if largest >= len(self.vocabulary):
+            raise ValueError(
+                f'{type(self).__name__}: the data set has a label {largest}, the training '
+                f'vocabulary {len(self.vocabulary)} classes (labels 0 to '
+                f"{len(self.vocabulary) - 1}). Give panoptic_head.vocabulary the data set's "
+                'thing_classes and stuff_classes, in the order of its labels.'
+            )
+        return instances
+
+    @torch.no_grad()
+    def get_targets(self, *args, **kwargs) -> tuple:
+        """As the parent's, which keeps what a gradient of the matching costs would need."""
+        return super().get_targets(*args, **kwargs)
+
+    def loss_by_feat(
+        self,
+        all_cls_scores: list[Tensor],
+        all_mask_preds: list[Tensor],
+        batch_gt_instances: InstanceList,
+        batch_img_metas: list[dict],
+    ) -> dict[str, Tensor]:
+        """As the parent's, in float32: half-precision matching costs overflow."""
+        with torch.autocast(all_mask_preds[0].device.type, enabled=False):
+            return super().loss_by_feat(
+                [scores.float() for scores in all_cls_scores],
+                [masks.float() for masks in all_mask_preds],
+                batch_gt_instances,
+                batch_img_metas,
+            )

@@ -1,0 +1,166 @@
+"""Results of an image that come together band by band of its rows.
+
+Each class says which ``queries`` it needs (int64), is given bands of their masks, in order, and
+then finishes. A band is where masks are on (logit > 0) and what their probabilities are, both
+(M, rows, W), with M masks among which ``queries`` then counts.
+"""
+
+import torch
+from mmdet.evaluation.functional import INSTANCE_OFFSET
+from mmengine.structures import InstanceData, PixelData
+from torch import Tensor
+
+from ...vocabulary import Vocabulary
+
+Size = tuple[int, int]
+
+
+class BandedPanoptic:
+    """The panoptic map, as mmdet's ``MaskFormerFusionHead.panoptic_postprocess`` makes it.
+
+    Args:
+        classes (Tensor): Probabilities of K classes and "no object", (Q, K + 1).
+        vocabulary (Vocabulary): K classes.
+        size (tuple[int, int]): Height and width of the map.
+        void (int): The number that stands for void.
+        threshold (float): Score that a mask must exceed.
+        kept_share (float): Share of its own area that a segment must keep.
+        cut_low (bool): Whether segments end where their mask is under 0.5.
+    """
+
+    def __init__(
+        self, classes: Tensor, vocabulary: Vocabulary, size: Size, void: int,
+        threshold: float, kept_share: float, cut_low: bool,
+    ) -> None:
+        scores, labels = classes.max(-1)
+        kept = ((labels != len(vocabulary)) & (scores > threshold)).nonzero()[:, 0]
+        self.queries = kept
+        self.scores, self.labels = scores[kept], labels[kept]
+        self.vocabulary, self.void = vocabulary, void
+        self.kept_share, self.cut_low = kept_share, cut_low
+        # the mask that a pixel goes to; one past the last is none
+        self.owners = torch.full(size, len(kept), dtype=torch.int32, device=classes.device)
+        self.areas = torch.zeros_like(kept)
+        self.won = torch.zeros_like(kept)
+
+    def add(self, rows: slice, inside: Tensor, probabilities: Tensor) -> None:
+        """Take a band: each pixel goes to the mask of the largest score x probability."""
+        if not len(self.queries):
+            return
+        masks = probabilities[self.queries]
+        high = masks >= 0.5
+        self.areas += high.sum((1, 2), dtype=torch.int32)
+        owners = masks.mul_(self.scores[:, None, None]).max(0, keepdim=True).indices
+        self.won.scatter_add_(0, owners.flatten(), owners.new_ones(1).expand(owners.numel()))
+        if self.cut_low:
+            owners.masked_fill_(~high.gather(0, owners), len(self.queries))
+        self.owners[rows] = owners[0]
+
+    def finish(self) -> PixelData:
+        """The map, class + 1000 x instance, int32, (1, H, W), and what its readers must know."""
+        valid = (self.won > 0) & (self.areas > 0)
+        valid &= self.won.double() / self.areas >= self.kept_share
+        things = valid & (self.labels < self.vocabulary.num_things)
+        segments = self.labels + INSTANCE_OFFSET * things.cumsum(0) * things
+        # where class 0 is stuff, its id 0 is what a PNG writes for void
+        segments.masked_fill_(segments == 0, INSTANCE_OFFSET)
+        segments = segments.masked_fill(~valid, self.void).int()
+        segments = torch.cat([segments, segments.new_full((1, ), self.void)])
+        result = PixelData(sem_seg=segments.index_select(0, self.owners.flatten()).view(
+            1, *self.owners.shape))
+        result.set_metainfo(dict(
+            ignore_index=self.void, label_names=list(self.vocabulary.class_names)))
+        return result
+
+
+class BandedInstances:
+    """The best query-class pairs that are things.
+
+    Args:
+        classes (Tensor): Probabilities of K classes and "no object", (Q, K + 1).
+        num_things (int): How many of the classes, the first ones, are things.
+        size (tuple[int, int]): Height and width of the image.
+        max_number (int): How many pairs are looked at.
+    """
+
+    def __init__(self, classes: Tensor, num_things: int, size: Size, max_number: int) -> None:
+        classes = classes[:, :-1]
+        scores, pairs = classes.flatten().topk(min(max_number, classes.numel()), sorted=False)
+        labels = pairs % classes.shape[1]
+        things = (labels < num_things).nonzero()[:, 0]
+        self.queries = (pairs // classes.shape[1])[things]
+        self.scores, self.labels = scores[things], labels[things]
+        self.masks = torch.empty((len(things), *size), dtype=torch.bool, device=classes.device)
+        # of each mask that is given: its area, the sum of its probabilities, what rows and columns
+        # it touches
+        self.areas = self.sums = self.touched_columns = 0
+        self.touched_rows = None
+
+    def add(self, rows: slice, inside: Tensor, probabilities: Tensor) -> None:
+        """Take a band: note where masks are, and their mean probability there."""
+        self.masks[:, rows] = inside[self.queries]
+        self.areas += inside.sum((1, 2), dtype=torch.int32)
+        self.sums += (probabilities * inside).sum((1, 2))
+        self.touched_columns |= inside.any(1)
+        if self.touched_rows is None:
+            self.touched_rows = inside.new_empty(len(inside), self.masks.shape[1])
+        self.touched_rows[:, rows] = inside.any(2)
+
+    def finish(self) -> InstanceData:
+        """Boxes, labels, scores (class x mean probability inside the mask) and masks."""
+        inside = self.sums / (self.areas + 1e-6)
+        left, right = _extent(self.touched_columns)
+        top, bottom = _extent(self.touched_rows)
+        boxes = torch.stack([left, top, right, bottom], dim=1).float()
+        return InstanceData(
+            bboxes=boxes[self.queries], labels=self.labels,
+            scores=self.scores * inside[self.queries], masks=self.masks)
+
+
+class BandedSemantic:
+    """The class of each pixel: the one with the largest sum of class x mask probability.
+
+    Args:
+        classes (Tensor): Probabilities of K classes and "no object", (Q, K + 1).
+        size (tuple[int, int]): Height and width of the map.
+        max_bytes (int): Memory for scores of all classes, which decides how many pixels at once.
+    """
+
+    def __init__(self, classes: Tensor, size: Size, max_bytes: int) -> None:
+        self.queries = torch.arange(len(classes), device=classes.device)
+        self.classes = classes[:, :-1]
+        self.max_bytes = max_bytes
+        self.labels = torch.empty(size, dtype=torch.int64, device=classes.device)
+
+    def add(self, rows: slice, inside: Tensor, probabilities: Tensor) -> None:
+        """Take a band."""
+        pixels = max(self.max_bytes // (4 * self.classes.shape[1]), 1)
+        parts = probabilities.flatten(1).split(pixels, dim=1)
+        # written at once: small tensors kept between large ones would keep the allocator from
+        # using the memory of the last scores for the next
+        for labels, part in zip(self.labels[rows].view(-1).split(pixels), parts, strict=True):
+            labels.copy_(semantic_scores(self.classes, part).max(0).indices)
+
+    def finish(self) -> PixelData:
+        """The map, int64, (1, H, W)."""
+        return PixelData(sem_seg=self.labels[None])
+
+
+def semantic_scores(classes: Tensor, masks: Tensor) -> Tensor:
+    """Sum, over queries, of class x mask probability.
+
+    Args:
+        classes (Tensor): Probabilities of K classes, (Q, K).
+        masks (Tensor): Probabilities of pixels, (Q, ...).
+
+    Returns:
+        Tensor: (K, ...).
+    """
+    return torch.tensordot(classes, masks, dims=([0], [0]))
+
+
+def _extent(hits: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the first True of each row of (N, L) is, and the end of the last; 0 where none is."""
+    hits = hits.byte()
+    first, last = hits.argmax(1), hits.shape[1] - hits.flip(1).argmax(1)
+    return first, last * hits.amax(1)

@@ -1,0 +1,216 @@
+"""Run a model on the inputs of a golden set, and note what comes out of every stage."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from golden_sets import Case, Classes
+from mmdet.evaluation.functional import INSTANCE_OFFSET
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mmodise.benchmark.recording import Call, recorded
+from mmodise.models import ODISE
+from mmodise.models.odise import Opinions
+from mmodise.models.results.banded_results import semantic_scores
+from mmodise.models.results.full_size_masks import FullSizeMasks
+
+Stages = dict[str, Tensor]
+
+
+class ClassOrder:
+    """The order of a golden set's classes, and ours: things first.
+
+    Args:
+        classes (list[list[str]]): Names of each class, in the set's order.
+        things (list[int]): Which of them are things.
+    """
+
+    def __init__(self, classes: Classes, things: list[int]) -> None:
+        order = sorted(range(len(classes)), key=lambda i: i not in things)
+        #: Our index of each class of the set.
+        self.ours = np.argsort(order).tolist()
+        #: The set's index of each class of ours; last, that of void.
+        self.theirs = torch.tensor([*order, len(order)])
+        self.thing_classes = [tuple(classes[i]) for i in order[:len(things)]]
+        self.stuff_classes = [tuple(classes[i]) for i in order[len(things):]]
+        starts = np.cumsum([0] + [len(classes[i]) for i in order])
+        #: Our index of each name of the set.
+        self.names = [int(starts[place]) + k for place, names in
+                      zip(self.ours, classes, strict=True) for k in range(len(names))]
+
+    @property
+    def metainfo(self) -> dict:
+        """A vocabulary for a config."""
+        return dict(thing_classes=self.thing_classes, stuff_classes=self.stuff_classes)
+
+    def columns(self, logits: Tensor) -> Tensor:
+        """Class logits (..., K) or, with "no object", (..., K + 1) of ours in the set's order."""
+        rest = range(len(self.ours), logits.shape[-1])
+        return logits[..., [*self.ours, *rest]]
+
+
+#: What training and testing both call.
+HEAD_METHODS = (
+    'backbone.forward', 'panoptic_head.pixel_decoder.forward', 'panoptic_head._forward_head',
+    'panoptic_head.cls_embed.forward', 'panoptic_head.mask_embedding.forward',
+    'panoptic_head.mask_embedding.embed.forward', 'panoptic_head.text_proj.forward',
+    'panoptic_head.class_logits')
+_TESTING = (
+    'backbone._forward_windows', 'backbone.extractor.forward',
+    'backbone.extractor.frozen.vae.encoder.forward', 'backbone.extractor._denoise',
+    'backbone.extractor.add_noise', 'backbone.extractor.frozen.unet.forward',
+    'backbone.captioner.clip._normalize', 'backbone.captioner.clip.encode_images',
+    'classifier._resize', 'classifier.clip.encode_masks', 'classifier.clip.encode_texts',
+    'classifier.classify', 'classifier.ensemble', 'classifier.combine')
+
+
+def inference_stages(model: ODISE, case: Case) -> Stages:
+    """Label an image, with both thresholds that the golden sets have results for.
+
+    Returns:
+        dict[str, Tensor]: All stages by their names in the golden sets, classes in the set's
+        order; instances and panoptic maps as in :func:`_instances` and :func:`_panoptic_maps`.
+    """
+    order = ClassOrder(case.classes, case.things)
+    sample = DetDataSample(metainfo=dict(
+        img_shape=case.image.shape[1:], ori_shape=case.size, text=order.thing_classes,
+        stuff_text=order.stuff_classes))
+    model.eval()
+    with torch.no_grad(), recorded(model, *HEAD_METHODS, *_TESTING) as calls:
+        data = model.data_preprocessor(
+            dict(inputs=[bgr(case.image)], data_samples=[sample]), training=False)
+        opinions = model.opinions(data['inputs'], data['data_samples'])
+        result, = model.label(opinions, data['data_samples'])
+    with torch.no_grad():
+        stages = {**_window_stages(model, calls), **head_stages(model, calls)}
+        stages.update(_class_stages(calls, order))
+        stages.update(_maps(opinions.masks[0], stages['final.prob'], result, order))
+        stages.update(_instances(result.pred_instances, order))
+        stages.update(_panoptic_maps(model, opinions, data['data_samples'], case, order))
+    return stages
+
+
+def bgr(image: np.ndarray) -> Tensor:
+    """As images come from a file."""
+    return torch.from_numpy(image[::-1].copy())
+
+
+def _window_stages(model: ODISE, calls: dict[str, list[Call]]) -> Stages:
+    """What happens window by window; all windows are one batch."""
+    project, = calls['backbone._forward_windows']
+    extract, = calls['backbone.extractor.forward']
+    denoise, = calls['backbone.extractor._denoise']
+    unet, = calls['backbone.extractor.frozen.unet.forward']
+    maps = dict(zip(('enc0', 'enc1', 'unet0', 'unet1', 'unet2', 'unet3', 'dec0', 'dec1'),
+                    extract.output, strict=True))
+    batch = {
+        'crop': project.args[0],
+        'extractor_img': extract.args[0],
+        'clip_input': calls['backbone.captioner.clip._normalize'][0].output,
+        'prefix': calls['backbone.captioner.clip.encode_images'][0].output,
+        'vae_h': calls['backbone.extractor.frozen.vae.encoder.forward'][0].output,
+        'latent': denoise.args[0],
+        'noisy_latent': calls['backbone.extractor.add_noise'][0].output,
+        'timesteps': unet.args[1],
+        'cond_inputs': unet.kwargs['encoder_hidden_states'],
+        'cond_emb': unet.kwargs['class_labels'],
+        **maps,
+        **{f'proj_s{i}': project.output[2**i] for i in range(2, 6)},
+    }
+    return {f'win{i}.{name}': values[i : i + 1] for name, values in batch.items()
+            for i in range(len(values))}
+
+
+def head_stages(model: ODISE, calls: dict[str, list[Call]]) -> Stages:
+    """Features of whole images, masks and their embeddings after every layer."""
+    backbone, = calls['backbone.forward']
+    stages = {f'backbone.s{i}': feature for i, feature in enumerate(backbone.output, start=2)}
+    pixel_decoder, = calls['panoptic_head.pixel_decoder.forward']
+    stages['pixel.mask_features'], scales = pixel_decoder.output
+    stages.update({f'pixel.ms{i}': feature for i, feature in enumerate(scales)})
+
+    predictions = [call.output for call in calls['panoptic_head._forward_head']]
+    embeddings = [call.output for call in calls['panoptic_head.mask_embedding.forward']]
+    objectness = [call.output for call in calls['panoptic_head.cls_embed.forward']]
+    for i, (layer, masks, _) in enumerate(predictions):
+        prefix = f'pred.aux{i}.' if i < len(predictions) - 1 else 'pred.'
+        stages[f'{prefix}pred_masks'] = masks
+        # testing embeds the masks of the last layer only
+        trained = len(embeddings) == len(predictions)
+        stages[f'{prefix}mask_embed'] = embeddings[i] if trained else layer.embed()
+        stages[f'{prefix}pred_logits'] = objectness[i]
+    stages['pred.pred_masks_positive'] = masks > 0
+    last = calls['panoptic_head.mask_embedding.embed.forward'][len(embeddings) - 1]
+    stages['pred.mask_pooled_features'] = last.args[0]
+    stages['pred.logit_scale'] = model.panoptic_head.mask_embedding.scale
+    return stages
+
+
+def _class_stages(calls: dict[str, list[Call]], order: ClassOrder) -> Stages:
+    """What the head and CLIP make of a vocabulary, one image at a time."""
+    encode_masks, = calls['classifier.clip.encode_masks']
+    combine, = calls['classifier.combine']
+    resize_image, resize_masks = calls['classifier._resize'][:2]
+    logits = order.columns(calls['panoptic_head.class_logits'][0].output)
+    prob = order.columns(F.softmax(combine.output, dim=-1))
+    *null, texts = [call.output for call in calls['panoptic_head.text_proj.forward']]
+    return {
+        'head.text_embed': texts[order.names],
+        'head.null_embed': null[0] if null else None,
+        'head.logits': logits[None],
+        'clip.in_open_logits': logits[None, :, :len(order.ours)],
+        'clip.image_resized': resize_image.output[None],
+        'clip.mask_resized_shape': torch.tensor([1, *resize_masks.output.shape]),
+        'clip.patch_masked_out': ~encode_masks.args[1],
+        'clip.text_embed': calls['classifier.clip.encode_texts'][0].output[order.names],
+        'clip.mask_embed': encode_masks.output,
+        'clip.mask_logits': order.columns(calls['classifier.classify'][0].output)[None],
+        'clip.fused_open_logits': order.columns(calls['classifier.ensemble'][0].output)[None],
+        'final.mask_cls': order.columns(combine.output),
+        'final.prob': prob,
+    }
+
+
+def _maps(masks: Tensor, prob: Tensor, result: DetDataSample, order: ClassOrder) -> Stages:
+    """Masks and scores at full size, which are otherwise never there as a whole; and the map."""
+    full = FullSizeMasks(masks, result.metainfo)
+    logits = full.rows(slice(0, full.size[0]), torch.arange(len(masks)))
+    labels = order.theirs[result.pred_sem_seg.sem_seg[0]]
+    return {
+        'final.mask_pred': logits,
+        'out.sem_seg': semantic_scores(prob[:, :-1], logits.sigmoid()),
+        'out.sem_argmax': labels,
+        'out.sem_seg_argmax': labels,
+    }
+
+
+def _instances(instances: InstanceData, order: ClassOrder) -> Stages:
+    """Instances, classes numbered as in the set; in no order."""
+    return {
+        'out.inst.scores': instances.scores,
+        'out.inst.classes': order.theirs[instances.labels],
+        'out.inst.masks': instances.masks,
+        'out.inst.mask_areas': instances.masks.sum((1, 2)),
+    }
+
+
+def _panoptic_maps(
+    model: ODISE, opinions: Opinions, samples: list, case: Case, order: ClassOrder
+) -> Stages:
+    """Panoptic maps at each threshold: class x 1000 + instance in the set's classes, void -1."""
+    stages, test_cfg = {}, model.panoptic_fusion_head.test_cfg
+    for name in case.arrays:
+        if name.startswith('out.panoptic.thr'):
+            kept = test_cfg['iou_thr']
+            test_cfg['iou_thr'] = float(name.removeprefix('out.panoptic.thr'))
+            result, = model.label(opinions, [samples[0].new()])
+            test_cfg['iou_thr'] = kept
+            labels = result.pred_panoptic_seg.sem_seg[0]
+            classes = order.theirs[labels % INSTANCE_OFFSET]
+            stages[name] = torch.where(
+                classes == len(order.ours), -1,
+                classes * INSTANCE_OFFSET + labels // INSTANCE_OFFSET)
+    return stages

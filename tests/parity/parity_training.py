@@ -1,0 +1,112 @@
+"""Do a step of training of a golden set, and note what comes out of every stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest import mock
+
+import numpy as np
+import torch
+from golden_sets import TrainingStep
+from mmdet.models.dense_heads import mask2former_head
+from mmdet.structures import DetDataSample
+from mmdet.structures.mask import BitmapMasks
+from mmengine.structures import InstanceData
+from parity_stages import HEAD_METHODS, ClassOrder, Stages, bgr, head_stages
+from torch import Tensor
+
+from mmodise.benchmark.recording import recorded
+from mmodise.models import ODISE
+
+
+def training_stages(
+    model: ODISE, step: TrainingStep, order: ClassOrder
+) -> tuple[Stages, Stages, list]:
+    """Do a step of training, up to the gradients, with the random numbers that were recorded.
+
+    Returns:
+        tuple: Stages as of :func:`inference_stages`; losses by mmdet's names, and 'total'; and the
+        matching, for each prediction and image indices of queries and of masks, the predictions in
+        the order of the golden sets, the last one first. Gradients stay in the parameters.
+    """
+    samples = []
+    for i, (image, masks, labels) in enumerate(
+            zip(step.images, step.masks, step.labels, strict=True)):
+        height, width = image.shape[1:]
+        sample = DetDataSample(metainfo=dict(img_shape=(height, width), ori_shape=(height, width)))
+        sample.gt_instances = InstanceData(
+            labels=torch.tensor([order.ours[label] for label in labels]),
+            masks=BitmapMasks(masks.astype(np.uint8), height, width))
+        if step.words is not None:
+            sample.set_metainfo(dict(words=step.words[i]))
+        samples.append(sample)
+    model.train()
+    model.zero_grad()
+    paths = (*HEAD_METHODS, 'panoptic_head._get_targets_single')
+    with _replayed(step.random, model.panoptic_head.transformer_decoder.num_layers + 1), \
+            recorded(model, *paths) as calls, _recorded_points() as points:
+        data = model.data_preprocessor(
+            dict(inputs=[bgr(image) for image in step.images], data_samples=samples),
+            training=True)
+        losses = model.loss(data['inputs'], data['data_samples'])
+        total, losses = model.parse_losses(losses)
+        total.backward()
+    stages = head_stages(model, calls)
+    count = len(calls['panoptic_head._forward_head'])
+    last_first = [count - 1, *range(count - 1)]
+    texts = [call.output for call in calls['panoptic_head.text_proj.forward']]
+    if step.words is None:
+        stages['head.null_embed'], names = texts
+        stages['head.text_embed'] = names[order.names]
+        logits = order.columns(calls['panoptic_head.class_logits'][0].output)  # of all layers
+        for i, layer in enumerate(last_first):
+            stages[f'head.logits.call{i}'] = logits[layer]
+    else:  # we embed the empty word, which stands in for the words of a caption, once
+        count = max(len(words) for words in step.words)
+        shares = texts[0].split([max(len(words), 1) for words in step.words])
+        stages['head.word_embed'] = torch.stack([share.expand(count, -1) for share in shares])
+    for i, layer in enumerate(last_first):
+        stages[f'point_coords{i:02}'] = points[layer]
+    targets = [call.output for call in calls['panoptic_head._get_targets_single']]
+    pairs = [(target[-1].pos_inds.tolist(), target[-1].pos_assigned_gt_inds.tolist())
+             for target in targets]
+    batch = len(step.images)
+    matching = [pairs[layer * batch : (layer + 1) * batch] for layer in last_first]
+    return stages, {**losses, 'total': total}, matching
+
+
+@contextmanager
+def _replayed(random: list[np.ndarray], num_predictions: int) -> Iterator[None]:
+    """Let ``torch.rand`` give recorded numbers.
+
+    The official model draws for its last prediction first, mmdet for its first.
+    """
+    share = len(random) // num_predictions
+    queue = [torch.from_numpy(values) for values in (*random[share:], *random[:share])]
+
+    def rand(*size, **_):
+        expected = tuple(size[0]) if len(size) == 1 else size
+        drawn = queue.pop(0)
+        if tuple(drawn.shape) != expected:
+            raise ValueError(f'The golden set drew {tuple(drawn.shape)}, we draw {expected}.')
+        return drawn
+
+    with mock.patch.object(torch, 'rand', rand):
+        yield
+    if queue:
+        raise ValueError(f'The golden set drew {len(queue)} times more than we.')
+
+
+@contextmanager
+def _recorded_points() -> Iterator[list[Tensor]]:
+    """Record the points at which the losses of each prediction are taken."""
+    name = 'get_uncertain_point_coords_with_randomness'
+    drawn, points = getattr(mask2former_head, name), []
+
+    def record(*args, **kwargs):
+        points.append(drawn(*args, **kwargs))
+        return points[-1]
+
+    with mock.patch.object(mask2former_head, name, record):
+        yield points

@@ -1,0 +1,32 @@
+"""Write a small CLIP and a small Stable Diffusion, with random weights, into local folders.
+
+python tools/small_models/make_small_models.py data/small_models
+
+Both are built like the full-size models, of the same classes, and are written in the formats that
+open_clip and diffusers read from a local folder::
+
+    OUT_DIR/clip/               open_clip.create_model('local-dir:OUT_DIR/clip')
+    OUT_DIR/stable_diffusion/   from_pretrained('OUT_DIR/stable_diffusion', subfolder='vae' ...)
+
+As in Stable Diffusion 1.x, the text encoder is CLIP's own text tower. Equal seeds give equal
+files.
+"""
+
+import argparse
+from pathlib import Path
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write both models into the folder that was asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('out_dir', type=Path, help='folder to write into, made if missing')
+    parser.add_argument('--seed', type=int, default=0)
+    args = parser.parse_args(argv)
+    from mmodise.benchmark.small_models import make_small_models
+    make_small_models(args.out_dir, args.seed)
+    print(f'Wrote {args.out_dir / "clip"} and {args.out_dir / "stable_diffusion"}')
+
+
+if __name__ == '__main__':
+    main()
