@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -60,8 +62,8 @@ HEAD_METHODS = (
     'panoptic_head.class_logits')
 _TESTING = (
     'backbone._forward_windows', 'backbone.extractor.forward',
-    'backbone.extractor.frozen.vae.encoder.forward', 'backbone.extractor._denoise',
-    'backbone.extractor.add_noise', 'backbone.extractor.frozen.unet.forward',
+    'backbone.extractor.frozen.vae.encoder.forward', 'backbone.extractor.add_noise',
+    'backbone.extractor.frozen.unet.forward',
     'backbone.captioner.clip._normalize', 'backbone.captioner.clip.encode_images',
     'classifier._resize', 'classifier.clip.encode_masks', 'classifier.clip.encode_texts',
     'classifier.classify', 'ensemble.log_mean', 'ensemble.forward')
@@ -99,29 +101,44 @@ def bgr(image: np.ndarray) -> Tensor:
 
 
 def _window_stages(model: ODISE, calls: dict[str, list[Call]]) -> Stages:
-    """What happens window by window; all windows are one batch."""
+    """What happens window by window; all windows are one batch, some networks see it in parts.
+
+    What depends on the timestep is there as 'step0.unet0', 'step1.unet0' and so on, and that of the
+    first timestep as 'unet0' as well.
+    """
     project, = calls['backbone._forward_windows']
     extract, = calls['backbone.extractor.forward']
-    denoise, = calls['backbone.extractor._denoise']
-    unet, = calls['backbone.extractor.frozen.unet.forward']
-    maps = dict(zip(('enc0', 'enc1', 'unet0', 'unet1', 'unet2', 'unet3', 'dec0', 'dec1'),
-                    extract.output, strict=True))
+    add_noise, = calls['backbone.extractor.add_noise']
+    encoder, unet_maps, decoder = extract.output[:2], extract.output[2:-2], extract.output[-2:]
     batch = {
         'crop': project.args[0],
         'extractor_img': extract.args[0],
-        'clip_input': calls['backbone.captioner.clip._normalize'][0].output,
-        'prefix': calls['backbone.captioner.clip.encode_images'][0].output,
-        'vae_h': calls['backbone.extractor.frozen.vae.encoder.forward'][0].output,
-        'latent': denoise.args[0],
-        'noisy_latent': calls['backbone.extractor.add_noise'][0].output,
-        'timesteps': unet.args[1],
-        'cond_inputs': unet.kwargs['encoder_hidden_states'],
-        'cond_emb': unet.kwargs['class_labels'],
-        **maps,
+        'clip_input': _joined(calls['backbone.captioner.clip._normalize']),
+        'prefix': _joined(calls['backbone.captioner.clip.encode_images']),
+        'vae_h': _joined(calls['backbone.extractor.frozen.vae.encoder.forward']),
+        'latent': add_noise.args[0],
+        **{f'enc{i}': values for i, values in enumerate(encoder)},
+        **{f'dec{i}': values for i, values in enumerate(decoder)},
         **{f'proj_s{i}': project.output[2**i] for i in range(2, 6)},
     }
+    unet, = calls['backbone.extractor.frozen.unet.forward']  # all timesteps at once
+    inputs = dict(
+        noisy_latent=unet.args[0], timesteps=unet.args[1],
+        cond_inputs=unet.kwargs['encoder_hidden_states'], cond_emb=unet.kwargs['class_labels'])
+    num_steps = len(model.backbone.extractor.timesteps)
+    for step in range(num_steps):
+        maps = unet_maps[step * len(unet_maps) // num_steps :][: len(unet_maps) // num_steps]
+        of_step = {name: values.chunk(num_steps)[step] for name, values in inputs.items()}
+        of_step |= {f'unet{i}': values for i, values in enumerate(maps)}
+        batch |= {f'step{step}.{name}': values for name, values in of_step.items()}
+        batch |= of_step if step == 0 else {}
     return {f'win{i}.{name}': values[i : i + 1] for name, values in batch.items()
             for i in range(len(values))}
+
+
+def _joined(calls: list[Call]) -> Tensor:
+    """What a network that sees a batch in parts makes of it."""
+    return torch.cat([call.output for call in calls])
 
 
 def head_stages(model: ODISE, calls: dict[str, list[Call]]) -> Stages:
@@ -203,9 +220,9 @@ def _panoptic_maps(
     """Panoptic maps at each threshold: class x 1000 + instance in the set's classes, void -1."""
     stages, test_cfg = {}, model.panoptic_fusion_head.test_cfg
     for name in case.arrays:
-        if name.startswith('out.panoptic.thr'):
+        if threshold := re.fullmatch(r'out\.panoptic\.thr([\d.]+)', name):
             kept = test_cfg['iou_thr']
-            test_cfg['iou_thr'] = float(name.removeprefix('out.panoptic.thr'))
+            test_cfg['iou_thr'] = float(threshold[1])
             result, = model.make_results(scores, [samples[0].new()])
             test_cfg['iou_thr'] = kept
             labels = result.pred_panoptic_seg.sem_seg[0]
