@@ -36,13 +36,15 @@ class MaskTargets(NamedTuple):
     """Masks of a batch in training, for a classifier that trains.
 
     Attributes:
-        instances: True masks (N, H, W) of the padded images and their labels (N,), things and
-            stuff in one, per image.
+        vocabulary: The training vocabulary, which labels count in.
+        instances: True masks (N, H, W), 0 or 1, of the padded images and their labels (N,), things
+            and stuff in one, per image.
         predictions: Predicted masks, with their graph.
         matches: Per image the true mask that each prediction is matched with, int64 (Q,), and -1
             where there is none.
     """
 
+    vocabulary: Vocabulary
     instances: InstanceList
     predictions: MaskPredictions
     matches: list[Tensor]

@@ -181,9 +181,10 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
     ) -> tuple[dict[str, Tensor], MaskTargets]:
         """As :meth:`loss`, and the last layer's masks matched with the true ones."""
         layers, (instances, metas) = self.layers(x), self.unpack_gt(batch_data_samples)
-        losses = self.loss_by_layer(layers, instances, metas)
-        predictions = MaskPredictions(layers[-1].masks, embeddings=layers[-1].embeddings)
-        return losses, MaskTargets(instances, predictions, self.match(layers[-1], instances, metas))
+        losses, last = self.loss_by_layer(layers, instances, metas), layers[-1]
+        return losses, MaskTargets(
+            self.vocabulary, instances, MaskPredictions(last.masks, embeddings=last.embeddings),
+            self.match(last, instances, metas))
 
     def loss_by_layer(
         self,
