@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mmodise.benchmark.recording import Call, recorded
 from mmodise.models import ODISE
-from mmodise.models.odise import Opinions
+from mmodise.models.odise import Scores
 from mmodise.models.results.banded_results import semantic_scores
 from mmodise.models.results.full_size_masks import FullSizeMasks
 
@@ -66,7 +66,7 @@ _TESTING = (
     'backbone.extractor.frozen.unet.forward',
     'backbone.captioner.clip._normalize', 'backbone.captioner.clip.encode_images',
     'classifier._resize', 'classifier.clip.encode_masks', 'classifier.clip.encode_texts',
-    'classifier.classify', 'classifier.ensemble', 'classifier.combine')
+    'classifier.classify', 'ensemble.log_mean', 'ensemble.forward')
 
 
 def inference_stages(model: ODISE, case: Case) -> Stages:
@@ -84,14 +84,14 @@ def inference_stages(model: ODISE, case: Case) -> Stages:
     with torch.no_grad(), recorded(model, *HEAD_METHODS, *_TESTING) as calls:
         data = model.data_preprocessor(
             dict(inputs=[bgr(case.image)], data_samples=[sample]), training=False)
-        opinions = model.opinions(data['inputs'], data['data_samples'])
-        result, = model.label(opinions, data['data_samples'])
+        scores = model.predict_scores(data['inputs'], data['data_samples'])
+        result, = model.make_results(scores, data['data_samples'])
     with torch.no_grad():
         stages = {**_window_stages(model, calls), **head_stages(model, calls)}
         stages.update(_class_stages(calls, order))
-        stages.update(_maps(opinions.masks[0], stages['final.prob'], result, order))
+        stages.update(_maps(scores.predictions.masks[0], stages['final.prob'], result, order))
         stages.update(_instances(result.pred_instances, order))
-        stages.update(_panoptic_maps(model, opinions, data['data_samples'], case, order))
+        stages.update(_panoptic_maps(model, scores, data['data_samples'], case, order))
     return stages
 
 
@@ -157,7 +157,7 @@ def head_stages(model: ODISE, calls: dict[str, list[Call]]) -> Stages:
         stages[f'{prefix}pred_masks'] = masks
         # testing embeds the masks of the last layer only
         trained = len(embeddings) == len(predictions)
-        stages[f'{prefix}mask_embed'] = embeddings[i] if trained else layer.embed()
+        stages[f'{prefix}mask_embed'] = embeddings[i] if trained else layer.embeddings
         stages[f'{prefix}pred_logits'] = objectness[i]
     stages['pred.pred_masks_positive'] = masks > 0
     last = calls['panoptic_head.mask_embedding.embed.forward'][len(embeddings) - 1]
@@ -169,10 +169,10 @@ def head_stages(model: ODISE, calls: dict[str, list[Call]]) -> Stages:
 def _class_stages(calls: dict[str, list[Call]], order: ClassOrder) -> Stages:
     """What the head and CLIP make of a vocabulary, one image at a time."""
     encode_masks, = calls['classifier.clip.encode_masks']
-    combine, = calls['classifier.combine']
+    ensemble, = calls['ensemble.forward']
     resize_image, resize_masks = calls['classifier._resize'][:2]
     logits = order.columns(calls['panoptic_head.class_logits'][0].output)
-    prob = order.columns(F.softmax(combine.output, dim=-1))
+    prob = order.columns(F.softmax(ensemble.output, dim=-1))
     *null, texts = [call.output for call in calls['panoptic_head.text_proj.forward']]
     return {
         'head.text_embed': texts[order.names],
@@ -185,8 +185,8 @@ def _class_stages(calls: dict[str, list[Call]], order: ClassOrder) -> Stages:
         'clip.text_embed': calls['classifier.clip.encode_texts'][0].output[order.names],
         'clip.mask_embed': encode_masks.output,
         'clip.mask_logits': order.columns(calls['classifier.classify'][0].output)[None],
-        'clip.fused_open_logits': order.columns(calls['classifier.ensemble'][0].output)[None],
-        'final.mask_cls': order.columns(combine.output),
+        'clip.fused_open_logits': order.columns(calls['ensemble.log_mean'][0].output)[None],
+        'final.mask_cls': order.columns(ensemble.output),
         'final.prob': prob,
     }
 
@@ -215,7 +215,7 @@ def _instances(instances: InstanceData, order: ClassOrder) -> Stages:
 
 
 def _panoptic_maps(
-    model: ODISE, opinions: Opinions, samples: list, case: Case, order: ClassOrder
+    model: ODISE, scores: Scores, samples: list, case: Case, order: ClassOrder
 ) -> Stages:
     """Panoptic maps at each threshold: class x 1000 + instance in the set's classes, void -1."""
     stages, test_cfg = {}, model.panoptic_fusion_head.test_cfg
@@ -223,7 +223,7 @@ def _panoptic_maps(
         if threshold := re.fullmatch(r'out\.panoptic\.thr([\d.]+)', name):
             kept = test_cfg['iou_thr']
             test_cfg['iou_thr'] = float(threshold[1])
-            result, = model.label(opinions, [samples[0].new()])
+            result, = model.make_results(scores, [samples[0].new()])
             test_cfg['iou_thr'] = kept
             labels = result.pred_panoptic_seg.sem_seg[0]
             classes = order.theirs[labels % INSTANCE_OFFSET]
