@@ -1,20 +1,16 @@
-"""The door through which a CLIP comes in."""
+"""Loading CLIP from a name, a folder, a file or the hub."""
 
 import difflib
 import json
 import os
 from collections.abc import Mapping
-from weakref import WeakValueDictionary
 
 import open_clip
+import torch
 from torch import nn
 
-from ..models.frozen import Shared
 from ..weights import locate
 from .clip_file import load_clip_file, wrong_activation
-
-# every CLIP in use, by what it was made from: two parts that name the same CLIP share one
-_IN_USE: WeakValueDictionary = WeakValueDictionary()
 
 _ACCEPTED = (
     "Accepted: a name of open_clip's with `pretrained`, a tag (such as 'ViT-L-14-336-quickgelu' "
@@ -24,40 +20,49 @@ _ACCEPTED = (
     'network access (HF_HUB_OFFLINE=1 looks only at what was fetched before).')
 
 
+def clip_origin(
+    model: str, pretrained: str | None, precision: str, architecture: Mapping | None
+) -> tuple[str, ...]:
+    """What a CLIP is made from: equal for arguments that give the same numbers."""
+    files = [os.path.realpath(name) if name and os.path.exists(name) else name
+             for name in (locate(model), pretrained)]
+    return 'CLIP', *files, precision, json.dumps(architecture, sort_keys=True)
+
+
 def load_clip(
     model: str,
     pretrained: str | None = None,
     precision: str = 'fp32',
     architecture: Mapping | None = None,
-) -> Shared:
-    """The CLIP of these arguments that is in use already, or a new one.
+) -> tuple[nn.Module, open_clip.SimpleTokenizer]:
+    """Load a CLIP, onto the CPU.
 
     Args:
         model (str): As for :class:`FrozenCLIP`, like the others.
         pretrained (str, optional): A tag or a file.
-        precision (str): 'fp32', 'bf16', 'fp16'.
+        precision (str): 'fp32', 'bf16', 'fp16', 'fp64'.
         architecture (Mapping, optional): As open_clip's model configs.
 
     Returns:
-        Shared: ``model``, ``tokenizer``, and the cache of text embeddings, ``rows`` and ``table``.
+        tuple: The network and its tokenizer.
 
     Raises:
         RuntimeError: If the weights cannot be loaded, or the activation is not the one that they
             were trained with; says what is accepted.
     """
     model = locate(model)
-    key = (model, pretrained, precision, json.dumps(architecture, sort_keys=True))
-    shared = _IN_USE.get(key)
-    if shared is None:
-        try:
-            network, tokenizer = _load(model, pretrained, precision, architecture or {})
-        except Exception as error:  # of open_clip, of the hub, of the network, of files
-            raise RuntimeError(
-                f'FrozenCLIP: model={model!r}, pretrained={pretrained!r} cannot be loaded: '
-                f'{_why(model) or error}\n{_ACCEPTED}') from error
-        shared = Shared(model=network, tokenizer=tokenizer, rows={}, table=None)
-        _IN_USE[key] = shared
-    return shared
+    try:
+        with torch.device('cpu'):
+            if precision != 'fp64':
+                return _load(model, pretrained, precision, architecture or {})
+            network, tokenizer = _load(model, pretrained, 'fp32', architecture or {})
+            return network.double(), tokenizer
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # of open_clip, of the hub, of the network, of files
+        raise RuntimeError(
+            f'FrozenCLIP: model={model!r}, pretrained={pretrained!r} cannot be loaded: '
+            f'{_why(model) or error}\n{_ACCEPTED}') from error
 
 
 def _load(

@@ -44,7 +44,7 @@ from mmodise.checkpoints.fit import load_fitting
 from mmodise.checkpoints.official import from_official, official_names, read_official
 from mmodise.checkpoints.stable_diffusion.loading import load_text_encoder
 from mmodise.models import ODISE
-from mmodise.models.extractors.stable_diffusion import noise_schedule
+from mmodise.models.extractors.noise import scaled_linear_schedule
 
 CONFIGS = Path(__file__).parents[2] / 'configs/odise'
 #: Runs with moved weights, and how much each of them is moved: about as far as the rounding errors
@@ -141,7 +141,7 @@ def architecture(arch: dict) -> dict | None:
 def compared_constants(golden: GoldenSet, model: ODISE) -> dict[str, Callable[[], Tensor]]:
     """What belongs to no image, and computes it: noise, tokens, texts."""
     extractor, clip = model.backbone.extractor, model.panoptic_head.clip
-    alphas = noise_schedule()
+    alphas = scaled_linear_schedule()
     prompt, texts = 'a photo of a {}.', golden.texts
 
     def ldm_text_embed():
@@ -151,8 +151,8 @@ def compared_constants(golden: GoldenSet, model: ODISE) -> dict[str, Callable[[]
         return encoder(tokens).last_hidden_state
 
     constants = {
-        'uncond_inputs': lambda: extractor.empty_text,
-        'shared_noise': lambda: extractor.noise,
+        'uncond_inputs': lambda: extractor.frozen.empty_text,
+        'shared_noise': lambda: extractor.frozen.noise,
         'sqrt_alphas_cumprod': lambda: alphas.sqrt(),
         'sqrt_one_minus_alphas_cumprod': lambda: (1 - alphas).sqrt(),
         'tokens.raw': lambda: clip.frozen.tokenizer(texts),

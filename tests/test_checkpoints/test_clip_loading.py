@@ -89,7 +89,7 @@ def test_a_file_in_openais_format_tells_its_architecture(files, name, reference,
     torch.testing.assert_close(clip.encode_texts(TEXTS), expected, rtol=0, atol=1e-5)
     images = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        embedded = reference.encode_image((images - clip.mean) / clip.std)
+        embedded = reference.encode_image((images - clip.frozen.mean) / clip.frozen.std)
     torch.testing.assert_close(clip.encode_images(images), embedded, rtol=0, atol=1e-5)
 
 

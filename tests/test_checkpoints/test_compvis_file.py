@@ -76,7 +76,7 @@ def test_features_are_the_official_ones(path):
     extractor = StableDiffusionExtractor(path, architecture=ARCHITECTURE)
     assert extractor.image_size == 128
     np.testing.assert_allclose(
-        sampled(extractor.empty_text), common['uncond_inputs'].ravel(), rtol=0, atol=2e-5)
+        sampled(extractor.frozen.empty_text), common['uncond_inputs'].ravel(), rtol=0, atol=2e-5)
     image = np.load(GOLDEN / 'inputs.npz')['image0'][:, :128, :128]
     maps = extractor(torch.from_numpy(image)[None] / 255)
     for index, name in ((0, 'enc0'), (1, 'enc1'), (6, 'dec0'), (7, 'dec1')):
@@ -92,7 +92,7 @@ def test_all_maps_and_texts_are_the_official_ones():
     extractor = StableDiffusionExtractor(path, architecture=ARCHITECTURE)
     image, text, time = (torch.from_numpy(stages[f'win0.{name}'])
                          for name in ('extractor_img', 'cond_inputs', 'cond_emb'))
-    maps = extractor(image, text - extractor.empty_text, time.view(1, 1, -1))
+    maps = extractor(image, text - extractor.frozen.empty_text, time.view(1, 1, -1))
     names = ('enc0', 'enc1', 'unet0', 'unet1', 'unet2', 'unet3', 'dec0', 'dec1')
     for name, ours in zip(names, maps, strict=True):
         expected = torch.from_numpy(stages[f'win0.{name}'])

@@ -3,7 +3,6 @@
 import json
 from collections import OrderedDict
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -63,13 +62,12 @@ class RecordedExtractor(nn.Module):
 
     recorded = None
 
-    def __init__(self, feature_widths, image_size, **condition_shape):
+    def __init__(self, feature_widths, image_size, **condition):
         super().__init__()
         self.feature_widths = feature_widths
         self.feature_strides = [4, 8, 64, 32, 16, 8, 8, 4]
         self.image_size = image_size
-        self.condition_shape = condition_shape
-        self.frozen = SimpleNamespace(unet=True)
+        self.condition = condition
 
     def forward(self, images, *conditions):
         self.conditions = conditions

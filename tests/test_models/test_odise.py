@@ -244,9 +244,10 @@ def test_maps_of_the_full_size_stable_diffusion():
             up_block_types=('UpDecoderBlock2D', ) * 4,
             block_out_channels=(128, 256, 512, 512), layers_per_block=2)
     assert (count(unet), count(vae)) == (859_520_964, 83_653_863)
-    assert _tap(vae.encoder.down_blocks, (5, 7), []) == [(2, 512), (3, 512)]
-    assert _tap(unet.up_blocks, (2, 5, 8, 11), []) == [(0, 2560), (1, 1920), (2, 960), (3, 640)]
-    assert _tap(vae.decoder.up_blocks, (2, 5), []) == [(0, 512), (1, 512)]
+    assert _tap(vae.encoder.down_blocks, (5, 7)) == [(5, 2, 512), (7, 3, 512)]
+    assert _tap(unet.up_blocks, (2, 5, 8, 11)) == [
+        (2, 0, 2560), (5, 1, 1920), (8, 2, 960), (11, 3, 640)]
+    assert _tap(vae.decoder.up_blocks, (2, 5)) == [(2, 0, 512), (5, 1, 512)]
 
 
 def test_trained_parameters_of_the_full_size(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""The door through which a Stable Diffusion comes in."""
+"""Loading Stable Diffusion from a folder, a file or the hub."""
 
 import inspect
 import os
@@ -54,12 +54,12 @@ def load_stable_diffusion(
             what is accepted.
         ValueError: If a file is unsafe, broken, or of another kind; or weights do not fit.
     """
-    with _door(pretrained):
+    with _explained(pretrained), torch.device('cpu'):
         parts = ['vae', 'text_encoder', *(['unet'] if with_unet else [])]
         source = _open(pretrained, parts, architecture)
         vae = source.load('vae')
         unet = None
-        if with_unet:  # an identity "class embedding" is diffusers' own door to the time embedding
+        if with_unet:  # an identity "class embedding" is added to the time embedding
             unet = source.load('unet', class_embed_type='identity')
             if unet.config.in_channels != vae.config.latent_channels:
                 raise ValueError(
@@ -83,12 +83,12 @@ def load_text_encoder(pretrained: str, architecture: Architecture = None) -> CLI
         FileNotFoundError: As in :func:`load_stable_diffusion`.
         ValueError: Likewise.
     """
-    with _door(pretrained):
+    with _explained(pretrained), torch.device('cpu'):
         return _open(pretrained, ['text_encoder'], architecture).load('text_encoder')
 
 
 @contextmanager
-def _door(pretrained: str) -> Iterator[None]:
+def _explained(pretrained: str) -> Iterator[None]:
     """Put into each error where it is from, and what is accepted."""
     try:
         yield
