@@ -21,7 +21,6 @@ from golden_weights import load_recipe
 from mmdet.evaluation.functional import INSTANCE_OFFSET
 from parity_stages import ClassOrder, Stages, inference_stages
 from parity_training import training_stages
-from torch import Tensor
 from verify_parity import build, compared_constants, gradients_of, without_checkpoint
 
 from mmodise.checkpoints.official import to_official
