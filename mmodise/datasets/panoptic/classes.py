@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import NamedTuple
 
+from ...vocabulary import Vocabulary
 from .annotation_file import read_flag, some
 from .findings import Findings
 
@@ -43,12 +44,10 @@ def check_classes(metainfo: Mapping) -> tuple[str, ...]:
         ValueError: If one of them is a text or double, or if the order or the number of things and
             stuff is not that of ``classes``.
     """
-    lists = {key: metainfo.get(key) for key in ('classes', 'thing_classes', 'stuff_classes')}
-    for key, names in lists.items():
-        if isinstance(names, str) or not all(isinstance(name, str) for name in names or ()):
-            raise ValueError(f'metainfo.{key}={names!r}: expected a list of texts; a tuple of one '
-                             "needs a comma, ('name', ).")
-    classes, things, stuff = (None if names is None else tuple(names) for names in lists.values())
+    classes = metainfo.get('classes') or ()
+    if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
+        raise ValueError(f'metainfo.classes={classes!r}: expected a list of texts; a tuple of one '
+                         "needs a comma, ('name', ).")
     if not classes:
         raise ValueError("The metainfo has no 'classes'.")
     counts = Counter(name.strip() for name in classes)
@@ -56,15 +55,10 @@ def check_classes(metainfo: Mapping) -> tuple[str, ...]:
     if double:
         raise ValueError(f'metainfo.classes has names more than once: {some(double)}. A label is '
                          'the place of one class.')
-    if things is not None:
-        entries = things + (stuff or ())
-        if len(things) > len(classes) or (stuff is not None and len(entries) != len(classes)):
-            raise ValueError(
-                f'The metainfo has {len(classes)} classes, {len(things)} thing_classes and '
-                f'{"no" if stuff is None else len(stuff)} stuff_classes: things and stuff together '
-                'must be the classes, in the same order.')
-        _check_order(classes, entries)
-    return classes
+    if metainfo.get('thing_classes') is not None:
+        _check_parts(tuple(classes), _entries(metainfo['thing_classes']),
+                     _entries(metainfo.get('stuff_classes')))
+    return tuple(classes)
 
 
 def thing_classes(metainfo: Mapping) -> tuple[str, ...]:
@@ -74,7 +68,8 @@ def thing_classes(metainfo: Mapping) -> tuple[str, ...]:
         metainfo (Mapping): As for :func:`check_classes`.
     """
     classes = tuple(metainfo['classes'])
-    return classes[:len(metainfo.get('thing_classes', classes))]
+    things = _entries(metainfo.get('thing_classes'))
+    return classes if things is None else classes[:len(things)]
 
 
 def complete_metainfo(metainfo: Mapping, categories: Sequence[Mapping], path: str) -> dict:
@@ -95,7 +90,7 @@ def complete_metainfo(metainfo: Mapping, categories: Sequence[Mapping], path: st
     if metainfo.get('thing_classes') is not None:
         stuff = metainfo.get('stuff_classes')
         return dict(metainfo, stuff_classes=(
-            classes[len(metainfo['thing_classes']):] if stuff is None else stuff))
+            classes[len(thing_classes(metainfo)):] if stuff is None else stuff))
     flags = {c['name'].strip(): read_flag(c.get('isthing')) for c in categories}
     unsaid = [name for name in classes if flags.get(name.strip()) is None]
     if unsaid:
@@ -175,12 +170,32 @@ def check_known(names: Sequence[str], known: Collection[str], what: str, where: 
             f'{list(known)}. Names must be equal, character for character.{hints}')
 
 
-def _check_order(classes: tuple[str, ...], entries: tuple[str, ...]) -> None:
-    """Find a class that is named at another place of the things and stuff than its own."""
-    names = [{part.strip() for part in entry.split(',')} for entry in entries]
-    for place, name in enumerate(classes):
+def _entries(classes: str | Sequence | None) -> tuple | None:
+    """One entry per class."""
+    if isinstance(classes, str):
+        return Vocabulary.from_texts(classes).things
+    return None if classes is None else tuple(classes)
+
+
+def _names(entry: str | Mapping | Sequence) -> set[str]:
+    """All names of a class, in each of the ways in which a vocabulary may have them."""
+    if isinstance(entry, Mapping):
+        return {entry.get('name'), *entry.get('synonyms', ())}
+    return {name.strip() for name in (entry.split(',') if isinstance(entry, str) else entry)}
+
+
+def _check_parts(classes: tuple[str, ...], things: tuple, stuff: tuple | None) -> None:
+    """Refuse things and stuff that are not the classes, in the same order."""
+    entries = things + (stuff or ())
+    if len(things) > len(classes) or (stuff is not None and len(entries) != len(classes)):
+        raise ValueError(
+            f'The metainfo has {len(classes)} classes, {len(things)} thing_classes and '
+            f'{"no" if stuff is None else len(stuff)} stuff_classes: things and stuff together '
+            f'must be the classes. {_THINGS_FIRST}')
+    names = [_names(entry) for entry in entries]
+    for place, name in enumerate(classes[:len(entries)]):
         others = [i for i, found in enumerate(names) if name in found and i != place]
-        if others and place < len(names) and name not in names[place]:
+        if others and name not in names[place]:
             raise ValueError(
                 f'{name!r} is number {place + 1} of metainfo.classes, and number {others[0] + 1} '
                 f'of thing_classes and stuff_classes, where number {place + 1} is '
