@@ -76,14 +76,8 @@ class ShapesPanopticDataset(CheckedPanopticDataset):
         if not Path(self.ann_file).is_file():
             raise FileNotFoundError(
                 f'The annotation file {self.ann_file} of the shapes data set is not there. Draw '
-<<<<<<< HEAD
-                'the data set with `python tools/dataset_converters/make_shapes.py data/shapes`, '
-                'or set data_root to where it is.')
-=======
                 'the data set with `mim run mmodise make_shapes data/shapes`, or set data_root '
                 'to where it is.')
-        self._check_categories()
->>>>>>> main
         return super().load_data_list()
 
     def _match_classes(self, file: PanopticFile, findings: Findings) -> ClassMatch:
