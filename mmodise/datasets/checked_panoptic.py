@@ -11,7 +11,13 @@ from PIL import Image
 
 from .caption_file import join_captions, read_captions
 from .panoptic.annotation_file import PanopticFile, read_panoptic_file
-from .panoptic.classes import ClassMatch, check_classes, complete_metainfo, match_classes
+from .panoptic.classes import (
+    ClassMatch,
+    check_classes,
+    complete_metainfo,
+    match_classes,
+    thing_classes,
+)
 from .panoptic.file_names import FolderListings
 from .panoptic.findings import Findings
 from .panoptic.labels import FILL, swap_fill, void_label
@@ -89,6 +95,7 @@ class CheckedPanopticDataset(CocoPanopticDataset):
         file = read_panoptic_file(self.ann_file, self.backend_args, findings)
         findings.raise_errors()
         self._metainfo = complete_metainfo(self._metainfo, file.categories, self.ann_file)
+        self._num_things = len(thing_classes(self._metainfo))
         match = self._match_classes(file, findings)
         self._has_maps = 'seg' in self.data_prefix and (file.is_annotated or not self.test_mode)
         image_ids = self._annotated(file, match, findings) if self._has_maps else file.images
@@ -129,8 +136,8 @@ class CheckedPanopticDataset(CocoPanopticDataset):
                 ``raw_ann_info``, a list of segments.
 
         Returns:
-            dict: As mmdet's. Segments of categories that are no classes are void; instances have a
-            ``bbox`` if the file has.
+            dict: As mmdet's; instances have a ``bbox`` if the file has. Segments of categories
+            that are no classes are only in ``left_out_segments``, by their ids.
         """
         image, metainfo = raw_data_info['raw_img_info'], self._metainfo
         path = self._locate('img', image['file_name'])
@@ -138,13 +145,16 @@ class CheckedPanopticDataset(CocoPanopticDataset):
         info = dict(
             img_path=path, img_id=image['img_id'], height=height, width=width,
             seg_map_path=self._locate('seg', image['segm_file']) if self._has_maps else None,
-            instances=[], segments_info=[])
+            instances=[], segments_info=[], left_out_segments=[])
         if self.return_classes:
             info.update(text=metainfo['thing_classes'], stuff_text=metainfo['stuff_classes'],
                         custom_entities=True)
         for segment in raw_data_info['raw_ann_info']:
-            label = self.cat2label.get(segment['category_id'], self._void)
-            is_thing = label < len(metainfo['thing_classes']) and not segment['iscrowd']
+            label = self.cat2label.get(segment['category_id'])
+            if label is None:
+                info['left_out_segments'].append(segment['id'])
+                continue
+            is_thing = label < self._num_things and not segment['iscrowd']
             info['segments_info'].append(
                 dict(id=segment['id'], category=label, is_thing=is_thing))
             if is_thing:

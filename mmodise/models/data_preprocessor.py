@@ -6,6 +6,7 @@ import torch
 from mmdet.models import DetDataPreprocessor
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
+from torch import nn
 
 
 @MODELS.register_module()
@@ -26,3 +27,16 @@ class PanopticDataPreprocessor(DetDataPreprocessor):
                     given if dtype == torch.uint8 else torch.iinfo(dtype).max)
                 super().pad_gt_sem_seg([sample])
         self.seg_pad_value = given
+
+
+def check_padding(preprocessor: nn.Module, num_classes: int) -> None:
+    """Refuse a preprocessor that pads maps of classes with one of these.
+
+    Raises:
+        ValueError: If it does, as mmdet's may with more than 255 classes.
+    """
+    label = getattr(preprocessor, 'seg_pad_value', num_classes)
+    if label < num_classes and not isinstance(preprocessor, PanopticDataPreprocessor):
+        raise ValueError(
+            f'There are {num_classes} classes, and images of a batch are padded with the label '
+            f"{label} of one of them. Set model.data_preprocessor.type='PanopticDataPreprocessor'.")

@@ -46,9 +46,13 @@ class LoadPanopticAnnotations(transforms.LoadPanopticAnnotations):
     def _read(self, results: dict) -> None:
         findings = Findings(results['seg_map_path'])
         shape = results.get('ori_shape')
+        left_out = [dict(id=i) for i in results.get('left_out_segments', ())]
         segments = read_segments(
-            results['seg_map_path'], results['segments_info'], findings, shape,
+            results['seg_map_path'], [*results['segments_info'], *left_out], findings, shape,
             results.get('img_path', ''), self.backend_args)
+        if left_out:
+            segments = segments.keep(
+                [place for place, info in enumerate(segments.infos) if 'category' in info])
         if shape is not None and 'img_path' in results:
             check_orientation(results['img_path'], shape, findings)
         things = [place for place, info in enumerate(segments.infos) if info['is_thing']]
