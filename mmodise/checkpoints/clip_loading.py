@@ -11,6 +11,8 @@ from torch import nn
 
 from ..weights import locate
 from .clip_file import load_clip_file, wrong_activation
+from .file_content import what_it_is
+from .finite import check_finite
 
 _ACCEPTED = (
     "Accepted: a name of open_clip's with `pretrained`, a tag (such as 'ViT-L-14-336-quickgelu' "
@@ -53,10 +55,10 @@ def load_clip(
     model = locate(model)
     try:
         with torch.device('cpu'):
-            if precision != 'fp64':
-                return _load(model, pretrained, precision, architecture or {})
-            network, tokenizer = _load(model, pretrained, 'fp32', architecture or {})
-            return network.double(), tokenizer
+            loaded = 'fp32' if precision == 'fp64' else precision
+            network, tokenizer = _load(model, pretrained, loaded, architecture or {})
+            check_finite(network.state_dict().items())
+            return network.double() if precision == 'fp64' else network, tokenizer
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # of open_clip, of the hub, of the network, of files
@@ -106,7 +108,11 @@ def _why(model: str) -> str | None:
         missing = [name for name, there in (
             ('open_clip_config.json', 'open_clip_config.json' in found),
             ('open_clip_model.safetensors', has_weights)) if not there]
-        return f'the folder lacks {" and ".join(missing)}; found: {found}.' if missing else None
+        if missing:
+            return f'the folder lacks {" and ".join(missing)}; found: {found}.'
+        broken = [f'{name} {what}' for name in found if name.endswith(('.safetensors', '.bin'))
+                  and (what := what_it_is(os.path.join(model, name)))]
+        return f'{broken[0]}.' if broken else None
     known = open_clip.list_models()
     if ':' in model or model.replace('/', '-') in known:
         return None

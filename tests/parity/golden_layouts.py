@@ -198,8 +198,8 @@ def _read_mini(files: _Files, work_dir: Path) -> GoldenSet:
             arrays = files.arrays(f'{file}.npz', record['tensors'].get(name), kind, name)
             if not match[2]:  # what depends on the frozen networks only is stored once
                 first, frozen = shared.setdefault(name, (kind, arrays))
-                arrays = {**{key: golden for key, golden in frozen.items() if _is_frozen(
-                    key, *(_timesteps(models[model]) for model in (first, kind)))}, **arrays}
+                arrays = {**{key: golden for key, golden in frozen.items() if is_frozen(
+                    key, *(timesteps_of(models[model]) for model in (first, kind)))}, **arrays}
             number = int(match[1])
             cases.append(Case(
                 kind, name, inputs[f'image{number}'], tuple(meta['out_hw'][number]),
@@ -273,11 +273,12 @@ def _total(record: dict) -> float:
     return record.get('total', sum(record['losses_weighted'].values()))
 
 
-def _timesteps(settings: dict) -> list[int]:
+def timesteps_of(settings: dict) -> list[int]:
+    """The timesteps of a model, from its entry in :attr:`GoldenSet.models`."""
     return list(settings.get('backbone.extractor.timesteps', [0]))
 
 
-def _is_frozen(name: str, first: list[int], own: list[int]) -> bool:
+def is_frozen(name: str, first: list[int], own: list[int]) -> bool:
     """Whether a stage of the mini layout is stored for the first model only.
 
     Args:

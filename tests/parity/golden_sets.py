@@ -34,7 +34,7 @@ class Golden:
     def fits(self, size: int) -> bool:
         """Whether this may be of an array of ``size`` elements."""
         if self.size is not None:
-            return self.size == size
+            return self.size == size and (self.sampled or self.values.size == size)
         return self.sampled or 0 <= self.values.size - size < (8 if self.packed else 1)
 
     def places(self, size: int) -> np.ndarray:

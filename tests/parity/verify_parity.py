@@ -17,7 +17,7 @@ import gc
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,6 +38,7 @@ from parity_rows import Row, Span, best, compare, may_jump, missing, spans_of
 from parity_stages import ClassOrder, inference_stages
 from parity_table import table, worst
 from parity_training import training_stages
+from torch import Tensor
 
 from mmodise.checkpoints.fit import load_fitting
 from mmodise.checkpoints.official import from_official, official_names, read_official
@@ -137,8 +138,8 @@ def architecture(arch: dict) -> dict | None:
         text_encoder=dict(num_attention_heads=arch['ldm_text']['num_attention_heads']))
 
 
-def compare_constants(golden: GoldenSet, model: ODISE) -> Iterator[Row]:
-    """Compare what belongs to no image: noise, tokens, texts."""
+def compared_constants(golden: GoldenSet, model: ODISE) -> dict[str, Callable[[], Tensor]]:
+    """What belongs to no image, and computes it: noise, tokens, texts."""
     extractor, clip = model.backbone.extractor, model.panoptic_head.clip
     alphas = scaled_linear_schedule()
     prompt, texts = 'a photo of a {}.', golden.texts
@@ -149,7 +150,7 @@ def compare_constants(golden: GoldenSet, model: ODISE) -> Iterator[Row]:
             str(golden.write('sd')), architecture=architecture(golden.meta['arch']))
         return encoder(tokens).last_hidden_state
 
-    ours = {
+    constants = {
         'uncond_inputs': lambda: extractor.frozen.empty_text,
         'shared_noise': lambda: extractor.frozen.noise,
         'sqrt_alphas_cumprod': lambda: alphas.sqrt(),
@@ -157,15 +158,20 @@ def compare_constants(golden: GoldenSet, model: ODISE) -> Iterator[Row]:
         'tokens.raw': lambda: clip.frozen.tokenizer(texts),
         'tokens.photo': lambda: clip.frozen.tokenizer([prompt.format(text) for text in texts]),
         'open_clip_tokens': lambda: clip.frozen.tokenizer(texts),
-        'open_clip_text_embed': lambda: clip.encode_texts(texts),
-        'ldm_text_embed': ldm_text_embed}
-    if 'hf_tokens' not in golden.constants:
-        ours.pop('ldm_text_embed')
-    for name, array in golden.constants.items():
-        if not left_out('', name):
-            with torch.no_grad():
-                yield compare('', 'constants', name, array, Span.of(ours[name]())) if name in ours \
-                    else missing('', 'constants', name)
+        'open_clip_text_embed': lambda: clip.encode_texts(texts)}
+    if 'hf_tokens' in golden.constants:
+        constants['ldm_text_embed'] = ldm_text_embed
+    return constants
+
+
+@torch.no_grad()
+def compare_constants(golden: GoldenSet, model: ODISE) -> list[Row]:
+    """Compare what belongs to no image."""
+    ours = compared_constants(golden, model)
+    return [
+        compare('', 'constants', name, array, Span.of(ours[name]())) if name in ours
+        else missing('', 'constants', name)
+        for name, array in golden.constants.items() if not left_out('', name)]
 
 
 def compare_photos(golden: GoldenSet, kind: str) -> Iterator[Row]:
@@ -215,15 +221,20 @@ def verify_case(model: ODISE, case: Case) -> list[Row]:
     return rows
 
 
+def gradients_of(model: ODISE, kind: str) -> dict[str, Tensor]:
+    """Gradients of all weights by their official names; zeros where there is none."""
+    names = official_names([name for name, _ in model.named_parameters()], kind)
+    return {names[name]: torch.zeros_like(weight) if weight.grad is None else weight.grad
+            for name, weight in model.named_parameters()}
+
+
 def verify_step(model: ODISE, step: TrainingStep, order: ClassOrder) -> list[Row]:
     """Do a step of training and compare stages, losses and gradients."""
-    names = official_names([name for name, _ in model.named_parameters()], step.model)
     spans = losses = gradients = matching = None
     for _ in runs(model):
         stages, values, pairs = training_stages(model, step, order)
         matching = matching or pairs
-        found = {names[name]: torch.zeros_like(weight) if weight.grad is None else weight.grad
-                 for name, weight in model.named_parameters()}
+        found = gradients_of(model, step.model)
         found.update({f'norm of {name}': grad.norm() for name, grad in [*found.items()]})
         spans, losses = spans_of(stages, spans), spans_of(values, losses)
         gradients = spans_of(found, gradients)

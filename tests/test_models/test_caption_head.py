@@ -19,7 +19,7 @@ from mmodise.models import GeometricEnsemble
 from mmodise.vocabulary import Vocabulary
 
 MODEL_CONFIGS = Path(__file__).parents[2] / 'configs/_base_/models'
-GOLDEN = Path(__file__).parents[3] / 'shared/golden/open'
+GOLDEN = Path(__file__).parents[1] / 'data/golden_open_parts'
 TRAINING = dict(thing_classes=('red ball, red sphere', 'blue box'), stuff_classes=('sand', ))
 LAYERS = ('d0.', 'd1.', 'd2.', '')  # the initial queries, and after each of 3 layers
 
@@ -200,17 +200,17 @@ def test_predictions_are_probabilities(head):
         torch.testing.assert_close(logits[i].exp(), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.skipif(not GOLDEN.is_dir(), reason='the golden set is not there')
 @pytest.mark.parametrize(('name', 'classes'), [
     ('img0', 'vocab'), ('img0_trainvocab', 'train_labels')])
 @torch.no_grad()
 def test_official_release(head, monkeypatch, name, classes):
     """From embeddings of masks and names, and CLIP's logits, to the final scores of masks."""
-    meta = json.loads((GOLDEN / 'meta.json').read_text())
+    meta = json.loads((GOLDEN / 'parts.json').read_text())
     vocabulary, training = (Vocabulary.from_lists(meta[key]) for key in (classes, 'train_labels'))
-    masks, texts = (
-        {key: torch.from_numpy(array) for key, array in np.load(file).items()}
-        for file in (GOLDEN / 'caption/img0.npz', GOLDEN / f'caption/{name}.npz'))
+    arrays = {key: torch.from_numpy(array) for key, array in
+              np.load(GOLDEN / 'caption.npz').items()}
+    masks, texts = ({key.removeprefix(f'{case}.'): array for key, array in arrays.items()
+                     if key.startswith(f'{case}.')} for case in ('img0', name))
     monkeypatch.setattr(type(head), 'embed_texts', lambda head, names: texts['head.text_embed'])
     monkeypatch.setattr(type(head.mask_embedding), 'scale', masks['pred.logit_scale'])
     logits = head.classify(masks['pred.mask_embed'], vocabulary, masks['pred.pred_logits'])
