@@ -1,6 +1,7 @@
 """Models on two devices, in two precisions, and what goes from one to the other.
 
-What a model computes on a second device is in test_second_device.py. A device type cannot be unregistered, so the tests run in a process of their own.
+What a model computes on a second device is in test_second_device.py. A device type cannot be
+unregistered, so that the tests run in a process of their own.
 """
 
 import os
@@ -29,7 +30,7 @@ else:
 
     pretend_device.setup()
 
-    import mmodise  # noqa: F401
+    import mmodise
 
     # isort: split
     from mmdet.registry import METRICS, MODELS
@@ -144,5 +145,5 @@ else:
             metric.dataset_meta = mmodise.datasets.ShapesPanopticDataset.METAINFO
             metric.process({}, results)
             figures = metric.evaluate(1)
-            main, = (v for k, v in figures.items() if k.split('/')[-1] in ('PQ', 'segm_mAP', 'mIoU'))
+            main = next(v for k, v in figures.items() if k.endswith(('/PQ', 'segm_mAP', 'mIoU')))
             assert 0 <= main <= 100, 'of random weights'
