@@ -16,11 +16,9 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
+from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
-try:
-    from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
-except ImportError:  # torch before 2.5: nothing can be allowed beside weights
-    safe_globals = None
+from .file_content import is_safetensors, what_it_is
 
 _multiarray = getattr(np, '_core', None) or np.core
 #: What numbers and arrays of numpy are made with; data, and no code.
@@ -76,11 +74,16 @@ def load_safely(
     allowed = list(allowed)
     with safe_globals(allowed) if allowed else nullcontext():
         try:
-            if path.suffix == '.safetensors':
+            if is_safetensors(path):
                 return load_file(path, device=str(map_location or 'cpu'))
             mmap = mmap and zipfile.is_zipfile(path)  # older files of torch are no ZIP archives
+            if path.suffix == '.safetensors':  # which torch would believe
+                with path.open('rb') as file:
+                    return torch.load(file, map_location=map_location, weights_only=True)
             return torch.load(path, map_location=map_location, weights_only=True, mmap=mmap)
         except Exception as error:  # there are many ways to say it, mostly about ZIP and pickle
+            if _is_of_the_machine(error):
+                raise
             raise _explained(path, error) from error
 
 
@@ -126,13 +129,22 @@ def _refused(path: str | Path, error: Exception) -> list[str]:
     if not isinstance(error, UnpicklingError):
         return []
     named = re.findall(r'GLOBAL (\S+)', str(error))
-    if named and safe_globals and zipfile.is_zipfile(path):
+    if named and zipfile.is_zipfile(path):
         named = sorted(get_unsafe_globals_in_checkpoint(path)) or named
     return named
 
 
+def _is_of_the_machine(error: Exception) -> bool:
+    """Whether memory or a device is missing, and nothing is wrong with the file."""
+    words = "can't allocate memory", 'out of memory', 'CUDA is not available', 'on a CUDA device'
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(
+        word in str(error) for word in words)
+
+
 def _explained(path: Path, error: Exception) -> ValueError:
     """What the user is told about a file that cannot be read."""
+    if found := what_it_is(path):
+        return ValueError(f'{path} {found}.')
     if blocked := re.search(r'GLOBAL (\S+) whose module \S+ is blocked', str(error)):
         return ValueError(
             f'{path} is dangerous: to read it would be to call {blocked[1]}. Weights need nothing '
@@ -141,7 +153,7 @@ def _explained(path: Path, error: Exception) -> ValueError:
         return UnsafeFileError(
             f'{path} holds more than weights: Python objects of {", ".join(refused[:10])}. To '
             'read those is to run code, of whoever made the file, so it is not read. Its weights '
-            'can be taken out without running any: python tools/keep_weights.py '
+            'can be taken out without running any: mim run mmodise keep_weights '
             f'{shlex.quote(str(path))} {shlex.quote(str(path.with_suffix(".safetensors")))}',
             refused)
     return ValueError(

@@ -129,18 +129,18 @@ def test_stuff_alone_is_a_vocabulary(model):
     assert len(sample.pred_instances.labels) == 0
 
 
-def test_the_second_opinion_counts_as_alpha_and_beta_say(small_models, model):
+def test_the_classifier_counts_as_alpha_and_beta_say(small_models, model):
     """Without any say, CLIP changes nothing; with all of it, scores are CLIP's alone."""
     without = build(small_models, classifier=None)
     assert without.classifier is None
     without.load_state_dict(model.state_dict())
     expected = predict(without)
-    alpha = model.classifier.alpha
-    model.classifier.alpha = 0.0  # both images are labelled with the training vocabulary
+    alpha = model.ensemble.alpha
+    model.ensemble.alpha = 0.0  # both images are labelled with the training vocabulary
     silent = predict(model)
-    model.classifier.alpha = 1.0
+    model.ensemble.alpha = 1.0
     loud = predict(model)
-    model.classifier.alpha = alpha
+    model.ensemble.alpha = alpha
     for one, other, loudest in zip(expected, silent, loud, strict=True):
         assert_same(one, other)
         assert not torch.allclose(scores(one), scores(loudest), atol=1e-2)
@@ -219,11 +219,11 @@ def test_our_networks_wait_for_nothing(model):
     vocabularies = [model.vocabulary_of(sample) for sample in samples]
     masks = torch.randn(2, 20, 32, 32)
     with Waiting() as waiting:
-        model.backbone(images)
-        second = model.classifier(images, masks, samples, vocabularies)
-        for vocabulary, logits in zip(vocabularies, second, strict=True):
-            head = model.panoptic_head.classify(torch.randn(20, 128), vocabulary)
-            model.classifier.combine(head, logits, vocabulary.seen_in(vocabularies[0]))
+        features = model.backbone(images)
+        out_of_vocabulary = model.classifier(images, features, masks, samples, vocabularies)
+        for vocabulary, scores in zip(vocabularies, out_of_vocabulary, strict=True):
+            logits = model.panoptic_head.classify(torch.randn(20, 128), vocabulary)
+            model.ensemble(logits, scores.logits, vocabulary.seen_in(vocabularies[0]))
         assert not waiting.found
         int(masks.argmax())
         assert waiting.found, 'it would be noted'
@@ -244,9 +244,10 @@ def test_maps_of_the_full_size_stable_diffusion():
             up_block_types=('UpDecoderBlock2D', ) * 4,
             block_out_channels=(128, 256, 512, 512), layers_per_block=2)
     assert (count(unet), count(vae)) == (859_520_964, 83_653_863)
-    assert _tap(vae.encoder.down_blocks, (5, 7), []) == [(2, 512), (3, 512)]
-    assert _tap(unet.up_blocks, (2, 5, 8, 11), []) == [(0, 2560), (1, 1920), (2, 960), (3, 640)]
-    assert _tap(vae.decoder.up_blocks, (2, 5), []) == [(0, 512), (1, 512)]
+    assert _tap(vae.encoder.down_blocks, (5, 7)) == [(5, 2, 512), (7, 3, 512)]
+    assert _tap(unet.up_blocks, (2, 5, 8, 11)) == [
+        (2, 0, 2560), (5, 1, 1920), (8, 2, 960), (11, 3, 640)]
+    assert _tap(vae.decoder.up_blocks, (2, 5)) == [(2, 0, 512), (5, 1, 512)]
 
 
 def test_trained_parameters_of_the_full_size(tmp_path, monkeypatch):
