@@ -154,8 +154,7 @@ def _split_semicolons(lines: list[str]) -> list[str]:
                 f'something. {ACCEPTED}')
     text = ' '.join(lines)
     pattern = r'((?:"[^"]*"|[^;"])*)(?:;|$)' if text.count('"') % 2 == 0 else r'([^;]*)(?:;|$)'
-    entries = [entry.strip() for entry in re.findall(pattern, text)[:-1]]
-    return entries if entries[-1] else entries[:-1]
+    return [entry.strip() for entry in re.findall(pattern, text)[:-1]]  # the last match is the end
 
 
 def _refuse_tab(lines: list[str]) -> None:

@@ -225,6 +225,8 @@ REFUSED = [
     ('{}', 'empty|holds no class'),
     ('[""]', 'no name'),
     ('_', 'no letter'),
+    (';', 'has no name'),
+    ('cat;;', 'Class 1 of the vocabulary has no name'),
     ('caf\ufffd', 'holds'),
 ]
 
