@@ -15,6 +15,7 @@ from .segment_map import MAP_FORMAT, MapError, read_map
 
 _AREA_TOLERANCE = 0.02
 _MANY_IDS, _FEW_PIXELS = 20, 16  # more ids than segments that were taken out, and smaller ones
+_HEAD = 2**16  # bytes of a file, in which EXIF data of a JPEG or PNG are
 _TURNED = ('JPEG', 'MPO', 'PNG', 'TIFF')  # formats that OpenCV turns as their EXIF data say
 
 
@@ -81,25 +82,14 @@ def read_segments(
         raise sizes_differ(image_path, shape, path, readings[0].shape)
     segment_ids = [info['id'] for info in infos]
     counted = [_count(ids, segment_ids) for ids in readings]
-    best = max(range(len(counted)), key=lambda i: np.count_nonzero(counted[i][1]))
-    numbers, areas, unlisted = counted[best]
+    numbers, areas, others = max(counted, key=lambda found: np.count_nonzero(found.areas))
     if infos and not areas.any():
-        there = some(int(i) for i in np.unique(readings[best]) if i)
         raise MapError(
             'maps without any of the segments that are listed',
             f'{kind} holds none of the {len(infos)} segments that the annotation file lists for '
-            f'it, with ids {some(segment_ids)}; the ids in it are {there}. {MAP_FORMAT}')
-    if unlisted:
-        others = set(np.unique(readings[best]).tolist()).difference(segment_ids, [0])
-        found = f'{unlisted} pixels of ids {some(sorted(others))}'
-        if len(others) >= _MANY_IDS and unlisted < _FEW_PIXELS * len(others):
-            raise MapError(
-                'maps with shades of ids',
-                f'{kind} holds {found} ({len(others)} ids of a few pixels each), which the '
-                'annotation file does not list for it. Was it compressed with loss, or resized '
-                f'with other than nearest neighbours? {MAP_FORMAT}')
-        findings.warning('pixels of ids that the annotation file does not list for it', found,
-                         'They are void.')
+            f'it, with ids {some(segment_ids)}; the ids in it are {some(others)}. {MAP_FORMAT}')
+    if others:
+        _look_at_others(others, kind, findings)
     segments = _leave_out_empty(Segments(numbers, tuple(infos), areas), findings)
     _compare_areas(segments, findings)
     return segments
@@ -140,8 +130,13 @@ def read_orientation(image_path: str) -> tuple[int, str | None]:
     1 is as stored; so is what is not on a disk, or nothing that Pillow knows.
     """
     try:
-        with Image.open(image_path) as image:
-            return image.getexif().get(ExifTags.Base.Orientation, 1), image.format
+        with open(image_path, 'rb') as file:
+            head = file.read(_HEAD)
+            if head.startswith((b'\xff\xd8', b'\x89PNG')) and not (
+                    b'Exif' in head or b'eXIf' in head):
+                return 1, None  # most pictures; Pillow takes several times as long
+            with Image.open(file) as image:
+                return image.getexif().get(ExifTags.Base.Orientation, 1), image.format
     except Exception:
         return 1, None
 
@@ -182,13 +177,52 @@ def sizes_differ(
         f'neither.{turned}')
 
 
-def _count(ids: np.ndarray, segment_ids: Sequence[int]) -> tuple[np.ndarray, np.ndarray, int]:
-    """Number the pixels; also returns the pixels of each segment, and of ids that are unlisted."""
-    table = np.zeros(MAX_SEGMENT_ID + 1, np.min_scalar_type(len(segment_ids)))  # pages never read
-    table[segment_ids] = np.arange(1, len(segment_ids) + 1)  # are never made
-    numbers = table.take(ids)
-    pixels = np.bincount(numbers.ravel(), minlength=len(segment_ids) + 1)
-    return numbers, pixels[1:], int(pixels[0] - np.count_nonzero(ids == 0))
+class _Counted(NamedTuple):
+    """The pixels of segments under one reading of a map.
+
+    Args:
+        numbers (ndarray): (H, W), 0 where there is none, n in the n-th segment.
+        areas (ndarray): Pixels of each segment.
+        others (dict[int, int]): Pixels of each id that is listed for no segment, without void.
+    """
+
+    numbers: np.ndarray
+    areas: np.ndarray
+    others: dict[int, int]
+
+
+def _count(ids: np.ndarray, segment_ids: Sequence[int]) -> _Counted:
+    """Number the pixels; looks at runs of equal pixels, which are far fewer."""
+    pixels = ids.ravel()
+    starts = np.concatenate([[0], np.flatnonzero(pixels[1:] != pixels[:-1]) + 1])
+    lengths, run_ids = np.diff(starts, append=pixels.size), pixels[starts]
+    order = np.argsort(segment_ids)
+    known = np.array([*np.take(segment_ids, order), MAX_SEGMENT_ID + 1], np.uint32)
+    places = np.searchsorted(known, run_ids)
+    dtype = np.min_scalar_type(len(segment_ids))
+    run_numbers = np.where(
+        known[places] == run_ids, np.append(order + 1, 0)[places], 0).astype(dtype)
+    areas = np.bincount(run_numbers, lengths, len(segment_ids) + 1).astype(np.int64)[1:]
+    others = {}
+    if areas.sum() < pixels.size:
+        rest = (run_numbers == 0) & (run_ids != 0)
+        found, runs = np.unique(run_ids[rest], return_inverse=True)
+        others = dict(zip(found.tolist(), np.bincount(runs, lengths[rest]).astype(int).tolist(),
+                          strict=True))
+    return _Counted(np.repeat(run_numbers, lengths).reshape(ids.shape), areas, others)
+
+
+def _look_at_others(others: Mapping[int, int], kind: str, findings: Findings) -> None:
+    pixels = sum(others.values())
+    found = f'{pixels} pixels of ids {some(others)}'
+    if len(others) >= _MANY_IDS and pixels < _FEW_PIXELS * len(others):
+        raise MapError(
+            'maps with shades of ids',
+            f'{kind} holds {found} ({len(others)} ids of a few pixels each), which the annotation '
+            'file does not list for it. Was it compressed with loss, or resized with other than '
+            f'nearest neighbours? {MAP_FORMAT}')
+    findings.warning('pixels of ids that the annotation file does not list for it', found,
+                     'They are void.')
 
 
 def _leave_out_empty(segments: Segments, findings: Findings) -> Segments:
