@@ -138,23 +138,24 @@ def read_orientation(image_path: str) -> tuple[int, str | None]:
         return 1, None
 
 
-def check_sizes(image_path: str, map_path: str) -> None:
-    """Compare the sizes of a picture and its map as they are shown, by the headers of the files.
+def check_size(image_path: str, shape: tuple[int, int], map_path: str) -> None:
+    """Compare the size of a picture with that of its map, of which only the header is read.
+
+    Args:
+        image_path (str): The picture.
+        shape (tuple[int, int]): Its height and width as it was read.
+        map_path (str): The map. What has no header is left to whoever reads it.
 
     Raises:
-        MapError: If they differ. What has no header is left to whoever reads it.
+        MapError: If they differ.
     """
-    with suppress(UnidentifiedImageError):
-        size, map_size = map(_shown_size, (image_path, map_path))
-        if size != map_size:
-            raise sizes_differ(image_path, size, map_path, map_size)
-
-
-def _shown_size(path: str) -> tuple[int, int]:
-    with Image.open(path) as image:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-        lying = orientation > 4 and image.format in _TURNED
-        return image.size if lying else image.size[::-1]
+    with suppress(UnidentifiedImageError), Image.open(map_path) as image:
+        if image.format == 'TIFF':
+            image.load()  # before, its size may be that of what is stored
+        lies = image.getexif().get(ExifTags.Base.Orientation, 1) > 4
+        map_shape = image.size if lies else image.size[::-1]
+        if map_shape != tuple(shape):
+            raise sizes_differ(image_path, shape, map_path, map_shape)
 
 
 def sizes_differ(
