@@ -55,6 +55,20 @@ def load_tool():
 
 
 @pytest.fixture(scope='session')
+def golden_file(tmp_path_factory):
+    """Give a function that writes weights of the golden set 'mini' in the original formats.
+
+    They are 'sd', 'clip', and the official checkpoints 'label' and 'caption'.
+    """
+    spec = importlib.util.spec_from_file_location(
+        'golden_weights', ROOT / 'tests/parity/golden_weights.py')
+    weights = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(weights)
+    return weights.generated_files(
+        ROOT / 'tests/data/golden_mini', tmp_path_factory.mktemp('golden'))
+
+
+@pytest.fixture(scope='session')
 def truth_as_prediction():
     """Give a function that makes the annotations of a sample, as mmdet loads them, its results."""
     from mmdet.evaluation import INSTANCE_OFFSET

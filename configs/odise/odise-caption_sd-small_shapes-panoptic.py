@@ -12,4 +12,4 @@ model = dict(
         prompt='a photo of a {}.',
         vocabulary={{_base_.vocabulary}},
         loss_grounding=dict(type='GroundingLoss', loss_weight=1.0)),
-    classifier=dict(alpha=0.5, beta=0.7))  # chosen on the pictures for validation
+    ensemble=dict(alpha=0.5, beta=0.7))  # chosen on the pictures for validation

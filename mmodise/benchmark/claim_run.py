@@ -2,7 +2,7 @@
 
 python -m mmodise.benchmark.claim_run CONFIG --seed 0 --work-dir WORK_DIR
 
-Writes WORK_DIR/record.json: PQ, SQ and RQ with and without CLIPClassifier, over a grid of its
+Writes WORK_DIR/record.json: PQ, SQ and RQ with and without CLIPClassifier, over a grid of
 alpha and beta where asked for, and the cost of the training. `compare_claims` starts one such run
 for each line and seed. Interrupted and started again it continues from its last checkpoint, if
 that is of the very same settings.
@@ -28,9 +28,9 @@ import mmodise  # noqa: F401  registers its parts
 
 from ..checkpoints import load_from_local
 from ..engine import launched, load_config, set_max_iters
-from ..evaluation import summarize, sweep_opinions
+from ..evaluation import summarize, sweep_ensemble
 
-HEAD_ALONE = 0.0, 0.0
+IN_VOCABULARY_ALONE = 0.0, 0.0
 #: A run may be interrupted, is tested at its end, and nothing reads its other results.
 SETTINGS = {
     'resume': True,  # where there is something to resume
@@ -80,14 +80,14 @@ def forget_other_settings(cfg: Config) -> None:
 
 
 def evaluate(runner: Runner, steps: int) -> dict:
-    """Evaluate with both opinions and with the head's alone, and over the grid."""
-    both = runner.model.classifier.alpha, runner.model.classifier.beta
+    """Evaluate with the ensemble and with in-vocabulary scores alone, and over the grid."""
+    both = runner.model.ensemble.alpha, runner.model.ensemble.beta
     shares = [step / steps for step in range(steps + 1)] if steps else []
     grid = list(itertools.product(shares, shares))
-    metrics = sweep_opinions(runner, dict.fromkeys([both, HEAD_ALONE, *grid]))
+    metrics = sweep_ensemble(runner, dict.fromkeys([both, IN_VOCABULARY_ALONE, *grid]))
     results = {pair: summarize(values) for pair, values in metrics.items()}
     record = dict(
-        shares=both, with_clip=results[both], without_clip=results[HEAD_ALONE])
+        shares=both, with_clip=results[both], without_clip=results[IN_VOCABULARY_ALONE])
     if grid:
         record['grid'] = [
             dict(alpha=pair[0], beta=pair[1],

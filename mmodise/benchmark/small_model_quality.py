@@ -59,8 +59,8 @@ def masks_in_scenes(clip_dir: Path, count: int) -> dict[str, float]:
         segments = torch.arange(len(scene.class_names))[:, None, None]
         masks = (torch.from_numpy(scene.segment_map) == segments).float()[None]
         sample = DetDataSample(metainfo=dict(img_shape=scene.image.shape[:2]))
-        logits, = classifier(to_tensor([scene.image]), 20 * masks - 10, [sample], [vocabulary])
-        for name, best in zip(scene.class_names, logits.argmax(dim=1).tolist(), strict=True):
+        scores, = classifier(to_tensor([scene.image]), (), 20 * masks - 10, [sample], [vocabulary])
+        for name, best in zip(scene.class_names, scores.logits.argmax(dim=1).tolist(), strict=True):
             hits[name].append(classes[best] == name)
     return accuracies(hits)
 

@@ -1,20 +1,18 @@
-"""The door through which a CLIP comes in."""
+"""Loading CLIP from a name, a folder, a file or the hub."""
 
 import difflib
 import json
 import os
 from collections.abc import Mapping
-from weakref import WeakValueDictionary
 
 import open_clip
+import torch
 from torch import nn
 
-from ..models.frozen import Shared
 from ..weights import locate
 from .clip_file import load_clip_file, wrong_activation
-
-# every CLIP in use, by what it was made from: two parts that name the same CLIP share one
-_IN_USE: WeakValueDictionary = WeakValueDictionary()
+from .file_content import what_it_is
+from .finite import check_finite
 
 _ACCEPTED = (
     "Accepted: a name of open_clip's with `pretrained`, a tag (such as 'ViT-L-14-336-quickgelu' "
@@ -24,40 +22,49 @@ _ACCEPTED = (
     'network access (HF_HUB_OFFLINE=1 looks only at what was fetched before).')
 
 
+def clip_origin(
+    model: str, pretrained: str | None, precision: str, architecture: Mapping | None
+) -> tuple[str, ...]:
+    """What a CLIP is made from: equal for arguments that give the same numbers."""
+    files = [os.path.realpath(name) if name and os.path.exists(name) else name
+             for name in (locate(model), pretrained)]
+    return 'CLIP', *files, precision, json.dumps(architecture, sort_keys=True)
+
+
 def load_clip(
     model: str,
     pretrained: str | None = None,
     precision: str = 'fp32',
     architecture: Mapping | None = None,
-) -> Shared:
-    """The CLIP of these arguments that is in use already, or a new one.
+) -> tuple[nn.Module, open_clip.SimpleTokenizer]:
+    """Load a CLIP, onto the CPU.
 
     Args:
         model (str): As for :class:`FrozenCLIP`, like the others.
         pretrained (str, optional): A tag or a file.
-        precision (str): 'fp32', 'bf16', 'fp16'.
+        precision (str): 'fp32', 'bf16', 'fp16', 'fp64'.
         architecture (Mapping, optional): As open_clip's model configs.
 
     Returns:
-        Shared: ``model``, ``tokenizer``, and the cache of text embeddings, ``rows`` and ``table``.
+        tuple: The network and its tokenizer.
 
     Raises:
         RuntimeError: If the weights cannot be loaded, or the activation is not the one that they
             were trained with; says what is accepted.
     """
     model = locate(model)
-    key = (model, pretrained, precision, json.dumps(architecture, sort_keys=True))
-    shared = _IN_USE.get(key)
-    if shared is None:
-        try:
-            network, tokenizer = _load(model, pretrained, precision, architecture or {})
-        except Exception as error:  # of open_clip, of the hub, of the network, of files
-            raise RuntimeError(
-                f'FrozenCLIP: model={model!r}, pretrained={pretrained!r} cannot be loaded: '
-                f'{_why(model) or error}\n{_ACCEPTED}') from error
-        shared = Shared(model=network, tokenizer=tokenizer, rows={}, table=None)
-        _IN_USE[key] = shared
-    return shared
+    try:
+        with torch.device('cpu'):
+            loaded = 'fp32' if precision == 'fp64' else precision
+            network, tokenizer = _load(model, pretrained, loaded, architecture or {})
+            check_finite(network.state_dict().items())
+            return network.double() if precision == 'fp64' else network, tokenizer
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # of open_clip, of the hub, of the network, of files
+        raise RuntimeError(
+            f'FrozenCLIP: model={model!r}, pretrained={pretrained!r} cannot be loaded: '
+            f'{_why(model) or error}\n{_ACCEPTED}') from error
 
 
 def _load(
@@ -101,7 +108,11 @@ def _why(model: str) -> str | None:
         missing = [name for name, there in (
             ('open_clip_config.json', 'open_clip_config.json' in found),
             ('open_clip_model.safetensors', has_weights)) if not there]
-        return f'the folder lacks {" and ".join(missing)}; found: {found}.' if missing else None
+        if missing:
+            return f'the folder lacks {" and ".join(missing)}; found: {found}.'
+        broken = [f'{name} {what}' for name in found if name.endswith(('.safetensors', '.bin'))
+                  and (what := what_it_is(os.path.join(model, name)))]
+        return f'{broken[0]}.' if broken else None
     known = open_clip.list_models()
     if ':' in model or model.replace('/', '-') in known:
         return None

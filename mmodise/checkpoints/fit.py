@@ -10,6 +10,7 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import nn
 from torch.distributed.fsdp import FullyShardedDataParallel as FSDP
 
+from .finite import check_finite
 from .official import kind_of
 
 # the recipe of each kind of model, at full size
@@ -92,6 +93,9 @@ def load_fitting(model: nn.Module, checkpoint: dict, assign: bool = False) -> Ch
             augmentation.
         checkpoint (dict): Weights by name, or mmengine's dictionary with them in ``state_dict``.
         assign (bool): Take the weights themselves, not copies. Defaults to False.
+
+    Raises:
+        ValueError: If weights hold nan or infinity.
     """
     if isinstance(model, FSDP):  # for the moment its shards become whole
         with FSDP.summon_full_params(model):
@@ -100,6 +104,7 @@ def load_fitting(model: nn.Module, checkpoint: dict, assign: bool = False) -> Ch
         model = model.module
     weights = checkpoint.get('state_dict', checkpoint)
     weights = {re.sub(r'^module\.', '', name): value for name, value in weights.items()}
+    check_finite(weights.items())
     shapes = {name: _shape(value) for name, value in model.state_dict().items()}
     reshaped = {
         name: f'{name} {_shape(value)}, expected {shapes[name]}'

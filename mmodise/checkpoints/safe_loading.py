@@ -18,6 +18,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
+from .file_content import is_safetensors, what_it_is
+
 _multiarray = getattr(np, '_core', None) or np.core
 #: What numbers and arrays of numpy are made with; data, and no code.
 NUMPY_GLOBALS: tuple = (
@@ -72,11 +74,16 @@ def load_safely(
     allowed = list(allowed)
     with safe_globals(allowed) if allowed else nullcontext():
         try:
-            if path.suffix == '.safetensors':
+            if is_safetensors(path):
                 return load_file(path, device=str(map_location or 'cpu'))
             mmap = mmap and zipfile.is_zipfile(path)  # older files of torch are no ZIP archives
+            if path.suffix == '.safetensors':  # which torch would believe
+                with path.open('rb') as file:
+                    return torch.load(file, map_location=map_location, weights_only=True)
             return torch.load(path, map_location=map_location, weights_only=True, mmap=mmap)
         except Exception as error:  # there are many ways to say it, mostly about ZIP and pickle
+            if _is_of_the_machine(error):
+                raise
             raise _explained(path, error) from error
 
 
@@ -127,8 +134,17 @@ def _refused(path: str | Path, error: Exception) -> list[str]:
     return named
 
 
+def _is_of_the_machine(error: Exception) -> bool:
+    """Whether memory or a device is missing, and nothing is wrong with the file."""
+    words = "can't allocate memory", 'out of memory', 'CUDA is not available', 'on a CUDA device'
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(
+        word in str(error) for word in words)
+
+
 def _explained(path: Path, error: Exception) -> ValueError:
     """What the user is told about a file that cannot be read."""
+    if found := what_it_is(path):
+        return ValueError(f'{path} {found}.')
     if blocked := re.search(r'GLOBAL (\S+) whose module \S+ is blocked', str(error)):
         return ValueError(
             f'{path} is dangerous: to read it would be to call {blocked[1]}. Weights need nothing '

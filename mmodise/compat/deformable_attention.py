@@ -38,14 +38,27 @@ def in_parts(attention: Callable[..., Tensor]) -> Callable[..., Tensor]:
         queries = max(1, samples // a_query)
         # pixels last, as attention reads them: it copies no part of a tensor that is so already
         value = value.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+        shapes = _on_host(value_spatial_shapes)
         return torch.cat([
-            checkpoint(attention, value, value_spatial_shapes, locations, weights,
+            checkpoint(attention, value, shapes, locations, weights,
                        use_reentrant=False, preserve_rng_state=False)
             for locations, weights in zip(
                 sampling_locations.split(queries, 1), attention_weights.split(queries, 1),
                 strict=True)], 1)
 
     return run
+
+
+def _on_host(shapes: Tensor) -> list[list[int]]:
+    """Shapes of the levels as numbers, (levels, 2).
+
+    mmcv's code reads them one by one, and on a GPU each is waited for. All layers of an encoder are
+    given the same tensor, so that they are read once and kept with it.
+    """
+    numbers = getattr(shapes, 'mmodise_numbers', None)
+    if numbers is None:
+        numbers = shapes.mmodise_numbers = shapes.tolist()
+    return numbers
 
 
 def install() -> None:

@@ -24,7 +24,10 @@ class CheckpointFitHook(Hook):
             ValueError: If they do not fit; gives the numbers of weights and the first names.
         """
         source = runner._load_from or find_latest_checkpoint(runner.work_dir)
-        fit = load_fitting(runner.model, checkpoint)
+        try:
+            fit = load_fitting(runner.model, checkpoint)
+        except ValueError as error:
+            raise ValueError(f'{source}: {error}') from error
         trains = isinstance(runner.optim_wrapper, OptimWrapper)
         if trains and not runner._resume:
             if fit.num_found == 0:

@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from mmengine.runner._flexible_runner import FlexibleRunner
 
 from ..utils.whole_file_backend import WholeFileBackend
+from .last_checkpoint import in_folder, point_to_own
 
 
 @HOOKS.register_module()
@@ -21,7 +22,8 @@ class SafeCheckpointHook(CheckpointHook):
     mmengine removes the outdated checkpoint, then writes the new one in place, then overwrites
     ``last_checkpoint``. Here files come by :class:`WholeFileBackend`, whole or not at all, and
     nothing is removed before the new checkpoint is there: the disk needs room for one more than
-    ``max_keep_ckpts``.
+    ``max_keep_ckpts``. A run reads and removes checkpoints in its own folder only, also one that
+    was copied or moved.
 
     Args:
         **kwargs: As for :class:`mmengine.hooks.CheckpointHook`.
@@ -30,8 +32,20 @@ class SafeCheckpointHook(CheckpointHook):
         OSError: When a checkpoint cannot be written; says what to do.
     """
 
+    def before_run(self, runner: Runner) -> None:
+        """Look for the last checkpoint in the folder of this run, before it is resumed."""
+        resumes = getattr(runner, '_resume', False) and runner._load_from is None
+        point_to_own(runner.work_dir, self._folder(runner), required=resumes)
+
     def before_train(self, runner: Runner) -> None:
-        """Use :class:`WholeFileBackend` for local files, unless there are ``backend_args``."""
+        """Use :class:`WholeFileBackend` for local files, unless there are ``backend_args``.
+
+        What a resumed checkpoint calls the best one so far counts only if it is in the folder of
+        this run: another run's is not to be removed.
+        """
+        info = runner.message_hub.runtime_info
+        for name in [name for name in info if name.startswith('best_ckpt')]:
+            info[name] = in_folder(info[name], self._folder(runner)) if info[name] else None
         folder = self.out_dir or runner.work_dir
         if self.backend_args is None and isinstance(get_file_backend(folder), LocalBackend):
             self.backend_args = dict(backend='whole_file')
@@ -73,6 +87,12 @@ class SafeCheckpointHook(CheckpointHook):
             self.file_backend = backend
         for path in outdated:
             backend.remove(path)
+
+    def _folder(self, runner: Runner) -> str:
+        """Where the checkpoints of this run are, as the parent decides it in ``before_train``."""
+        if self.out_dir in (None, runner.work_dir):
+            return runner.work_dir
+        return osp.join(self.out_dir, osp.basename(runner.work_dir.rstrip(osp.sep)))
 
     def _path(self, step: int) -> str:
         return self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(step))

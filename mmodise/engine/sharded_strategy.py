@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel as FSDP
 from torch.distributed.fsdp import OptimStateKeyType
 
+from .last_checkpoint import point_to_own
+
 
 @STRATEGIES.register_module()
 class ShardedStrategy(FSDPStrategy):
@@ -28,6 +30,11 @@ class ShardedStrategy(FSDPStrategy):
 
     def __init__(self, **kwargs) -> None:
         super().__init__(state_dict_cfg='full', **kwargs)
+
+    def prepare(self, *args, **kwargs) -> tuple:
+        """As the parent's; a copied run is to be resumed from its own checkpoint."""
+        point_to_own(self.work_dir)  # a FlexibleRunner resumes before any hook is called
+        return super().prepare(*args, **kwargs)
 
     def _init_state_dict_cfg(self, state_dict_cfg: str | dict) -> None:
         super()._init_state_dict_cfg(state_dict_cfg)

@@ -1,19 +1,21 @@
 """Metrics that MMDetection lacks, and what is made of the results of several evaluations."""
 
+from .checked_panoptic_metric import CheckedPanopticMetric
+from .ensemble_sweep import sweep_ensemble
 from .open_vocabulary_instance_metric import OpenVocabularyInstanceMetric
 from .open_vocabulary_panoptic_metric import OpenVocabularyPanopticMetric
 from .open_vocabulary_semantic_metric import OpenVocabularySemanticMetric
-from .opinion_sweep import sweep_opinions
 from .spread import Spread, judge
 from .summary import GROUPS, summarize
 
 __all__ = [
     'GROUPS',
+    'CheckedPanopticMetric',
     'OpenVocabularyInstanceMetric',
     'OpenVocabularyPanopticMetric',
     'OpenVocabularySemanticMetric',
     'Spread',
     'judge',
     'summarize',
-    'sweep_opinions',
+    'sweep_ensemble',
 ]

@@ -2,10 +2,12 @@
 
 from .backbones import DiffusionBackbone
 from .captioners import ImplicitCaptioner
-from .classifiers import CLIPClassifier
+from .classifiers import CLIPClassifier, MaskClassifier, MaskScores
 from .clip import FrozenCLIP
+from .data_preprocessor import PanopticDataPreprocessor
+from .ensembles import GeometricEnsemble
 from .extractors import StableDiffusionExtractor
-from .heads import ODISECaptionHead, ODISEHead
+from .heads import MaskPredictions, MaskSource, MaskTargets, ODISECaptionHead, ODISEHead
 from .losses import GroundingLoss, WholeBatchCrossEntropyLoss
 from .odise import ODISE
 from .results import OpenVocabularyFusionHead
@@ -15,11 +17,18 @@ __all__ = [
     'CLIPClassifier',
     'DiffusionBackbone',
     'FrozenCLIP',
+    'GeometricEnsemble',
     'GroundingLoss',
     'ImplicitCaptioner',
+    'MaskClassifier',
+    'MaskPredictions',
+    'MaskScores',
+    'MaskSource',
+    'MaskTargets',
     'ODISECaptionHead',
     'ODISEHead',
     'OpenVocabularyFusionHead',
+    'PanopticDataPreprocessor',
     'StableDiffusionExtractor',
     'WholeBatchCrossEntropyLoss',
 ]

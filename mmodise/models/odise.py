@@ -7,70 +7,110 @@ from typing import NamedTuple
 from mmdet.models.detectors import MaskFormer
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample, SampleList
-from mmdet.utils import OptConfigType
+from mmdet.utils import ConfigType, OptConfigType
 from mmdet.visualization import get_palette
 from mmengine.logging import print_log
 from torch import Tensor
 
 from ..vocabulary import Vocabulary
+from .classifiers import MaskScores
+from .data_preprocessor import check_padding
+from .ensembles import score_objects
+from .heads import MaskPredictions
 
 
-class Opinions(NamedTuple):
-    """What is known of a batch of images before one result is made of it.
+class Scores(NamedTuple):
+    """What the networks make of a batch, before one result is made of it.
 
-    ``vocabularies``, ``head`` (class logits, (Q, K + 1)) and ``clip`` (the classifier's logits,
-    (Q, K), or None without one) are lists of an element an image; ``masks`` are logits,
-    (B, Q, H / 4, W / 4).
+    ``vocabularies`` has one element per image, and so has ``out_of_vocabulary``, the scores of the
+    classifier, which is None without a classifier. ``predictions`` are those of the mask source.
     """
 
     vocabularies: list[Vocabulary]
-    masks: Tensor
-    head: list[Tensor]
-    clip: list[Tensor] | None
+    predictions: MaskPredictions
+    out_of_vocabulary: list[MaskScores] | None
 
 
 @MODELS.register_module()
 class ODISE(MaskFormer):
     """Open-vocabulary panoptic segmentation (paper: arXiv 2303.04803).
 
-    Images -> features -> masks and their embeddings -> labels -> panoptic, instance and semantic
-    results. A sample that carries ``text`` (things) or ``stuff_text`` (stuff) is labelled with
-    these classes, see :meth:`Vocabulary.from_texts`; any other with the training vocabulary.
+    Images -> features -> masks -> in- and out-of-vocabulary scores of names -> one score ->
+    panoptic, instance and semantic results. A sample's own classes are looked for, see
+    :meth:`vocabulary_of`, or else those of the training.
 
     Args:
         backbone (dict): Any backbone of four maps, such as :class:`DiffusionBackbone`.
-        panoptic_head (dict): :class:`ODISEHead` or :class:`ODISECaptionHead`.
+        panoptic_head (dict): A :class:`MaskSource`: :class:`ODISEHead`, :class:`ODISECaptionHead`.
         panoptic_fusion_head (dict): :class:`OpenVocabularyFusionHead`.
-        classifier (dict, optional): :class:`CLIPClassifier`, the second opinion; used in testing
-            only. Defaults to None.
+        classifier (dict, optional): A :class:`MaskClassifier` for out-of-vocabulary scores:
+            :class:`CLIPClassifier`. Defaults to None.
+        ensemble (dict, optional): What makes one score of in- and out-of-vocabulary scores.
+            ``alpha`` and ``beta`` of the classifier, where older configs and commands give them,
+            take the place of the ensemble's. Defaults to a :class:`GeometricEnsemble`.
         **kwargs: As in :class:`mmdet.models.MaskFormer`.
     """
 
-    def __init__(self, *args, classifier: OptConfigType = None, **kwargs) -> None:
+    def __init__(
+        self,
+        *args,
+        classifier: OptConfigType = None,
+        ensemble: ConfigType = dict(type='GeometricEnsemble'),  # noqa: B006
+        **kwargs,
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.classifier = None if classifier is None else MODELS.build(classifier)
+        self.classifier = self.ensemble = None
+        if classifier is not None:
+            self.classifier = MODELS.build(classifier)
+            self.ensemble = MODELS.build({**ensemble, **_shares(classifier, ensemble)})
         try:
             self.panoptic_fusion_head.check_size([self.panoptic_head.vocabulary])
         except ValueError as error:  # images may still bring smaller vocabularies
             print_log(f'Of the training vocabulary: {error}', 'current', logging.WARNING)
 
     def vocabulary_of(self, sample: DetDataSample) -> Vocabulary:
-        """The classes to look for in an image: its own, or else those of the training.
+        """The classes to look for in an image.
+
+        They are the sample's ``vocabulary``, a :class:`Vocabulary`; or else its ``text`` (things)
+        and ``stuff_text`` (stuff), see :meth:`Vocabulary.from_texts`; or else those of the
+        training.
 
         Raises:
             ValueError: If its own are not valid, such as none; names the image.
         """
+        own = sample.get('vocabulary')
         text, stuff_text = sample.get('text'), sample.get('stuff_text')
-        if text is None and stuff_text is None:
+        if own is None and text is None and stuff_text is None:
             return self.panoptic_head.vocabulary
         try:
-            return Vocabulary.from_texts(text, stuff_text)
+            return _as_vocabulary(own) or Vocabulary.from_texts(text, stuff_text)
         except ValueError as error:
+            brought = f'text={reprlib.repr(text)}, stuff_text={reprlib.repr(stuff_text)}'
             raise ValueError(
                 f'The image {sample.get("img_path") or "without a name"} brings classes that '
-                f'cannot be used, text={reprlib.repr(text)}, '
-                f'stuff_text={reprlib.repr(stuff_text)}: {error}'
+                f'cannot be used, {brought if own is None else f"vocabulary={own!r}"}: {error}'
             ) from error
+
+    def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> dict[str, Tensor]:
+        """Compute the losses of the mask source, and of a classifier that trains.
+
+        Args:
+            batch_inputs (Tensor): RGB in [0, 1], padded, (B, 3, H, W).
+            batch_data_samples (SampleList): B samples with true masks.
+
+        Returns:
+            dict[str, Tensor]: Scalars; names of the classifier's begin with 'classifier.'.
+
+        Raises:
+            ValueError: If maps of classes were padded with a class.
+        """
+        check_padding(self.data_preprocessor, len(self.panoptic_head.vocabulary))
+        features = self.extract_feat(batch_inputs)
+        if self.classifier is None or not self.classifier.trains:
+            return self.panoptic_head.loss(features, batch_data_samples)
+        losses, targets = self.panoptic_head.loss_and_targets(features, batch_data_samples)
+        more = self.classifier.loss(batch_inputs, features, batch_data_samples, targets)
+        return losses | {f'classifier.{name}': value for name, value in more.items()}
 
     def predict(
         self, batch_inputs: Tensor, batch_data_samples: SampleList, rescale: bool = True
@@ -89,11 +129,11 @@ class ODISE(MaskFormer):
         Raises:
             ValueError: If a vocabulary is not valid, or too large for panoptic results.
         """
-        opinions = self.opinions(batch_inputs, batch_data_samples)
-        return self.label(opinions, batch_data_samples, rescale=rescale)
+        scores = self.predict_scores(batch_inputs, batch_data_samples)
+        return self.make_results(scores, batch_data_samples, rescale=rescale)
 
-    def opinions(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> Opinions:
-        """What the head and the classifier make of images; all that needs a network.
+    def predict_scores(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> Scores:
+        """Predict masks and their scores; all that needs a network.
 
         Args:
             batch_inputs (Tensor): RGB in [0, 1], padded, (B, 3, H, W).
@@ -102,33 +142,56 @@ class ODISE(MaskFormer):
         vocabularies = [self.vocabulary_of(sample) for sample in batch_data_samples]
         self.panoptic_fusion_head.check_size(vocabularies)
         features = self.extract_feat(batch_inputs)
-        logits, masks = self.panoptic_head.predict(features, batch_data_samples, vocabularies)
-        second = None
+        predictions = self.panoptic_head.predict(features, batch_data_samples, vocabularies)
+        out_of_vocabulary = None
         if self.classifier is not None:
-            second = self.classifier(batch_inputs, masks, batch_data_samples, vocabularies)
-        return Opinions(vocabularies, masks, logits, second)
+            out_of_vocabulary = self.classifier(
+                batch_inputs, features, predictions.masks, batch_data_samples, vocabularies)
+        return Scores(vocabularies, predictions, out_of_vocabulary)
 
-    def label(
-        self, opinions: Opinions, batch_data_samples: SampleList, rescale: bool = True
-    ) -> SampleList:
-        """Make one result of two opinions.
+    def fuse(self, scores: Scores) -> list[Tensor]:
+        """Make one score of in- and out-of-vocabulary scores.
 
         Args:
-            opinions (Opinions): Of :meth:`opinions`.
+            scores (Scores): Of :meth:`predict_scores`.
+
+        Returns:
+            list[Tensor]: Class logits per image, "no object" last, (Q, K + 1).
+
+        Raises:
+            ValueError: If there are neither in- nor out-of-vocabulary scores.
+        """
+        vocabularies, predictions, out_of_vocabulary = scores
+        in_vocabulary = predictions.in_vocabulary
+        if out_of_vocabulary is None:
+            if in_vocabulary is None:
+                raise ValueError(
+                    f'{type(self.panoptic_head).__name__} gives masks without names, and there is '
+                    'no classifier: set model.classifier, for example to a CLIPClassifier.')
+            return list(in_vocabulary)
+        if in_vocabulary is None:
+            objectness = predictions.objectness or [None] * len(vocabularies)
+            return [score_objects(scores.logits, objects)
+                    for scores, objects in zip(out_of_vocabulary, objectness, strict=True)]
+        training = self.panoptic_head.vocabulary
+        images = zip(in_vocabulary, out_of_vocabulary, vocabularies, strict=True)
+        return [self.ensemble(logits, scores.logits, vocabulary.seen_in(training), scores.valid)
+                for logits, scores, vocabulary in images]
+
+    def make_results(
+        self, scores: Scores, batch_data_samples: SampleList, rescale: bool = True
+    ) -> SampleList:
+        """Make panoptic, instance and semantic results of masks and scores.
+
+        Args:
+            scores (Scores): Of :meth:`predict_scores`.
             batch_data_samples (SampleList): The samples they are of; get the results.
             rescale (bool): Whether results are of the original size. Defaults to True.
         """
-        vocabularies, masks, logits, second = opinions
-        if second is not None:
-            training = self.panoptic_head.vocabulary
-            logits = [
-                self.classifier.combine(head, clip, vocabulary.seen_in(training))
-                for head, clip, vocabulary in zip(logits, second, vocabularies, strict=True)
-            ]
         results = self.panoptic_fusion_head.predict(
-            logits, masks, batch_data_samples, vocabularies, rescale=rescale
-        )
-        self._announce(vocabularies)
+            self.fuse(scores), scores.predictions.masks, batch_data_samples, scores.vocabularies,
+            rescale=rescale)
+        self._announce(scores.vocabularies)
         return self.add_pred_to_datasample(batch_data_samples, results)
 
     def add_pred_to_datasample(
@@ -151,3 +214,24 @@ class ODISE(MaskFormer):
         names = max(vocabularies, key=len).class_names
         if meta is not None and tuple(meta['classes']) != names:
             meta.update(classes=names, palette=get_palette('random', len(names)))
+
+
+def _shares(classifier: ConfigType, ensemble: ConfigType) -> dict[str, float]:
+    """Alpha and beta of the ensemble that a classifier's config gives; a conflict is reported."""
+    shares = {name: classifier[name] for name in ('alpha', 'beta')
+              if classifier.get(name) is not None}
+    for name, share in shares.items():
+        if ensemble.get(name, share) != share:
+            print_log(
+                f'model.classifier.{name}={share} counts, and model.ensemble.{name}='
+                f'{ensemble[name]} does not. To set it at the ensemble, leave it out of the '
+                'classifier.', 'current', logging.WARNING)
+    return shares
+
+
+def _as_vocabulary(value: object) -> Vocabulary | None:
+    if value is None or isinstance(value, Vocabulary):
+        return value
+    raise ValueError(
+        f"'vocabulary' is a {type(value).__name__}, not a Vocabulary. Build one with "
+        'Vocabulary.from_lists, for example, or set text and stuff_text.')

@@ -12,6 +12,8 @@ def class_scores(
 ) -> Tensor:
     """Score of a class: the largest, over its names, of scale x cosine (official release).
 
+    Computed in float32, under autocast as well: a scale of up to 100 multiplies what is rounded.
+
     Args:
         embeddings (Tensor): What is to be classified, (..., C).
         names (Tensor): Embeddings of the names of all classes, (N, C).
@@ -20,13 +22,19 @@ def class_scores(
         scale (Tensor): Inverse temperature, a scalar.
 
     Returns:
-        Tensor: (..., K).
+        Tensor: float32, (..., K).
     """
-    cosine = F.normalize(embeddings, dim=-1) @ F.normalize(names, dim=-1).t()
+    with torch.autocast(embeddings.device.type, enabled=False):
+        embeddings, names = (F.normalize(e.float(), dim=-1) for e in (embeddings, names))
+        best = _best_of_classes(embeddings @ names.t(), class_indices)
+        return scale.float() * best
+
+
+def _best_of_classes(cosine: Tensor, class_indices: Sequence[int]) -> Tensor:
+    """The largest of each class, (..., N) -> (..., K)."""
     num_classes = max(class_indices) + 1
-    if num_classes == len(class_indices):  # one name a class: nothing to reduce
-        return scale * cosine
+    if num_classes == len(class_indices):  # one name per class: nothing to reduce
+        return cosine
     best = cosine.new_full((*cosine.shape[:-1], num_classes), -torch.inf)
-    indices = torch.tensor(class_indices).to(names.device, non_blocking=True)
-    best = best.scatter_reduce(-1, indices.expand(cosine.shape), cosine, 'amax')
-    return scale * best
+    indices = torch.tensor(class_indices, device='cpu').to(cosine.device, non_blocking=True)
+    return best.scatter_reduce(-1, indices.expand(cosine.shape), cosine, 'amax')

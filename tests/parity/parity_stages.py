@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -13,7 +15,7 @@ from torch import Tensor
 
 from mmodise.benchmark.recording import Call, recorded
 from mmodise.models import ODISE
-from mmodise.models.odise import Opinions
+from mmodise.models.odise import Scores
 from mmodise.models.results.banded_results import semantic_scores
 from mmodise.models.results.full_size_masks import FullSizeMasks
 
@@ -60,11 +62,11 @@ HEAD_METHODS = (
     'panoptic_head.class_logits')
 _TESTING = (
     'backbone._forward_windows', 'backbone.extractor.forward',
-    'backbone.extractor.frozen.vae.encoder.forward', 'backbone.extractor._denoise',
-    'backbone.extractor.add_noise', 'backbone.extractor.frozen.unet.forward',
+    'backbone.extractor.frozen.vae.encoder.forward', 'backbone.extractor.add_noise',
+    'backbone.extractor.frozen.unet.forward',
     'backbone.captioner.clip._normalize', 'backbone.captioner.clip.encode_images',
     'classifier._resize', 'classifier.clip.encode_masks', 'classifier.clip.encode_texts',
-    'classifier.classify', 'classifier.ensemble', 'classifier.combine')
+    'classifier.classify', 'ensemble.log_mean', 'ensemble.forward')
 
 
 def inference_stages(model: ODISE, case: Case) -> Stages:
@@ -82,14 +84,14 @@ def inference_stages(model: ODISE, case: Case) -> Stages:
     with torch.no_grad(), recorded(model, *HEAD_METHODS, *_TESTING) as calls:
         data = model.data_preprocessor(
             dict(inputs=[bgr(case.image)], data_samples=[sample]), training=False)
-        opinions = model.opinions(data['inputs'], data['data_samples'])
-        result, = model.label(opinions, data['data_samples'])
+        scores = model.predict_scores(data['inputs'], data['data_samples'])
+        result, = model.make_results(scores, data['data_samples'])
     with torch.no_grad():
         stages = {**_window_stages(model, calls), **head_stages(model, calls)}
         stages.update(_class_stages(calls, order))
-        stages.update(_maps(opinions.masks[0], stages['final.prob'], result, order))
+        stages.update(_maps(scores.predictions.masks[0], stages['final.prob'], result, order))
         stages.update(_instances(result.pred_instances, order))
-        stages.update(_panoptic_maps(model, opinions, data['data_samples'], case, order))
+        stages.update(_panoptic_maps(model, scores, data['data_samples'], case, order))
     return stages
 
 
@@ -99,29 +101,44 @@ def bgr(image: np.ndarray) -> Tensor:
 
 
 def _window_stages(model: ODISE, calls: dict[str, list[Call]]) -> Stages:
-    """What happens window by window; all windows are one batch."""
+    """What happens window by window; all windows are one batch, some networks see it in parts.
+
+    What depends on the timestep is there as 'step0.unet0', 'step1.unet0' and so on, and that of the
+    first timestep as 'unet0' as well.
+    """
     project, = calls['backbone._forward_windows']
     extract, = calls['backbone.extractor.forward']
-    denoise, = calls['backbone.extractor._denoise']
-    unet, = calls['backbone.extractor.frozen.unet.forward']
-    maps = dict(zip(('enc0', 'enc1', 'unet0', 'unet1', 'unet2', 'unet3', 'dec0', 'dec1'),
-                    extract.output, strict=True))
+    add_noise, = calls['backbone.extractor.add_noise']
+    encoder, unet_maps, decoder = extract.output[:2], extract.output[2:-2], extract.output[-2:]
     batch = {
         'crop': project.args[0],
         'extractor_img': extract.args[0],
-        'clip_input': calls['backbone.captioner.clip._normalize'][0].output,
-        'prefix': calls['backbone.captioner.clip.encode_images'][0].output,
-        'vae_h': calls['backbone.extractor.frozen.vae.encoder.forward'][0].output,
-        'latent': denoise.args[0],
-        'noisy_latent': calls['backbone.extractor.add_noise'][0].output,
-        'timesteps': unet.args[1],
-        'cond_inputs': unet.kwargs['encoder_hidden_states'],
-        'cond_emb': unet.kwargs['class_labels'],
-        **maps,
+        'clip_input': _joined(calls['backbone.captioner.clip._normalize']),
+        'prefix': _joined(calls['backbone.captioner.clip.encode_images']),
+        'vae_h': _joined(calls['backbone.extractor.frozen.vae.encoder.forward']),
+        'latent': add_noise.args[0],
+        **{f'enc{i}': values for i, values in enumerate(encoder)},
+        **{f'dec{i}': values for i, values in enumerate(decoder)},
         **{f'proj_s{i}': project.output[2**i] for i in range(2, 6)},
     }
+    unet, = calls['backbone.extractor.frozen.unet.forward']  # all timesteps at once
+    inputs = dict(
+        noisy_latent=unet.args[0], timesteps=unet.args[1],
+        cond_inputs=unet.kwargs['encoder_hidden_states'], cond_emb=unet.kwargs['class_labels'])
+    num_steps = len(model.backbone.extractor.timesteps)
+    for step in range(num_steps):
+        maps = unet_maps[step * len(unet_maps) // num_steps :][: len(unet_maps) // num_steps]
+        of_step = {name: values.chunk(num_steps)[step] for name, values in inputs.items()}
+        of_step |= {f'unet{i}': values for i, values in enumerate(maps)}
+        batch |= {f'step{step}.{name}': values for name, values in of_step.items()}
+        batch |= of_step if step == 0 else {}
     return {f'win{i}.{name}': values[i : i + 1] for name, values in batch.items()
             for i in range(len(values))}
+
+
+def _joined(calls: list[Call]) -> Tensor:
+    """What a network that sees a batch in parts makes of it."""
+    return torch.cat([call.output for call in calls])
 
 
 def head_stages(model: ODISE, calls: dict[str, list[Call]]) -> Stages:
@@ -140,7 +157,7 @@ def head_stages(model: ODISE, calls: dict[str, list[Call]]) -> Stages:
         stages[f'{prefix}pred_masks'] = masks
         # testing embeds the masks of the last layer only
         trained = len(embeddings) == len(predictions)
-        stages[f'{prefix}mask_embed'] = embeddings[i] if trained else layer.embed()
+        stages[f'{prefix}mask_embed'] = embeddings[i] if trained else layer.embeddings
         stages[f'{prefix}pred_logits'] = objectness[i]
     stages['pred.pred_masks_positive'] = masks > 0
     last = calls['panoptic_head.mask_embedding.embed.forward'][len(embeddings) - 1]
@@ -152,10 +169,10 @@ def head_stages(model: ODISE, calls: dict[str, list[Call]]) -> Stages:
 def _class_stages(calls: dict[str, list[Call]], order: ClassOrder) -> Stages:
     """What the head and CLIP make of a vocabulary, one image at a time."""
     encode_masks, = calls['classifier.clip.encode_masks']
-    combine, = calls['classifier.combine']
+    ensemble, = calls['ensemble.forward']
     resize_image, resize_masks = calls['classifier._resize'][:2]
     logits = order.columns(calls['panoptic_head.class_logits'][0].output)
-    prob = order.columns(F.softmax(combine.output, dim=-1))
+    prob = order.columns(F.softmax(ensemble.output, dim=-1))
     *null, texts = [call.output for call in calls['panoptic_head.text_proj.forward']]
     return {
         'head.text_embed': texts[order.names],
@@ -168,8 +185,8 @@ def _class_stages(calls: dict[str, list[Call]], order: ClassOrder) -> Stages:
         'clip.text_embed': calls['classifier.clip.encode_texts'][0].output[order.names],
         'clip.mask_embed': encode_masks.output,
         'clip.mask_logits': order.columns(calls['classifier.classify'][0].output)[None],
-        'clip.fused_open_logits': order.columns(calls['classifier.ensemble'][0].output)[None],
-        'final.mask_cls': order.columns(combine.output),
+        'clip.fused_open_logits': order.columns(calls['ensemble.log_mean'][0].output)[None],
+        'final.mask_cls': order.columns(ensemble.output),
         'final.prob': prob,
     }
 
@@ -198,15 +215,15 @@ def _instances(instances: InstanceData, order: ClassOrder) -> Stages:
 
 
 def _panoptic_maps(
-    model: ODISE, opinions: Opinions, samples: list, case: Case, order: ClassOrder
+    model: ODISE, scores: Scores, samples: list, case: Case, order: ClassOrder
 ) -> Stages:
     """Panoptic maps at each threshold: class x 1000 + instance in the set's classes, void -1."""
     stages, test_cfg = {}, model.panoptic_fusion_head.test_cfg
     for name in case.arrays:
-        if name.startswith('out.panoptic.thr'):
+        if threshold := re.fullmatch(r'out\.panoptic\.thr([\d.]+)', name):
             kept = test_cfg['iou_thr']
-            test_cfg['iou_thr'] = float(name.removeprefix('out.panoptic.thr'))
-            result, = model.label(opinions, [samples[0].new()])
+            test_cfg['iou_thr'] = float(threshold[1])
+            result, = model.make_results(scores, [samples[0].new()])
             test_cfg['iou_thr'] = kept
             labels = result.pred_panoptic_seg.sem_seg[0]
             classes = order.theirs[labels % INSTANCE_OFFSET]

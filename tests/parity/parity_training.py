@@ -36,7 +36,7 @@ def training_stages(
         height, width = image.shape[1:]
         sample = DetDataSample(metainfo=dict(img_shape=(height, width), ori_shape=(height, width)))
         sample.gt_instances = InstanceData(
-            labels=torch.tensor([order.ours[label] for label in labels]),
+            labels=torch.tensor([order.ours[label] for label in labels], dtype=torch.int64),
             masks=BitmapMasks(masks.astype(np.uint8), height, width))
         if step.words is not None:
             sample.set_metainfo(dict(words=step.words[i]))
@@ -63,11 +63,12 @@ def training_stages(
         for i, layer in enumerate(last_first):
             stages[f'head.logits.call{i}'] = logits[layer]
     else:  # we embed the empty word, which stands in for the words of a caption, once
-        count = max(len(words) for words in step.words)
         shares = texts[0].split([max(len(words), 1) for words in step.words])
-        stages['head.word_embed'] = torch.stack([share.expand(count, -1) for share in shares])
-    for i, layer in enumerate(last_first):
-        stages[f'point_coords{i:02}'] = points[layer]
+        stages['head.word_embed'] = torch.stack([
+            share.expand(step.num_words, -1) for share in shares])
+    for i, layer in enumerate(last_first):  # none are drawn where there are no masks
+        stages[f'point_coords{i:02}'] = points[layer] if points else torch.zeros(
+            0, model.panoptic_head.num_points, 2)
     targets = [call.output for call in calls['panoptic_head._get_targets_single']]
     pairs = [(target[-1].pos_inds.tolist(), target[-1].pos_assigned_gt_inds.tolist())
              for target in targets]
@@ -83,10 +84,15 @@ def _replayed(random: list[np.ndarray], num_predictions: int) -> Iterator[None]:
     The official model draws for its last prediction first, mmdet for its first.
     """
     share = len(random) // num_predictions
-    queue = [torch.from_numpy(values) for values in (*random[share:], *random[:share])]
+    queue = [torch.from_numpy(values) for values in (*random[share:], *random[:share])
+             if values.size]  # what mmdet need not draw: points of no mask
 
     def rand(*size, **_):
         expected = tuple(size[0]) if len(size) == 1 else size
+        if 0 in expected:
+            return torch.empty(expected)
+        if not queue:
+            raise ValueError(f'The golden set draws no more, we draw {expected}.')
         drawn = queue.pop(0)
         if tuple(drawn.shape) != expected:
             raise ValueError(f'The golden set drew {tuple(drawn.shape)}, we draw {expected}.')

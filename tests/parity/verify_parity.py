@@ -1,6 +1,6 @@
 """Compare the models with the official release, stage by stage, on a set of golden data.
 
-python tools/verify_parity.py GOLDEN_DIR
+python tests/parity/verify_parity.py GOLDEN_DIR
 
 Builds the models that GOLDEN_DIR/meta.json describes from the recipes in configs/odise, loads
 weights in the original formats (CompVis Stable Diffusion, open_clip, official ODISE checkpoint),
@@ -17,7 +17,7 @@ import gc
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,31 +27,24 @@ from tqdm import trange
 import mmodise  # noqa: F401  completes the installation, where needed, for the libraries below
 
 # isort: split
-from golden_sets import Case, GoldenSet, TrainingStep, read_golden_set
+from golden_layouts import read_golden_set
+from golden_sets import Case, GoldenSet, TrainingStep
 from mmdet.registry import MODELS, TRANSFORMS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from parity_checks import (
-    LEFT_OUT,
-    Row,
-    Span,
-    compare,
-    compare_case,
-    compare_step,
-    left_out,
-    may_jump,
-    missing,
-    spans_of,
-)
+from parity_checks import LEFT_OUT, compare_case, compare_step, left_out
+from parity_results import matched_instances
+from parity_rows import Row, Span, best, compare, may_jump, missing, spans_of
 from parity_stages import ClassOrder, inference_stages
 from parity_table import table, worst
 from parity_training import training_stages
+from torch import Tensor
 
 from mmodise.checkpoints.fit import load_fitting
 from mmodise.checkpoints.official import from_official, official_names, read_official
 from mmodise.checkpoints.stable_diffusion.loading import load_text_encoder
 from mmodise.models import ODISE
-from mmodise.models.extractors.stable_diffusion import noise_schedule
+from mmodise.models.extractors.noise import scaled_linear_schedule
 
 CONFIGS = Path(__file__).parents[2] / 'configs/odise'
 #: Runs with moved weights, and how much each of them is moved: about as far as the rounding errors
@@ -74,12 +67,20 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def build(golden: GoldenSet, kind: str) -> ODISE:
     """Build a model of a set from its recipe, and load its weights."""
+    model = without_checkpoint(golden, kind)
+    converted = from_official(read_official(golden.write(kind)))
+    load_fitting(model, converted.checkpoint).check_complete(f'the {kind} checkpoint')
+    return model
+
+
+def without_checkpoint(golden: GoldenSet, kind: str) -> ODISE:
+    """Build a model of a set from its recipe; frozen weights are loaded, those of ODISE are not."""
     config = Config.fromfile(CONFIGS / RECIPES[kind])
     order = ClassOrder(*golden.training_classes)
     options = {
         'backbone.extractor.pretrained': str(golden.write('sd')),
         'panoptic_head.vocabulary': order.metainfo,
-        **{f'classifier.{name}': value for name, value in golden.models[kind].items()}}
+        **golden.models[kind]}
     clip = dict(pretrained=str(golden.write('clip')))
     if isinstance(golden.meta['arch'], dict):  # else a text: full size
         clip = dict(model=clip['pretrained'], pretrained=None)
@@ -89,8 +90,8 @@ def build(golden: GoldenSet, kind: str) -> ODISE:
         options.update({f'{part}.clip.{name}': value for name, value in clip.items()})
     config.merge_from_dict({f'model.{name}': value for name, value in options.items()})
     model = MODELS.build(config.model)
-    converted = from_official(read_official(golden.write(kind)))
-    load_fitting(model, converted.checkpoint).check_complete(f'the {kind} checkpoint')
+    if isinstance(golden.meta['arch'], dict):  # windows are resized to their own largest size
+        model.backbone.extractor.image_size = golden.meta['arch']['backbone']['backbone_in_size'][0]
     return model
 
 
@@ -114,9 +115,9 @@ def _sizes(arch: dict) -> dict:
         f'{encoder}.layer_cfg.ffn_cfg.feedforward_channels': head['enc_ffn'],
         f'{decoder}.num_layers': head['dec_layers'],
         f'{decoder}.layer_cfg.ffn_cfg.feedforward_channels': head['dec_ffn'],
-        'train_cfg.num_points': arch['num_points'],
-        'test_cfg.max_per_image': arch['topk'],
     }
+    places = dict(num_points='train_cfg.num_points', topk='test_cfg.max_per_image')
+    options.update({place: arch[name] for name, place in places.items() if name in arch})
     attentions = {f'{encoder}.layer_cfg.self_attn_cfg': head['enc_heads'],
                   f'{decoder}.layer_cfg.self_attn_cfg': head['dec_heads'],
                   f'{decoder}.layer_cfg.cross_attn_cfg': head['dec_heads']}
@@ -137,33 +138,40 @@ def architecture(arch: dict) -> dict | None:
         text_encoder=dict(num_attention_heads=arch['ldm_text']['num_attention_heads']))
 
 
-def compare_constants(golden: GoldenSet, model: ODISE) -> Iterator[Row]:
-    """Compare what belongs to no image: noise, tokens, texts."""
+def compared_constants(golden: GoldenSet, model: ODISE) -> dict[str, Callable[[], Tensor]]:
+    """What belongs to no image, and computes it: noise, tokens, texts."""
     extractor, clip = model.backbone.extractor, model.panoptic_head.clip
-    alphas = noise_schedule()
+    alphas = scaled_linear_schedule()
     prompt, texts = 'a photo of a {}.', golden.texts
 
     def ldm_text_embed():
-        tokens = torch.from_numpy(golden.constants['hf_tokens'].values)
+        tokens = torch.from_numpy(golden.constants['hf_tokens'].values).long()
         encoder = load_text_encoder(
             str(golden.write('sd')), architecture=architecture(golden.meta['arch']))
         return encoder(tokens).last_hidden_state
 
-    ours = {
-        'uncond_inputs': lambda: extractor.empty_text,
-        'shared_noise': lambda: extractor.noise,
+    constants = {
+        'uncond_inputs': lambda: extractor.frozen.empty_text,
+        'shared_noise': lambda: extractor.frozen.noise,
         'sqrt_alphas_cumprod': lambda: alphas.sqrt(),
         'sqrt_one_minus_alphas_cumprod': lambda: (1 - alphas).sqrt(),
         'tokens.raw': lambda: clip.frozen.tokenizer(texts),
         'tokens.photo': lambda: clip.frozen.tokenizer([prompt.format(text) for text in texts]),
         'open_clip_tokens': lambda: clip.frozen.tokenizer(texts),
-        'open_clip_text_embed': lambda: clip.encode_texts(texts),
-        'ldm_text_embed': ldm_text_embed}
-    for name, array in golden.constants.items():
-        if not left_out('', name):
-            with torch.no_grad():
-                yield compare('', 'constants', name, array, Span.of(ours[name]())) if name in ours \
-                    else missing('', 'constants', name)
+        'open_clip_text_embed': lambda: clip.encode_texts(texts)}
+    if 'hf_tokens' in golden.constants:
+        constants['ldm_text_embed'] = ldm_text_embed
+    return constants
+
+
+@torch.no_grad()
+def compare_constants(golden: GoldenSet, model: ODISE) -> list[Row]:
+    """Compare what belongs to no image."""
+    ours = compared_constants(golden, model)
+    return [
+        compare('', 'constants', name, array, Span.of(ours[name]())) if name in ours
+        else missing('', 'constants', name)
+        for name, array in golden.constants.items() if not left_out('', name)]
 
 
 def compare_photos(golden: GoldenSet, kind: str) -> Iterator[Row]:
@@ -202,23 +210,31 @@ def runs(model: ODISE) -> Iterator[None]:
 
 def verify_case(model: ODISE, case: Case) -> list[Row]:
     """Label an image and compare all stages."""
-    spans = None
+    spans = rows = None
     for _ in runs(model):
-        spans = spans_of(inference_stages(model, case), spans)
-        rows = list(compare_case(case, spans))
+        stages = inference_stages(model, case)
+        stages.update(matched_instances(case, stages))
+        spans = spans_of(stages, spans)
+        rows = best(list(compare_case(case, spans, stages)), rows)
         if not any(may_jump(row) for row in rows):
             break
     return rows
 
 
+def gradients_of(model: ODISE, kind: str) -> dict[str, Tensor]:
+    """Gradients of all weights by their official names; zeros where there is none."""
+    names = official_names([name for name, _ in model.named_parameters()], kind)
+    return {names[name]: torch.zeros_like(weight) if weight.grad is None else weight.grad
+            for name, weight in model.named_parameters()}
+
+
 def verify_step(model: ODISE, step: TrainingStep, order: ClassOrder) -> list[Row]:
     """Do a step of training and compare stages, losses and gradients."""
-    names = official_names([name for name, _ in model.named_parameters()], step.model)
     spans = losses = gradients = matching = None
     for _ in runs(model):
         stages, values, pairs = training_stages(model, step, order)
         matching = matching or pairs
-        found = {names[name]: weight.grad for name, weight in model.named_parameters()}
+        found = gradients_of(model, step.model)
         found.update({f'norm of {name}': grad.norm() for name, grad in [*found.items()]})
         spans, losses = spans_of(stages, spans), spans_of(values, losses)
         gradients = spans_of(found, gradients)
@@ -230,6 +246,7 @@ def verify_step(model: ODISE, step: TrainingStep, order: ClassOrder) -> list[Row
 
 def verify(golden: GoldenSet) -> Iterator[Row]:
     """Compare all that a set holds."""
+    yield from (Row(*what, ()) for what in golden.unread)
     for i, kind in enumerate(golden.models):
         print(f'{kind} model: loading weights', file=sys.stderr)
         model = build(golden, kind)

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from mmodise.models import FrozenCLIP
 
-SHARED = Path(__file__).parents[3] / 'shared/golden'
+DATA = Path(__file__).parents[1] / 'data'
 ARCHITECTURE = dict(
     embed_dim=16, quick_gelu=True,
     vision_cfg=dict(image_size=32, layers=2, width=64, patch_size=8),
@@ -89,7 +89,7 @@ def test_a_file_in_openais_format_tells_its_architecture(files, name, reference,
     torch.testing.assert_close(clip.encode_texts(TEXTS), expected, rtol=0, atol=1e-5)
     images = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        embedded = reference.encode_image((images - clip.mean) / clip.std)
+        embedded = reference.encode_image((images - clip.frozen.mean) / clip.frozen.std)
     torch.testing.assert_close(clip.encode_images(images), embedded, rtol=0, atol=1e-5)
 
 
@@ -251,24 +251,31 @@ def test_other_files_are_refused(files, tmp_path):
         FrozenCLIP(str(cut), architecture=ARCHITECTURE)
 
 
-@pytest.mark.skipif(not (SHARED / 'open').is_dir(), reason='the golden set is not here')
-def test_embeddings_are_the_official_ones():
-    meta = json.loads((SHARED / 'open/meta.json').read_text())
-    texts = np.load(SHARED / 'open/text_and_constants.npz')
-    stages = np.load(SHARED / 'open/label/img0.npz')
-    clip = FrozenCLIP(str(SHARED / 'open/clip_tiny.pt'), architecture=meta['arch']['clip'])
+@pytest.mark.parametrize('form', ['state dict', "OpenAI's"])
+def test_embeddings_are_the_official_ones(original_file, tmp_path, form):
+    """From a file as it was saved by the official release's open_clip, and as OpenAI saves them."""
+    meta = json.loads((DATA / 'golden_open_parts/parts.json').read_text())
+    golden = np.load(DATA / 'golden_open_parts/texts_and_window.npz')
+    path, architecture = original_file('clip'), meta['arch']['clip']
+    if form == "OpenAI's":
+        clip = open_clip.CLIP(**architecture).eval()
+        clip.load_state_dict(torch.load(path, weights_only=True))
+        torch.jit.script(clip).save(tmp_path / 'openai.pt')
+        path = tmp_path / 'openai.pt'
+        architecture = dict(text_cfg=dict(heads=2))  # which no such file tells
+    clip = FrozenCLIP(str(path), architecture=architecture)
+    np.testing.assert_array_equal(
+        clip.frozen.tokenizer(meta['text']), golden['open_clip_tokens'])
     np.testing.assert_allclose(
-        clip.encode_texts(meta['text']), texts['open_clip_text_embed'], rtol=0, atol=1e-5)
-    embedded = clip.encode_images(torch.from_numpy(stages['win0.extractor_img']))
+        clip.encode_texts(meta['text']), golden['open_clip_text_embed'], rtol=0, atol=1e-5)
+    embedded = clip.encode_images(torch.from_numpy(golden['window'])[None] / 255)
     np.testing.assert_allclose(
-        embedded.ravel(), stages['win0.prefix'].ravel(), rtol=0,
-        atol=1e-4 * np.abs(stages['win0.prefix']).max())
+        embedded, golden['prefix'], rtol=0, atol=1e-4 * np.abs(golden['prefix']).max())
 
 
-@pytest.mark.skipif(not (SHARED / 'full').is_dir(), reason='the golden set is not here')
 def test_full_size_on_the_meta_device(tmp_path):
-    names = json.loads((SHARED / 'full/keys_clip_vitl14_336.json').read_text())
-    torch.save({name: torch.empty(info['shape'], device='meta') for name, info in names.items()},
+    names = json.loads((DATA / 'full_size_names.json').read_text())['clip_vitl14_336']
+    torch.save({name: torch.empty(shape, device='meta') for name, shape in names.items()},
                tmp_path / 'clip.pt')
     with torch.device('meta'):
         clip = FrozenCLIP('ViT-L-14-336-quickgelu', str(tmp_path / 'clip.pt'))

@@ -1,6 +1,5 @@
 """Stable Diffusion from a single file, against the official model's numbers (golden set 'mini')."""
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -15,34 +14,20 @@ from mmodise.checkpoints.stable_diffusion.loading import load_stable_diffusion, 
 from mmodise.models import StableDiffusionExtractor
 
 TESTS = Path(__file__).parents[1]
-GOLDEN = next(
-    (path for path in (TESTS / 'data/golden_mini', TESTS.parents[1] / 'shared/golden/mini')
-     if path.is_dir()), None)
-OPEN = TESTS.parents[1] / 'shared/golden/open'
-FULL_NAMES = TESTS.parents[1] / 'shared/golden/full/keys_sd_v1.json'
+GOLDEN = TESTS / 'data/golden_mini'
+PARTS = TESTS / 'data/golden_open_parts'
 ARCHITECTURE = dict(unet=dict(sample_size=16), text_encoder=dict(num_attention_heads=4))
 
-golden = pytest.mark.skipif(GOLDEN is None, reason='the golden set is not here')
-full_names = pytest.mark.skipif(not FULL_NAMES.exists(), reason='the golden set is not here')
+
+@pytest.fixture(scope='module')
+def path(golden_file):
+    return str(golden_file('sd'))
 
 
 @pytest.fixture(scope='module')
-def weights():
+def weights(path):
     """Names and tensors of the small file."""
-    spec = importlib.util.spec_from_file_location('golden_weights', GOLDEN / 'weights.py')
-    recipe = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(recipe)
-    names = json.loads((GOLDEN / 'keys_sd.json').read_text())
-    return {
-        name: torch.zeros(shape) if crc is None else recipe.generate(name, shape, 'sd')
-        for name, (shape, crc) in names.items()}
-
-
-@pytest.fixture(scope='module')
-def path(weights, tmp_path_factory):
-    path = tmp_path_factory.mktemp('sd') / 'sd.ckpt'
-    torch.save(dict(state_dict=weights, global_step=0), path)
-    return str(path)
+    return torch.load(path, weights_only=True)['state_dict']
 
 
 @pytest.fixture
@@ -69,14 +54,13 @@ def sampled(tensor, count=1024):
     return flat.numpy()[(np.arange(count, dtype=np.int64) * 2654435761) % len(flat)]
 
 
-@golden
 def test_features_are_the_official_ones(path):
     common = np.load(GOLDEN / 'common.npz')
     stages = np.load(GOLDEN / 'label_img0.npz')
     extractor = StableDiffusionExtractor(path, architecture=ARCHITECTURE)
     assert extractor.image_size == 128
     np.testing.assert_allclose(
-        sampled(extractor.empty_text), common['uncond_inputs'].ravel(), rtol=0, atol=2e-5)
+        sampled(extractor.frozen.empty_text), common['uncond_inputs'].ravel(), rtol=0, atol=2e-5)
     image = np.load(GOLDEN / 'inputs.npz')['image0'][:, :128, :128]
     maps = extractor(torch.from_numpy(image)[None] / 255)
     for index, name in ((0, 'enc0'), (1, 'enc1'), (6, 'dec0'), (7, 'dec1')):
@@ -85,25 +69,15 @@ def test_features_are_the_official_ones(path):
         np.testing.assert_allclose(sampled(maps[index]), expected, rtol=0, atol=tolerance)
 
 
-@pytest.mark.skipif(not OPEN.is_dir(), reason='the golden set is not here')
-def test_all_maps_and_texts_are_the_official_ones():
-    """With the official model's own conditions in place of a captioner."""
-    path, stages = str(OPEN / 'sd_tiny.ckpt'), np.load(OPEN / 'label/img0.npz')
-    extractor = StableDiffusionExtractor(path, architecture=ARCHITECTURE)
-    image, text, time = (torch.from_numpy(stages[f'win0.{name}'])
-                         for name in ('extractor_img', 'cond_inputs', 'cond_emb'))
-    maps = extractor(image, text - extractor.empty_text, time.view(1, 1, -1))
-    names = ('enc0', 'enc1', 'unet0', 'unet1', 'unet2', 'unet3', 'dec0', 'dec1')
-    for name, ours in zip(names, maps, strict=True):
-        expected = torch.from_numpy(stages[f'win0.{name}'])
-        torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5 * expected.abs().max().item())
-    texts = np.load(OPEN / 'text_and_constants.npz')
+def test_texts_are_the_official_ones(original_file):
+    """From the text encoder's part of a file as it was saved."""
+    texts = np.load(PARTS / 'texts_and_window.npz')
+    encoder = load_text_encoder(str(original_file('stable_diffusion_text')), ARCHITECTURE)
     with torch.no_grad():
-        ours = load_text_encoder(path, ARCHITECTURE)(torch.from_numpy(texts['hf_tokens']))
+        ours = encoder(torch.from_numpy(texts['hf_tokens']))
     np.testing.assert_allclose(ours.last_hidden_state, texts['ldm_text_embed'], rtol=0, atol=2e-5)
 
 
-@golden
 @pytest.mark.parametrize('kind', ['safetensors', 'half', 'bare', 'with_more'])
 def test_other_forms_of_the_same_file(weights, path, tmp_path, kind):
     other = tmp_path / ('sd.safetensors' if kind == 'safetensors' else 'sd.ckpt')
@@ -128,7 +102,6 @@ def test_other_forms_of_the_same_file(weights, path, tmp_path, kind):
             torch.testing.assert_close(one, two, rtol=1e-3 if kind == 'half' else 0, atol=tolerance)
 
 
-@golden
 def test_linear_layers_around_transformers_are_known_as_version_2(weights, path, tmp_path):
     """They compute the same as convolutions of size 1, if the heads are as many."""
     flat = {name: value[:, :, 0, 0] if '.1.proj_' in name and value.ndim == 4 else value
@@ -149,7 +122,6 @@ def test_linear_layers_around_transformers_are_known_as_version_2(weights, path,
     torch.testing.assert_close(first, second, rtol=0, atol=1e-5)
 
 
-@golden
 def test_the_text_encoder_of_version_2_is_open_clips_last_but_one_layer(weights, tmp_path):
     torch.manual_seed(0)
     clip = open_clip.CLIP(
@@ -172,7 +144,6 @@ def test_the_text_encoder_of_version_2_is_open_clips_last_but_one_layer(weights,
     torch.testing.assert_close(empty, expected, rtol=0, atol=1e-5)
 
 
-@golden
 def test_levels_without_attention_are_known(weights, tmp_path):
     first_level = tuple(f'model.diffusion_model.{block}.1.' for block in (
         'input_blocks.1', 'input_blocks.2', 'output_blocks.9', 'output_blocks.10',
@@ -184,11 +155,10 @@ def test_levels_without_attention_are_known(weights, tmp_path):
     assert not any(p.is_meta for p in unet.parameters())
 
 
-@full_names
 @pytest.mark.parametrize('version', [1, 2])
 def test_full_size_on_the_meta_device(tmp_path, version):
-    names = json.loads(FULL_NAMES.read_text())
-    weights = {name: torch.empty(info['shape'], device='meta') for name, info in names.items()}
+    names = json.loads((TESTS / 'data/full_size_names.json').read_text())['sd_v1']
+    weights = {name: torch.empty(shape, device='meta') for name, shape in names.items()}
     if version == 2:  # linear layers, a wider context, another text encoder
         weights = {name: as_version_2(name, value) for name, value in weights.items()
                    if not name.startswith('cond_stage_model.')} | text_tower_of_version_2()
@@ -229,7 +199,6 @@ def text_tower_of_version_2():
             if not name.startswith('visual.')}
 
 
-@golden
 @pytest.mark.parametrize('name', [
     'model.diffusion_model.input_blocks.1.0.in_layers.0.weight',
     'model.diffusion_model.input_blocks.3.0.op.bias',
@@ -249,7 +218,6 @@ def test_a_missing_weight_is_named_as_in_the_file(weights, tmp_path, name):
         load_stable_diffusion(path, architecture=ARCHITECTURE)
 
 
-@golden
 @pytest.mark.parametrize('name', [
     'model.diffusion_model.label_emb.0.0.weight', 'first_stage_model.encoder.down.1.attn.0.q.bias',
     'cond_stage_model.transformer.text_model.encoder.layers.1.mlp.fc3.bias'])
@@ -259,7 +227,6 @@ def test_an_unknown_weight_is_named(weights, tmp_path, name):
         load_stable_diffusion(path, architecture=ARCHITECTURE)
 
 
-@golden
 def test_a_weight_of_another_shape_is_named(weights, tmp_path):
     name = 'model.diffusion_model.output_blocks.0.0.out_layers.3.bias'
     path = changed(weights, tmp_path, **{name: torch.ones(3)})
@@ -267,7 +234,6 @@ def test_a_weight_of_another_shape_is_named(weights, tmp_path):
         load_stable_diffusion(path, architecture=ARCHITECTURE)
 
 
-@golden
 @pytest.mark.parametrize(('without', 'message'), [
     ('first_stage_model.', r'no weights of the vae \(first_stage_model\.\*\)\. Its names'),
     (('first_stage_model.', 'cond_stage_model.'),
@@ -281,7 +247,6 @@ def test_a_part_that_is_not_there_is_named_with_what_it_is_for(
         load_stable_diffusion(path, architecture=ARCHITECTURE)
 
 
-@golden
 def test_what_is_not_asked_for_may_be_missing(weights, tmp_path):
     path = changed(weights, tmp_path, 'model.')
     vae, unet, text = load_stable_diffusion(path, with_unet=False, architecture=ARCHITECTURE)
@@ -290,7 +255,6 @@ def test_what_is_not_asked_for_may_be_missing(weights, tmp_path):
     assert load_text_encoder(path, ARCHITECTURE).config.hidden_size == 48
 
 
-@golden
 def test_tensors_of_no_part_are_told(weights, tmp_path, logged):
     path = changed(weights, tmp_path, **{'embedding_manager.initial': torch.ones(1)})
     load_text_encoder(path, ARCHITECTURE)
@@ -316,7 +280,6 @@ def test_files_of_other_kinds_are_known(tmp_path, name, message):
         load_stable_diffusion(str(tmp_path / 'other.ckpt'))
 
 
-@golden
 def test_a_model_for_inpainting_is_refused(weights, tmp_path):
     name = 'model.diffusion_model.input_blocks.0.0.weight'
     path = changed(weights, tmp_path, **{name: torch.ones(32, 9, 3, 3)})
@@ -324,7 +287,6 @@ def test_a_model_for_inpainting_is_refused(weights, tmp_path):
         load_stable_diffusion(path, architecture=ARCHITECTURE)
 
 
-@golden
 def test_heads_that_no_file_tells_are_asked_for(path):
     with pytest.raises(ValueError, match=r'dict\(text_encoder=dict\(num_attention_heads='):
         load_text_encoder(path)

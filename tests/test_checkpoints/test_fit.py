@@ -6,7 +6,7 @@ from torch import nn
 
 from mmodise.checkpoints import load_fitting
 from mmodise.checkpoints.fit import RECIPES
-from mmodise.models.frozen import FrozenModule, Shared
+from mmodise.models.frozen import FrozenModule, FrozenNetworks
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_what_does_not_fit_is_counted_and_named(model):
 def test_frozen_networks_are_not_asked_for(model):
     class Holder(FrozenModule):
         def __init__(self):
-            super().__init__(Shared(network=nn.Linear(5, 5)))
+            super().__init__(FrozenNetworks(network=nn.Linear(5, 5)))
             self.trained = nn.Linear(1, 1)
 
     weights = {'trained.weight': torch.ones(1, 1), 'trained.bias': torch.ones(1)}

@@ -30,8 +30,8 @@ def test_errors_name_the_file(tmp_path):
     torch.save([torch.ones(1)], tmp_path / 'list.pth')
     for name, message in {
         'cut': r'cut\.pth \(2,000 bytes\) cannot be read as a checkpoint',
-        'text': r'text\.pth \(2 bytes\) cannot be read',
-        'empty': r'empty\.pth \(0 bytes\) cannot be read',
+        'text': r'text\.pth is text, not weights',
+        'empty': r'empty\.pth is empty \(0 bytes\)',
         'list': r"list\.pth is no checkpoint: expected a dict of weights, found <class 'list'>",
     }.items():
         with pytest.raises(ValueError, match=message):

@@ -96,7 +96,14 @@ def test_what_is_allowed_is_read_and_only_then(tmp_path):
 @pytest.mark.parametrize(('name', 'content', 'message'), [
     ('cut.ckpt', None, r'cut\.ckpt \(2,000 bytes\) cannot be read.*cut short'),
     ('cut.safetensors', None, r'cut\.safetensors \(2,000 bytes\) cannot be read.*cut short'),
-    ('page.ckpt', b'<html>not found</html>', r'page\.ckpt \(22 bytes\) cannot be read'),
+    ('page.ckpt', b'<html>not found</html>', r'page\.ckpt is a web page, not weights'),
+    ('page.safetensors', b'\n<!DOCTYPE html><p>Sign in</p>', r'page\.safetensors is a web page'),
+    ('gone.pth', b'{"error": "Repository not found"}', r'gone\.pth is JSON text, not weights'),
+    ('notes.pth', 'Prüfung: see the release page'.encode(), r'notes\.pth is text, not weights'),
+    ('none.pth', b'', r'none\.pth is empty \(0 bytes\)'),
+    ('lfs.safetensors', b'version https://git-lfs.github.com/spec/v1\noid sha256:4d7\nsize 9\n',
+     r'lfs\.safetensors is a pointer of Git LFS.*git lfs pull'),
+    ('noise.bin', bytes(range(256)), r'noise\.bin \(256 bytes\) cannot be read'),
     ('list.ckpt', [torch.ones(1)], r'list\.ckpt has no weights: .* found a list\.'),
     ('step.ckpt', dict(step=1), r"step\.ckpt has no weights: .* found a dict with 'step'\."),
 ])
@@ -125,3 +132,32 @@ def test_plain_pickles_are_no_way_in(tmp_path):
     with pytest.raises(ValueError, match=r'a\.pth'):
         read_weights(tmp_path / 'a.pth')
     assert not mark.exists()
+
+
+@pytest.mark.parametrize('name', ['weights.pth', 'weights', 'weights.safetensors', 'w.ckpt'])
+@pytest.mark.parametrize('form', ['safetensors', 'torch', 'old torch'])
+def test_the_format_is_told_by_content(tmp_path, name, form):
+    path = tmp_path / name
+    if form == 'safetensors':
+        save_file(WEIGHTS, path)
+    else:
+        torch.save(WEIGHTS, path, _use_new_zipfile_serialization=form == 'torch')
+    weights = read_weights(path)
+    assert equal({key: weights[key] for key in WEIGHTS})
+
+
+@pytest.mark.parametrize('error', [
+    torch.OutOfMemoryError('CUDA out of memory'), MemoryError(),
+    RuntimeError('Attempting to deserialize object on a CUDA device but torch.cuda.is_available() '
+                 'is False'),
+    RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ...")])
+def test_what_the_machine_lacks_is_no_fault_of_the_file(tmp_path, monkeypatch, error):
+    torch.save(WEIGHTS, tmp_path / 'a.pth')
+
+    def fail(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(torch, 'load', fail)
+    with pytest.raises(type(error)) as found:
+        load_safely(tmp_path / 'a.pth')
+    assert found.value is error

@@ -3,11 +3,12 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import huggingface_hub
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from mmodise.checkpoints.stable_diffusion.loading import load_stable_diffusion, load_text_encoder
 
@@ -61,7 +62,8 @@ def test_a_file_that_is_cut_short_or_not_there_is_named(tmp_path):
     path = tmp_path / 'v1-5.safetensors'
     with pytest.raises(FileNotFoundError, match=r'v1-5\.safetensors can not be found.*\n  Accept'):
         load_stable_diffusion(str(path))
-    path.write_bytes(b'0' * 100)
+    save_file(dict(weight=torch.ones(100)), path)
+    os.truncate(path, 100)
     with pytest.raises(ValueError, match=r'v1-5\.safetensors \(100 bytes\) .* cut short.*\n  Acc'):
         load_stable_diffusion(str(path))
 
@@ -131,3 +133,53 @@ def test_a_folder_of_version_2_pads_with_0(folder, tmp_path):
 def test_settings_of_a_folder_can_be_overridden(folder):
     _, unet, _ = load_stable_diffusion(folder, architecture=dict(unet=dict(sample_size=24)))
     assert unet.config.sample_size == 24
+
+
+def rename_weights(folder, parts, variants, pieces=False):
+    """Leave only weights of variants in parts of a folder, whole or with an index."""
+    for part in parts:
+        path, = (folder / part).glob('*.safetensors')
+        weights = {name: value.half() for name, value in load_file(path).items()}
+        path.unlink()
+        for variant in variants:
+            if not pieces:
+                save_file(weights, path.with_name(f'{path.stem}.{variant}.safetensors'),
+                          metadata=dict(format='pt'))
+                continue
+            piece = f'{path.stem}.{variant}-00001-of-00001.safetensors'
+            save_file(weights, path.with_name(piece), metadata=dict(format='pt'))
+            path.with_name(f'{path.name}.index.{variant}.json').write_text(
+                json.dumps(dict(metadata={}, weight_map=dict.fromkeys(weights, piece))))
+
+
+@pytest.mark.parametrize(('parts', 'variants', 'pieces'), [
+    (('vae', 'unet', 'text_encoder'), ['fp16'], False),
+    (('unet', ), ['non_ema'], False),
+    (('unet', ), ['fp16', 'non_ema'], False),
+    (('unet', ), ['fp16'], True)])
+def test_variants_are_read_where_there_are_no_plain_weights(
+        folder, tmp_path, log, parts, variants, pieces):
+    copy = Path(shutil.copytree(folder, tmp_path / 'copy'))
+    rename_weights(copy, parts, variants, pieces)
+    ours, expected = load_stable_diffusion(str(copy)), load_stable_diffusion(folder)
+    for part, other in zip(ours[:2], expected[:2], strict=True):
+        for a, b in zip(part.parameters(), other.parameters(), strict=True):
+            assert a.dtype == torch.float32
+            torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
+    assert f"unet/ has no diffusion_pytorch_model.safetensors; its variant '{variants[0]}'" in (
+        log.text)
+
+
+def test_several_variants_are_not_chosen_from(folder, tmp_path):
+    copy = Path(shutil.copytree(folder, tmp_path / 'copy'))
+    rename_weights(copy, ['unet'], ['ema', 'non_ema'])
+    with pytest.raises(FileNotFoundError, match=r'unet/ has .* several variants, ema, non_'):
+        load_stable_diffusion(str(copy))
+
+
+def test_files_that_are_no_weights_are_named(folder, tmp_path):
+    copy = Path(shutil.copytree(folder, tmp_path / 'copy'))
+    (copy / 'vae/diffusion_pytorch_model.safetensors').write_bytes(
+        b'version https://git-lfs.github.com/spec/v1\noid sha256:4d7\nsize 9\n')
+    with pytest.raises(FileNotFoundError, match=r'vae/diff.*it is a pointer of Git LFS.*lfs pull'):
+        load_stable_diffusion(str(copy))

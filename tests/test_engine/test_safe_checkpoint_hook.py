@@ -2,6 +2,7 @@
 
 import itertools
 import resource
+import shutil
 from pathlib import Path
 
 import pytest
@@ -40,11 +41,13 @@ def train(monkeypatch, tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     count = itertools.count()
 
-    def train(full_disk_at=None, **options):
+    def train(full_disk_at=None, work_dir=tmp_path, resume=None, **options):
         cfg = Config.fromfile(TOY / 'toy_recipe.py')
         cfg.default_hooks.checkpoint.update(type='SafeCheckpointHook', **options)
         run = next(count)  # runs of one process share mmengine's message hub unless named apart
-        cfg.update(work_dir=str(tmp_path), resume=run > 0, experiment_name=f'{tmp_path}/{run}')
+        cfg.update(
+            work_dir=str(work_dir), resume=run > 0, load_from=resume,
+            experiment_name=f'{tmp_path}/{run}')
         if 'save_best' in options:
             cfg.update(val_dataloader=cfg.test_dataloader, val_evaluator=cfg.test_evaluator,
                        val_cfg=dict(type='ValLoop'))
@@ -101,3 +104,37 @@ def test_the_best_checkpoint_is_kept_until_there_is_a_better_one(train, tmp_path
     assert checkpoints(tmp_path) == ['best_error_iter_2.pth', 'iter_4.pth']
     train(**options)
     assert checkpoints(tmp_path) == ['best_error_iter_6.pth', 'iter_6.pth']
+
+
+def test_a_copied_run_goes_on_from_its_own_and_removes_nothing_of_the_original(train, tmp_path):
+    first, copied = tmp_path / 'A', tmp_path / 'B'
+    options = dict(save_best='error', rule='less', max_keep_ckpts=1)
+    with pytest.raises(OSError, match=r'iter_4\.pth'):
+        train(full_disk_at=4, work_dir=first, **options)
+    shutil.copytree(first, copied)
+    before = {path.name: path.read_bytes() for path in first.iterdir() if path.is_file()}
+    runner = train(work_dir=copied, **options)
+    assert runner.iter == 6 and checkpoints(copied) == ['best_error_iter_6.pth', 'iter_6.pth']
+    assert {p.name: p.read_bytes() for p in first.iterdir() if p.is_file()} == before
+    assert find_latest_checkpoint(str(copied)) == str(copied / 'iter_6.pth')
+
+
+def test_a_run_resumed_from_anothers_checkpoint_removes_none_of_it(train, tmp_path):
+    first, other = tmp_path / 'A', tmp_path / 'B'
+    options = dict(save_best='error', rule='less')
+    with pytest.raises(OSError, match=r'iter_4\.pth'):
+        train(full_disk_at=4, work_dir=first, **options)
+    before = checkpoints(first)
+    train(work_dir=other, resume=str(first / 'iter_2.pth'), **options)
+    assert checkpoints(first) == before == ['best_error_iter_2.pth', 'iter_2.pth']
+    assert 'best_error_iter_6.pth' in checkpoints(other)
+
+
+def test_a_moved_run_without_its_checkpoint_says_so(train, tmp_path):
+    first, moved = tmp_path / 'A', tmp_path / 'B'
+    with pytest.raises(OSError, match=r'iter_4\.pth'):
+        train(full_disk_at=4, work_dir=first)
+    moved.mkdir()
+    shutil.copy(first / 'last_checkpoint', moved)
+    with pytest.raises(FileNotFoundError, match=r'iter_2\.pth is not in .*B\. .*--resume'):
+        train(work_dir=moved)

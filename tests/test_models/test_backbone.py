@@ -41,10 +41,13 @@ def trained(small_models, clip_cfg):
 
 
 @pytest.fixture
-def precise(trained):
+def precise(small_models, clip_cfg):
     """In float64, where no rounding error moves an activation over a kink."""
-    yield trained.double()
-    trained.float()  # CLIP is that of the other models, too
+    extractor = dict(
+        type='StableDiffusionExtractor', pretrained=str(small_models / 'stable_diffusion'),
+        dtype='float64')
+    captioner = dict(type='ImplicitCaptioner', clip=dict(clip_cfg, precision='fp64'))
+    return build(small_models, clip_cfg, extractor=extractor, captioner=captioner).double()
 
 
 def images(*shape):

@@ -15,11 +15,11 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
 
 from mmodise.benchmark.small_models import CLIP_CONFIG, build_clip, save_clip
-from mmodise.models import CLIPClassifier
+from mmodise.models import GeometricEnsemble
 from mmodise.vocabulary import Vocabulary
 
 MODEL_CONFIGS = Path(__file__).parents[2] / 'configs/_base_/models'
-GOLDEN = Path(__file__).parents[3] / 'shared/golden/open'
+GOLDEN = Path(__file__).parents[1] / 'data/golden_open_parts'
 TRAINING = dict(thing_classes=('red ball, red sphere', 'blue box'), stuff_classes=('sand', ))
 LAYERS = ('d0.', 'd1.', 'd2.', '')  # the initial queries, and after each of 3 layers
 
@@ -31,7 +31,7 @@ def config(clip_cfg):
     for key in ('type', 'prompt', 'loss_grounding'):
         model.panoptic_head[key] = caption.panoptic_head[key]
     model.panoptic_head.vocabulary = TRAINING
-    model.classifier.update(alpha=caption.classifier.alpha, beta=caption.classifier.beta)
+    model.ensemble.update(caption.ensemble)
     for part in (model.backbone.captioner, model.panoptic_head, model.classifier):
         part.clip = clip_cfg
     return model
@@ -183,10 +183,11 @@ def test_predictions_are_probabilities(head):
     """p(class) = p(object) x p(class | object), and p(none); of the last layer."""
     vocabularies = [Vocabulary.from_string('bird; cat, kitten', 'sea'),
                     Vocabulary.from_string('tree')]
-    logits, masks = head.predict(maps(2), [sample()] * 2, vocabularies)
-    layers, all_masks = head(maps(2), [sample()] * 2)
-    torch.testing.assert_close(masks, all_masks[-1])
-    scores, embeddings = layers[-1]
+    masks, logits, _, embeddings = head.predict(maps(2), [sample()] * 2, vocabularies)
+    last = head.layers(maps(2))[-1]
+    torch.testing.assert_close(masks, last.masks)
+    torch.testing.assert_close(embeddings, last.embeddings)
+    scores = last.scores
     for i, vocabulary in enumerate(vocabularies):
         names = head.embed_texts(vocabulary.names)
         cosine = torch.cosine_similarity(embeddings[i][:, None], names, dim=-1)
@@ -199,25 +200,24 @@ def test_predictions_are_probabilities(head):
         torch.testing.assert_close(logits[i].exp(), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.skipif(not GOLDEN.is_dir(), reason='the golden set is not there')
 @pytest.mark.parametrize(('name', 'classes'), [
     ('img0', 'vocab'), ('img0_trainvocab', 'train_labels')])
 @torch.no_grad()
-def test_official_release(head, clip_cfg, monkeypatch, name, classes):
+def test_official_release(head, monkeypatch, name, classes):
     """From embeddings of masks and names, and CLIP's logits, to the final scores of masks."""
-    meta = json.loads((GOLDEN / 'meta.json').read_text())
+    meta = json.loads((GOLDEN / 'parts.json').read_text())
     vocabulary, training = (Vocabulary.from_lists(meta[key]) for key in (classes, 'train_labels'))
-    masks, texts = (
-        {key: torch.from_numpy(array) for key, array in np.load(file).items()}
-        for file in (GOLDEN / 'caption/img0.npz', GOLDEN / f'caption/{name}.npz'))
+    arrays = {key: torch.from_numpy(array) for key, array in
+              np.load(GOLDEN / 'caption.npz').items()}
+    masks, texts = ({key.removeprefix(f'{case}.'): array for key, array in arrays.items()
+                     if key.startswith(f'{case}.')} for case in ('img0', name))
     monkeypatch.setattr(type(head), 'embed_texts', lambda head, names: texts['head.text_embed'])
     monkeypatch.setattr(type(head.mask_embedding), 'scale', masks['pred.logit_scale'])
     logits = head.classify(masks['pred.mask_embed'], vocabulary, masks['pred.pred_logits'])
     torch.testing.assert_close(
         logits[..., :-1].log_softmax(-1), texts['head.logits'].log_softmax(-1),
         rtol=1e-4, atol=1e-4)
-    classifier = CLIPClassifier(clip_cfg, alpha=0.35, beta=0.65)
-    final = classifier.combine(
+    final = GeometricEnsemble(alpha=0.35, beta=0.65)(
         logits[0], texts['clip.mask_logits'][0], vocabulary.seen_in(training))
     torch.testing.assert_close(final, texts['final.mask_cls'], rtol=1e-4, atol=1e-4)
 
@@ -252,7 +252,7 @@ def test_training(model):
 
 
 def test_prediction(model):
-    """End to end with CLIP's opinion, each image with its own classes."""
+    """End to end with CLIP's scores, each image with its own classes."""
     first, second = sample(), sample(text='star; red ball', stuff_text='sky')
     images = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -265,9 +265,9 @@ def test_prediction(model):
         assert result.pred_instances.scores.isfinite().all()
 
 
-def test_second_opinion_of_the_base_config():
+def test_ensemble_of_the_base_config():
     model = Config.fromfile(MODEL_CONFIGS / 'odise_caption.py').model
-    assert (model.classifier.alpha, model.classifier.beta) == (0.35, 0.65)
+    assert (model.ensemble.alpha, model.ensemble.beta) == (0.35, 0.65)
     assert model.panoptic_head.loss_grounding.loss_weight == 1.0
     assert model.panoptic_head.num_queries == 100, 'the rest is as with label supervision'
 

@@ -1,4 +1,4 @@
-"""CLIP's opinion, and the fusion of two opinions worked out by hand."""
+"""Out-of-vocabulary scores by CLIP."""
 
 import pytest
 import torch
@@ -10,26 +10,7 @@ from mmodise.vocabulary import Vocabulary
 
 @pytest.fixture
 def classifier(clip_cfg):
-    return CLIPClassifier(clip_cfg, alpha=0.25, beta=0.5)
-
-
-def test_combine_by_hand(classifier):
-    # head: p = (0.8, 0.2) over the classes, "no object" 0.5; CLIP: p = (0.1, 0.9)
-    head = torch.tensor([[0.4, 0.1, 0.5]]).log()
-    clip = torch.tensor([[0.1, 0.9]]).log()
-    # class 0 is seen: 0.8^0.75 * 0.1^0.25, class 1 is not: 0.2^0.5 * 0.9^0.5
-    a, b = 0.8**0.75 * 0.1**0.25, (0.2 * 0.9)**0.5
-    expected = torch.tensor([[0.5 * a / (a + b), 0.5 * b / (a + b), 0.5]])
-    combined = classifier.combine(head, clip, (True, False))
-    torch.testing.assert_close(combined.softmax(-1), expected, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(combined.exp(), expected, rtol=1e-5, atol=1e-6)
-
-
-def test_combine_survives_certainty(classifier):
-    head = torch.tensor([[200.0, -200.0, -200.0]])
-    clip = torch.tensor([[-300.0, 300.0]])
-    combined = classifier.combine(head, clip, (True, False))
-    assert torch.isfinite(combined).all()
+    return CLIPClassifier(clip_cfg)
 
 
 def test_a_patch_is_visible_if_any_of_it_is(classifier):
@@ -52,11 +33,16 @@ def test_mixed_sizes_and_vocabularies_in_a_batch_equal_single_images(classifier)
     samples = [DetDataSample(metainfo=dict(img_shape=shape)) for shape in shapes]
     vocabularies = [Vocabulary.from_string('red ball; star', 'sand'),
                     Vocabulary.from_string('box, cube')]
-    both = classifier(images, masks, samples, vocabularies)
-    assert [tuple(logits.shape) for logits in both] == [(6, 3), (6, 1)]
+    both = classifier(images, (), masks, samples, vocabularies)
+    assert [tuple(scores.logits.shape) for scores in both] == [(6, 3), (6, 1)]
+    fewer = classifier(images, (), [masks[0, :4], masks[1]], samples, vocabularies)
+    torch.testing.assert_close(fewer[0].logits, both[0].logits[:4], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(fewer[1].logits, both[1].logits, rtol=1e-4, atol=1e-4)
     for i in range(2):
-        one, = classifier(images[i:i + 1], masks[i:i + 1], samples[i:i + 1], vocabularies[i:i + 1])
-        torch.testing.assert_close(both[i], one, rtol=1e-4, atol=1e-4)
+        one, = classifier(
+            images[i:i + 1], (), masks[i:i + 1], samples[i:i + 1], vocabularies[i:i + 1])
+        torch.testing.assert_close(both[i].logits, one.logits, rtol=1e-4, atol=1e-4)
+        assert one.valid is None, 'CLIP looks at every mask'
 
 
 def test_alignment_matters_only_with_padding(clip_cfg):
@@ -68,6 +54,7 @@ def test_alignment_matters_only_with_padding(clip_cfg):
     def logits(align, shape):
         sample = [DetDataSample(metainfo=dict(img_shape=shape))]
         classifier = CLIPClassifier(clip_cfg, align_masks=align)
-        return classifier(images, masks, sample, vocabulary)[0]
+        return classifier(images, (), masks, sample, vocabulary)[0].logits
 
     assert not torch.allclose(logits(True, (64, 100)), logits(False, (64, 100)))
+    torch.testing.assert_close(logits(True, (128, 128)), logits(False, (128, 128)))

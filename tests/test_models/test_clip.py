@@ -8,8 +8,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-import mmodise
 from mmodise.models import FrozenCLIP
+from mmodise.models.clip.masked_tokens import check_mask_tokens
+from mmodise.models.clip.text_embeddings import TextEmbeddings
 
 
 @pytest.fixture(scope='module')
@@ -48,12 +49,44 @@ def test_frozen_is_no_part_of_the_module(clip):
     assert not any(p.requires_grad for p in clip.frozen.model.parameters())
 
 
-def test_frozen_follows_dtype_and_device(small_models):
-    clip = FrozenCLIP(str(small_models / 'clip'), precision='fp32').double()
-    try:
-        assert clip.frozen.model.visual.proj.dtype == torch.float64
-    finally:
-        clip.float()  # it is shared
+def test_precision_is_what_was_asked_for(small_models, clip):
+    low = FrozenCLIP(str(small_models / 'clip'), precision='bf16')
+    high = FrozenCLIP(str(small_models / 'clip'), precision='fp64')
+    low.float(), clip.half(), high.half()
+    assert [c.frozen.model.visual.proj.dtype for c in (low, clip, high)] == [
+        torch.bfloat16, torch.float32, torch.float64]
+    texts = [c.encode_texts(['a red ball']) for c in (high, clip)]
+    assert texts[0].dtype == torch.float64
+    assert 0 < (texts[0] - texts[1]).abs().max() < 1e-5
+
+
+def test_autocast_changes_nothing(clip):
+    images = torch.rand(1, 3, *clip.image_size, generator=torch.Generator().manual_seed(0))
+    visible = torch.ones(1, 2, *(s // p for s, p in zip(
+        clip.image_size, clip.patch_size, strict=True)), dtype=torch.bool)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        low = [clip.encode_images(images), clip.encode_masks(images, visible),
+               clip.encode_texts(['a text that only this test knows'])]
+    expected = [clip.encode_images(images), clip.encode_masks(images, visible),
+                clip.frozen.model.encode_text(
+                    clip.frozen.tokenizer(['a text that only this test knows']))]
+    for ours, theirs in zip(low, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_texts_embedded_in_inference_mode_serve_training(clip):
+    linear = torch.nn.Linear(clip.embed_dim, 1)
+    with torch.inference_mode():
+        clip.encode_texts(['first seen in inference mode'])
+    linear(clip.encode_texts(['first seen in inference mode'])).sum().backward()
+    assert linear.weight.grad.any()
+
+
+def test_mask_tokens_need_a_vision_transformer():
+    tower = open_clip.create_model(
+        'RN50', vision_cfg=dict(layers=[1, 1, 1, 1], width=8, image_size=32)).visual
+    with pytest.raises(ValueError, match=r'VisionTransformer.*this one is a ModifiedResNet'):
+        check_mask_tokens(tower)
 
 
 def test_bfloat16_is_near_float32(small_models, clip):
@@ -99,7 +132,8 @@ def test_texts_are_embedded_once(clip, clip_cfg, reference, monkeypatch):
         expected = reference.encode_text(tokenizer(texts))
     torch.testing.assert_close(clip.encode_texts(texts), expected, rtol=1e-4, atol=1e-5)
     embedded = []
-    monkeypatch.delitem(clip.frozen.rows, 'sand', raising=False)  # another test's
+    monkeypatch.setattr(clip.frozen, 'texts', TextEmbeddings(100))
+    clip.encode_texts(texts)
     encode = clip.frozen.model.encode_text
     monkeypatch.setattr(
         clip.frozen.model, 'encode_text', lambda t: (embedded.append(len(t)), encode(t))[1])
@@ -107,30 +141,13 @@ def test_texts_are_embedded_once(clip, clip_cfg, reference, monkeypatch):
     assert embedded == [1]
 
 
-def test_texts_are_forgotten_when_there_are_too_many(clip, monkeypatch):
-    """Words of captions never end; the embeddings are right before and after."""
-    monkeypatch.setattr(mmodise.models.clip, '_MAX_TEXTS', 4)
-    monkeypatch.setattr(clip.frozen, 'rows', {})
-    monkeypatch.setattr(clip.frozen, 'table', None)
-    first = clip.encode_texts(['snow', 'grass', 'sand'])
-    clip.encode_texts(['star'])
-    assert list(clip.frozen.rows) == ['snow', 'grass', 'sand', 'star']
-    torch.testing.assert_close(clip.encode_texts(['heart', 'sand'])[1], first[2])
-    assert list(clip.frozen.rows) == ['heart', 'sand']
-    assert len(clip.frozen.table) == 2
-    many = clip.encode_texts(['ring', 'grass', 'sand', 'snow', 'star', 'ring'])
-    torch.testing.assert_close(many[[3, 1, 2]], first)
-    torch.testing.assert_close(many[0], many[5])
-
-
 def test_ten_thousand_names_are_embedded_once(clip, monkeypatch):
     """The head takes them bare, the classifier in a prompt, image after image."""
-    monkeypatch.setattr(clip.frozen, 'rows', {})
-    monkeypatch.setattr(clip.frozen, 'table', None)
+    monkeypatch.setattr(clip.frozen, 'texts', TextEmbeddings(65536))
     embedded = []
     monkeypatch.setattr(
         clip.frozen.model, 'encode_text',
-        lambda tokens: embedded.append(len(tokens)) or tokens[:, :clip.embed_dim])
+        lambda tokens: embedded.append(len(tokens)) or tokens[:, :clip.embed_dim].float())
     names = [f'class {i}' for i in range(10000)]
     prompts = [f'a photo of a {name}.' for name in names]
     for _ in range(2):

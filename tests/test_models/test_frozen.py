@@ -12,47 +12,80 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch import nn
 
-from mmodise.models.frozen import FrozenModule, Shared
+from mmodise.models.frozen import FrozenModule, FrozenNetworks
 
 SMALL = Path(__file__).parents[2] / 'configs/_base_/models/odise_small.py'
 
 
 @pytest.fixture
-def guest():
+def module():
     network = nn.Sequential(nn.Linear(2, 3), nn.Dropout(0.5), nn.BatchNorm1d(3))
-    return FrozenModule(Shared(network=network, names=['a'], dropped=None))
+    return FrozenModule(FrozenNetworks(
+        network=network, scale=torch.tensor([2.0]), names=['a'], dropped=None))
 
 
-def test_frozen_networks_are_no_children(guest):
-    assert list(guest.parameters()) == [] and guest.state_dict() == {}
-    assert guest.frozen_modules() == [guest.frozen.network]
-    assert not any(p.requires_grad for p in guest.frozen.network.parameters())
+def test_frozen_networks_are_no_children(module):
+    assert list(module.parameters()) == [] and module.state_dict() == {}
+    assert module.frozen_modules() == [module.frozen.network]
+    assert not any(p.requires_grad for p in module.frozen.network.parameters())
 
 
-def test_training_mode_leaves_them_in_eval_mode(guest):
-    nn.Sequential(guest).train()
-    assert guest.training
-    assert not any(module.training for module in guest.frozen.network.modules())
+def test_training_mode_leaves_them_in_eval_mode(module):
+    nn.Sequential(module).train()
+    assert module.training
+    assert not any(module.training for module in module.frozen.network.modules())
 
 
-def test_gradients_pass_through(guest):
+def test_gradients_pass_through(module):
     x = torch.ones(4, 2, requires_grad=True)
-    guest.frozen.network(x)[:, 0].sum().backward()
+    module.frozen.network(x)[:, 0].sum().backward()
     scale = (1 + 1e-5) ** -0.5  # the normalisation in eval mode: running variance 1
-    expected = scale * guest.frozen.network[0].weight[0]
+    expected = scale * module.frozen.network[0].weight[0]
     torch.testing.assert_close(x.grad, expected.expand(4, 2))
-    assert guest.frozen.network[0].weight.grad is None
+    assert module.frozen.network[0].weight.grad is None
 
 
-def test_they_follow_to_another_type_and_device(guest):
-    nn.Sequential(guest).to(torch.float64)
-    assert guest.frozen.network[0].weight.dtype == torch.float64
-    nn.Sequential(guest).to('meta')
-    assert guest.frozen.network[0].weight.device.type == 'meta'
+def test_a_deep_copy_shares_them(module):
+    assert copy.deepcopy(module).frozen.network is module.frozen.network
 
 
-def test_a_deep_copy_shares_them(guest):
-    assert copy.deepcopy(guest).frozen.network is guest.frozen.network
+def test_they_follow_to_another_device_alone(module):
+    stays, weight = copy.deepcopy(module), module.frozen.network[0].weight.clone()
+    nn.Sequential(module).to('meta')
+    assert {t.device.type for t in (
+        *module.frozen.network.state_dict().values(), module.frozen.scale)} == {'meta'}
+    assert torch.equal(stays.frozen.network[0].weight, weight)
+    again = copy.deepcopy(stays).to('meta')
+    assert again.frozen is module.frozen, 'one per device'
+    nn.Sequential(module).to_empty(device='cpu')
+    assert module.frozen is stays.frozen and torch.equal(module.frozen.network[0].weight, weight)
+
+
+def test_a_copy_made_empty_wipes_nothing(module):
+    weight = module.frozen.network[0].weight.clone()
+    copy.deepcopy(module).to_empty(device='cpu')
+    assert torch.equal(module.frozen.network[0].weight, weight)
+
+
+def test_they_keep_their_precision(module):
+    nn.Sequential(module).half().double().to(torch.bfloat16)
+    assert module.frozen.network[0].weight.dtype == module.frozen.scale.dtype == torch.float32
+
+
+def test_what_a_copy_does_not_keep_is_prepared_anew():
+    prepared = []
+    module = FrozenModule(FrozenNetworks(
+        prepare=lambda frozen: prepared.append(frozen.device.type), network=nn.Linear(2, 2)))
+    module.to('meta')
+    assert prepared == ['cpu', 'meta']
+
+
+def test_networks_first_used_in_inference_mode_pass_gradients_later(module):
+    with torch.inference_mode():
+        frozen = module.frozen._copy(torch.device('cpu'))
+    x = torch.ones(1, 2, requires_grad=True)
+    frozen.network(x).sum().backward()
+    assert x.grad.any() and frozen.network[0].weight is not module.frozen.network[0].weight
 
 
 # ODISE: a checkpoint holds what was trained, and nothing else.

@@ -16,7 +16,7 @@ from torch import nn
 
 from mmodise.models import GroundingLoss
 
-GOLDEN = Path(__file__).parents[3] / 'shared/golden/open/caption'
+GOLDEN = Path(__file__).parents[1] / 'data/golden_open_parts'
 SPLITS = ((2, 2), (3, 1))  # images of each rank
 
 
@@ -103,10 +103,9 @@ def test_float32_under_autocast():
     assert mixed.item() == exact.item()
 
 
-@pytest.mark.skipif(not GOLDEN.is_dir(), reason='the golden set is not there')
 def test_official_release():
-    arrays = np.load(GOLDEN / 'train.npz')
-    summary = json.loads((GOLDEN / 'summary.json').read_text())['train']
+    arrays = np.load(GOLDEN / 'caption.npz')
+    summary = json.loads((GOLDEN / 'parts.json').read_text())['train']
     words, scale = (torch.from_numpy(arrays[f'train.{name}'])
                     for name in ('head.word_embed', 'pred.logit_scale'))
     valid = [any(caption) for caption in summary['word_valid_mask']]

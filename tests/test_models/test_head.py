@@ -99,12 +99,12 @@ def test_predictions_of_mixed_vocabularies_equal_those_of_each_image(head):
                     Vocabulary.from_string('tree')]
     samples = [sample(), sample()]
     with torch.no_grad():
-        logits, masks = head.predict(maps(2), samples, vocabularies)
+        masks, logits, *_ = head.predict(maps(2), samples, vocabularies)
         assert [tuple(one.shape) for one in logits] == [(12, 4), (12, 2)]
         assert masks.shape == (2, 12, 32, 32)
         for i in range(2):
             one = tuple(m[i : i + 1] for m in maps(2))
-            (alone, ), mask = head.predict(one, samples[i:i + 1], vocabularies[i:i + 1])
+            mask, (alone, ), *_ = head.predict(one, samples[i:i + 1], vocabularies[i:i + 1])
             torch.testing.assert_close(logits[i], alone, rtol=1e-4, atol=1e-4)
             torch.testing.assert_close(masks[i], mask[0], rtol=1e-4, atol=1e-4)
 
@@ -113,11 +113,59 @@ def test_prediction_for_the_training_vocabulary_is_the_last_layers(head):
     head.eval()
     with torch.no_grad():
         all_logits, all_masks = head(maps(1), [sample()])
-        (logits, ), masks = head.predict(maps(1), [sample()], [head.vocabulary])
+        masks, (logits, ), *_ = head.predict(maps(1), [sample()], [head.vocabulary])
     assert len(all_logits) == 4  # the initial queries, and after each of 3 layers
     assert all_logits[0].shape == (1, 12, 5)
     torch.testing.assert_close(logits, all_logits[-1][0])
     torch.testing.assert_close(masks, all_masks[-1])
+
+
+def test_testing_embeds_the_masks_of_the_last_layer_only(head, monkeypatch):
+    embedded, embed = [], head.mask_embedding.forward
+    monkeypatch.setattr(head.mask_embedding, 'forward', lambda *args: (
+        embedded.append(args[1]), embed(*args))[1])
+    with torch.no_grad():
+        masks, _, _, embeddings = head.predict(maps(1), [sample()], [head.vocabulary])
+    assert len(embedded) == 1 and torch.equal(embedded[0], masks)
+    assert embeddings.shape == (1, 12, 128)
+
+
+def test_a_subclass_adds_a_loss_by_names(head):
+    """The mean of what the layers' names give: embeddings with a graph, and the same numbers."""
+    class WithMoreLoss(type(head)):
+        def loss_by_layer(self, layers, batch_gt_instances, batch_img_metas):
+            losses = super().loss_by_layer(layers, batch_gt_instances, batch_img_metas)
+            self.seen = layers
+            between = layers[-1].embeddings - layers[-2].embeddings
+            return {**losses, 'loss_consistency': between.square().mean()}
+
+    expected = losses(head, [sample()])
+    head.__class__, cls = WithMoreLoss, type(head)
+    try:
+        values = losses(head, [sample()])
+        layers = head.__dict__.pop('seen')
+    finally:
+        head.__class__ = cls
+    assert values.pop('loss_consistency').requires_grad
+    assert {k: v.item() for k, v in values.items()} == {k: v.item() for k, v in expected.items()}
+    logits, masks = head(maps(1), [sample()])
+    for i, layer in enumerate(layers):
+        assert layer.queries.shape == (1, 12, 128)
+        torch.testing.assert_close(layer.masks, masks[i])
+        torch.testing.assert_close(head.classify(layer.embeddings, head.vocabulary), logits[i])
+
+
+def test_masks_are_matched_with_true_ones(head):
+    """Queries that show the true masks, and one that shows another label's, find their own."""
+    layer = head.layers(maps(2))[-1]
+    (instances, metas) = head.unpack_gt([sample(), sample(things=())])
+    shown = [5, 0, 7]  # where the masks of the first image are, two things and stuff
+    layer.masks = torch.full_like(layer.masks, -9)
+    layer.masks[0, shown] = 18 * instances[0].masks[:, ::4, ::4].float() - 9
+    layer.masks[1, 3] = 9
+    first, second = head.match(layer, instances, metas)
+    assert first[shown].tolist() == [0, 1, 2] and (first >= 0).sum() == 3
+    assert second.tolist() == [-1, -1, -1, 0, *[-1] * 8], 'stuff is all there is'
 
 
 def test_loss_names_are_mmdets_and_values_finite(head):

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL, UNet2DConditionModel
 
 from mmodise.models import StableDiffusionExtractor
-from mmodise.models.extractors.stable_diffusion import noise_schedule
+from mmodise.models.extractors.noise import scaled_linear_schedule
 
 
 @pytest.fixture(scope='module')
@@ -35,7 +35,7 @@ def inputs_of(blocks: list) -> list:
 
 
 def test_noise_schedule():
-    alphas = noise_schedule()
+    alphas = scaled_linear_schedule()
     assert len(alphas) == 1000
     assert alphas[0] == pytest.approx(1 - 0.00085, abs=1e-12)
     assert alphas[1] == pytest.approx(
@@ -72,7 +72,7 @@ def test_maps_equal_those_of_the_whole_networks(folder, extractor, images):
         noise = torch.randn(1, 4, 16, 16, generator=torch.Generator('cpu').manual_seed(42))
         latents = vae.config.scaling_factor * mean
         noisy = math.sqrt(0.99915) * latents + math.sqrt(0.00085) * noise
-        unet(noisy, 0, encoder_hidden_states=extractor.empty_text.expand(2, -1, -1))
+        unet(noisy, 0, encoder_hidden_states=extractor.frozen.empty_text.expand(2, -1, -1))
         vae.decode(mean)
     assert len(maps) == len(notes) == 8
     for i, (ours, theirs) in enumerate(zip(maps, notes, strict=True)):
@@ -175,7 +175,7 @@ def test_compiled_level_by_level(folder, extractor, images, with_cp):
     ours = StableDiffusionExtractor(folder, with_cp=with_cp, compile=dict(backend=backend))
 
     def maps_and_gradients(model):
-        shape = model.condition_shape
+        shape = model.condition
         text = torch.zeros(2, shape['text_length'], shape['text_width'], requires_grad=True)
         time = torch.zeros(2, 1, shape['time_width'], requires_grad=True)
         maps = model(images, text, time)

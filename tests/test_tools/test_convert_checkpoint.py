@@ -1,3 +1,5 @@
+import json
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
@@ -8,8 +10,7 @@ from mmengine.runner import load_checkpoint
 
 ROOT = Path(__file__).parents[2]
 SMALL_CONFIG = ROOT / 'configs/odise/odise_sd-small_shapes-panoptic.py'
-OPEN = ROOT.parent / 'shared' / 'golden' / 'open'
-needs_open = pytest.mark.skipif(not OPEN.is_dir(), reason='the golden set open is not there')
+PARTS = ROOT / 'tests/data/golden_open_parts/parts.json'
 
 
 @pytest.fixture(scope='module')
@@ -19,11 +20,20 @@ def run(load_tool):
     return lambda *args: main([str(arg) for arg in args])
 
 
-@needs_open
+@pytest.fixture
+def official(golden_file, kind, tmp_path):
+    """A checkpoint as the official release saves it, with the versions of its modules."""
+    model = OrderedDict(torch.load(golden_file(kind), weights_only=True)['model'])
+    versions = json.loads(PARTS.read_text())['metadata'][kind]
+    model._metadata = OrderedDict(
+        (name, dict(version=version)) for name, version in versions.items())
+    torch.save(dict(model=model), tmp_path / f'odise_{kind}.pth')
+    return tmp_path / f'odise_{kind}.pth'
+
+
 @pytest.mark.parametrize(('kind', 'own'), [
     ('label', {'"no object"': '40'}), ('caption', {'objectness': '130'})])
-def test_there_and_back_is_the_same(run, tmp_path, capsys, kind, own):
-    official = OPEN / kind / f'odise_{kind}.pth'
+def test_there_and_back_is_the_same(run, official, tmp_path, capsys, kind, own):
     run(official, tmp_path / 'ours.pth')
     lines = capsys.readouterr().out.splitlines()
     start = lines.index(f'{official} -> {tmp_path / "ours.pth"}')

@@ -7,7 +7,7 @@ attention = dict(embed_dims=256, num_heads=8, dropout=0.0, batch_first=True)
 model = dict(
     type='ODISE',
     data_preprocessor=dict(  # RGB in [0, 1]
-        type='DetDataPreprocessor',
+        type='PanopticDataPreprocessor',
         mean=[0, 0, 0],
         std=[255, 255, 255],
         bgr_to_rgb=True,
@@ -82,8 +82,8 @@ model = dict(
             eps=1.0,
             loss_weight=5.0)),
     panoptic_fusion_head=dict(type='OpenVocabularyFusionHead'),
-    classifier=dict(
-        type='CLIPClassifier', clip=clip, alpha=0.3, beta=0.7, prompt='a photo of a {}.'),
+    classifier=dict(type='CLIPClassifier', clip=clip, prompt='a photo of a {}.'),
+    ensemble=dict(type='GeometricEnsemble', alpha=0.3, beta=0.7),
     train_cfg=dict(
         num_points=12544,
         oversample_ratio=3.0,

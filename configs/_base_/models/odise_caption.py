@@ -7,4 +7,4 @@ model = dict(
         type='ODISECaptionHead',
         prompt='a photo of a {}.',
         loss_grounding=dict(type='GroundingLoss', loss_weight=1.0)),
-    classifier=dict(alpha=0.35, beta=0.65))
+    ensemble=dict(alpha=0.35, beta=0.65))

@@ -33,5 +33,6 @@ model = dict(
                 self_attn_cfg=attention,
                 cross_attn_cfg=attention,
                 ffn_cfg=dict(embed_dims=128, feedforward_channels=256)))),
-    classifier=dict(clip=clip, alpha=0.4, beta=0.6),  # chosen on the pictures for validation
+    classifier=dict(clip=clip),
+    ensemble=dict(alpha=0.4, beta=0.6),  # chosen on the pictures for validation
     train_cfg=dict(num_points=512))

@@ -1,4 +1,4 @@
-"""The door through which a Stable Diffusion comes in."""
+"""Loading Stable Diffusion from a folder, a file or the hub."""
 
 import inspect
 import os
@@ -12,6 +12,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from ...utils.spelling import misspelt
 from ...weights import locate
+from ..finite import check_finite
 from .compvis_file import CompVisFile
 from .diffusers_folder import DiffusersFolder
 
@@ -52,14 +53,15 @@ def load_stable_diffusion(
     Raises:
         FileNotFoundError: If a part of a folder is missing or cannot be read; names it, and says
             what is accepted.
-        ValueError: If a file is unsafe, broken, or of another kind; or weights do not fit.
+        ValueError: If a file is unsafe, broken, or of another kind; or weights do not fit, or hold
+            nan or infinity.
     """
-    with _door(pretrained):
+    with _explained(pretrained), torch.device('cpu'):
         parts = ['vae', 'text_encoder', *(['unet'] if with_unet else [])]
         source = _open(pretrained, parts, architecture)
         vae = source.load('vae')
         unet = None
-        if with_unet:  # an identity "class embedding" is diffusers' own door to the time embedding
+        if with_unet:  # an identity "class embedding" is added to the time embedding
             unet = source.load('unet', class_embed_type='identity')
             if unet.config.in_channels != vae.config.latent_channels:
                 raise ValueError(
@@ -67,6 +69,10 @@ def load_stable_diffusion(
                     f'{vae.config.latent_channels}; models for inpainting, depth or larger images '
                     'cannot be used, a model that takes text only is needed')
         text_encoder = source.load('text_encoder')
+        check_finite(
+            (f'{part}.{name}', weight)
+            for part, network in (('vae', vae), ('unet', unet), ('text_encoder', text_encoder))
+            if network is not None for name, weight in network.state_dict().items())
         tokens = source.empty_caption(text_encoder)
         with torch.no_grad():  # all 77 positions count: there is no attention mask
             return vae, unet, text_encoder(tokens).last_hidden_state
@@ -83,12 +89,12 @@ def load_text_encoder(pretrained: str, architecture: Architecture = None) -> CLI
         FileNotFoundError: As in :func:`load_stable_diffusion`.
         ValueError: Likewise.
     """
-    with _door(pretrained):
+    with _explained(pretrained), torch.device('cpu'):
         return _open(pretrained, ['text_encoder'], architecture).load('text_encoder')
 
 
 @contextmanager
-def _door(pretrained: str) -> Iterator[None]:
+def _explained(pretrained: str) -> Iterator[None]:
     """Put into each error where it is from, and what is accepted."""
     try:
         yield

@@ -35,7 +35,7 @@ class DiffusionBackbone(BaseModule):
     those of all images of a batch together.
 
     Args:
-        extractor (dict): Config of the diffusion model, such as
+        extractor (dict): Config of a :class:`FeatureExtractor`, such as
             :class:`StableDiffusionExtractor`.
         captioner (dict, optional): Config of an :class:`ImplicitCaptioner`; its ``text_length``,
             ``text_width``, ``time_width`` and ``num_timesteps`` follow the extractor unless
@@ -78,12 +78,13 @@ class DiffusionBackbone(BaseModule):
         self.extractor = MODELS.build(extractor)
         self.captioner = None
         if captioner is not None:
-            if self.extractor.frozen.unet is None:
+            shape = self.extractor.condition
+            if shape is None:
                 raise ValueError(
-                    'DiffusionBackbone: the captioner conditions the UNet, of which no block is '
-                    'read (extractor.unet_blocks is empty); set captioner=None'
+                    'DiffusionBackbone: nothing conditions the extractor, so it cannot have a '
+                    "captioner (of Stable Diffusion's, no block of the UNet is read: "
+                    'extractor.unet_blocks is empty); set captioner=None'
                 )
-            shape = self.extractor.condition_shape
             for name in shape.keys() & captioner.keys():
                 if captioner[name] != shape[name]:
                     raise ValueError(

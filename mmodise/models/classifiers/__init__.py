@@ -1,5 +1,6 @@
 """Classifiers: out-of-vocabulary scores of masks."""
 
 from .clip_classifier import CLIPClassifier
+from .mask_classifier import MaskClassifier, MaskScores
 
-__all__ = ['CLIPClassifier']
+__all__ = ['CLIPClassifier', 'MaskClassifier', 'MaskScores']

@@ -6,10 +6,14 @@ import open_clip
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
-from torch import Tensor
+from torch import Tensor, nn
 
-from ...checkpoints.clip_loading import load_clip
-from ..frozen import FrozenModule
+from ...checkpoints.clip_loading import clip_origin, load_clip
+from ...vocabulary import Vocabulary
+from ..frozen import FrozenModule, FrozenNetworks
+from .masked_tokens import check_mask_tokens, embed_masks
+from .text_embeddings import TextEmbeddings
+from .tokens import tokenize, warn_of_equal_names
 
 # texts whose embeddings are kept: 10,000 names with synonyms, bare and in a prompt, 0.2 GB of a
 # large CLIP's; training on captions brings new ones without end
@@ -22,8 +26,8 @@ _CPU_PIXELS = 2**16
 class FrozenCLIP(FrozenModule):
     """CLIP, never trained: embeddings of images, of texts, and of masks of an image.
 
-    All instances made from the same arguments share one network in memory and one cache of text
-    embeddings.
+    All instances of one origin, precision and device share one network in memory and its text
+    embeddings. It computes in its own precision, also under autocast.
 
     Args:
         model (str): A name of open_clip's, with ``pretrained``; or what brings its own weights: a
@@ -32,7 +36,7 @@ class FrozenCLIP(FrozenModule):
             or ``mmodise://`` weights (see :func:`mmodise.weights.locate`).
         pretrained (str, optional): For a name: a tag of open_clip's, or a local file of weights.
             Files are state dicts of torch or safetensors, or OpenAI's own.
-        precision (str): As open_clip's: 'fp32', 'bf16', 'fp16'.
+        precision (str): 'fp32', 'bf16', 'fp16' or 'fp64'. Defaults to 'fp32'.
         architecture (Mapping, optional): For a local file: open_clip's model config (``embed_dim,
             quick_gelu, vision_cfg, text_cfg``) where it has no name; OpenAI's format tells it. With
             a name, the settings that differ from the name's. Defaults to None.
@@ -49,14 +53,19 @@ class FrozenCLIP(FrozenModule):
         precision: str = 'fp32',
         architecture: Mapping | None = None,
     ) -> None:
-        super().__init__(load_clip(model, pretrained, precision, architecture))
+        def make() -> FrozenNetworks:
+            network, tokenizer = load_clip(model, pretrained, precision, architecture)
+            mean = getattr(network.visual, 'image_mean', None) or open_clip.OPENAI_DATASET_MEAN
+            std = getattr(network.visual, 'image_std', None) or open_clip.OPENAI_DATASET_STD
+            mean, std = (torch.tensor(value, device='cpu').view(3, 1, 1) for value in (mean, std))
+            return FrozenNetworks(
+                origin, model=network, tokenizer=tokenizer, mean=mean, std=std,
+                texts=TextEmbeddings(_MAX_TEXTS))
+
+        origin = clip_origin(model, pretrained, precision, architecture)
+        super().__init__(FrozenNetworks.obtain(origin, make))
         visual = self.frozen.model.visual
-        for name, default in (('mean', open_clip.OPENAI_DATASET_MEAN),
-                              ('std', open_clip.OPENAI_DATASET_STD)):
-            value = torch.tensor(getattr(visual, f'image_{name}', None) or default)
-            self.register_buffer(name, value.view(3, 1, 1), persistent=False)
-        self.image_size: tuple[int, int] = tuple(visual.image_size)
-        self.patch_size: tuple[int, int] = tuple(visual.patch_size)
+        self.image_size: tuple[int, int] = _pair(visual.image_size)
 
     @property
     def embed_dim(self) -> int:
@@ -67,6 +76,16 @@ class FrozenCLIP(FrozenModule):
     def logit_scale(self) -> Tensor:
         """CLIP's own inverse temperature, at most 100; a scalar."""
         return self.frozen.model.logit_scale.exp().clamp(max=100)
+
+    @property
+    def patch_size(self) -> tuple[int, int]:
+        """Height and width of the patches of a vision transformer, in pixels.
+
+        Raises:
+            ValueError: If the image tower is none that mask tokens can be added to.
+        """
+        check_mask_tokens(self.frozen.model.visual)
+        return _pair(self.frozen.model.visual.patch_size)
 
     @torch.no_grad()
     def encode_images(self, images: Tensor) -> Tensor:
@@ -90,15 +109,17 @@ class FrozenCLIP(FrozenModule):
         images = images[..., top : top + h, left : left + w]
         on_cpu = images.device.type == 'cpu'
         at_once = max(1, _CPU_PIXELS // (h * w)) if on_cpu else len(images)
-        return torch.cat([
-            self.frozen.model.encode_image(self._normalize(part)).float()
-            for part in images.split(at_once)])
+        frozen = self.frozen
+        with self.own_precision():
+            return torch.cat([
+                _widen(frozen.model.encode_image(self._normalize(part)))
+                for part in images.split(at_once)])
 
     @torch.no_grad()
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
         """Embed texts; each distinct text is embedded once and kept on the device.
 
-        With more than 65,536 texts, those kept are forgotten and the call's own are kept.
+        Of more than 65,536 texts, those that were not asked for longest are forgotten.
 
         Args:
             texts (Sequence[str]): N texts.
@@ -106,26 +127,34 @@ class FrozenCLIP(FrozenModule):
         Returns:
             Tensor: (N, D), not normalised.
         """
-        shared, device = self.frozen, self.mean.device
-        new = [text for text in dict.fromkeys(texts) if text not in shared.rows]
-        if len(shared.rows) + len(new) > _MAX_TEXTS:
-            shared.rows, shared.table, new = {}, None, list(dict.fromkeys(texts))
-        for start in range(0, len(new), 256):  # bounds the memory of large vocabularies
-            batch = new[start : start + 256]
-            embedded = shared.model.encode_text(shared.tokenizer(batch).to(device)).float()
-            known = embedded[:0] if shared.table is None else shared.table.to(device)
-            shared.rows.update({text: len(known) + i for i, text in enumerate(batch)})
-            shared.table = torch.cat([known, embedded])
-        shared.table = shared.table.to(device)
-        rows = torch.tensor([shared.rows[text] for text in texts])
-        return shared.table[rows.to(device, non_blocking=True)]
+        frozen = self.frozen
+
+        def embed(new: list[str]) -> Tensor:
+            tokens = tokenize(frozen.tokenizer, new, frozen.model.context_length)
+            tokens = tokens.to(frozen.device, non_blocking=True)
+            return _widen(frozen.model.encode_text(tokens))
+
+        # what is kept serves later calls that need gradients
+        with self.own_precision(), torch.inference_mode(False):
+            return frozen.texts.look_up(texts, embed)
+
+    def encode_names(self, vocabulary: Vocabulary, prompt: str) -> Tensor:
+        """Embed the names of a vocabulary, and warn of those that become one embedding.
+
+        Args:
+            vocabulary (Vocabulary): Its classes have N names.
+            prompt (str): What a name is put into, such as 'a photo of a {}.'.
+
+        Returns:
+            Tensor: (N, D), not normalised.
+        """
+        frozen = self.frozen
+        warn_of_equal_names(frozen.tokenizer, vocabulary, frozen.model.context_length, prompt)
+        return self.encode_texts([prompt.format(name) for name in vocabulary.names])
 
     @torch.no_grad()
     def encode_masks(self, images: Tensor, visible: Tensor) -> Tensor:
-        """Embed each mask of an image with a class token that sees only the mask (official).
-
-        The image's own tokens never see a mask token, so they are computed once without them;
-        the mask tokens are a masked attention over them, and do not see each other.
+        """Embed each mask of an image with a class token that sees only the mask.
 
         Args:
             images (Tensor): RGB in [0, 1], of CLIP's own size, (B, 3, H, W).
@@ -135,22 +164,22 @@ class FrozenCLIP(FrozenModule):
         Returns:
             Tensor: (B, Q, D), not normalised.
         """
-        visual = self.frozen.model.visual
-        tokens = visual._embeds(self._normalize(images))  # (B, 1 + P, C)
-        num_heads = visual.transformer.resblocks[0].attn.num_heads
-        visible = F.pad(visible.flatten(2), (1, 0), value=True)  # (B, Q, 1 + P)
-        hidden = (~visible).repeat_interleave(num_heads, dim=0)
-        masks = tokens[:, :1].expand(-1, visible.shape[1], -1)  # (B, Q, C)
-        for block in visual.transformer.resblocks:
-            keys = block.ln_1(tokens)
-            seen, _ = block.attn(
-                block.ln_1(masks), keys, keys, attn_mask=hidden, need_weights=False
-            )
-            masks = masks + block.ls_1(seen)
-            masks = masks + block.ls_2(block.mlp(block.ln_2(masks)))
-            tokens = block(tokens)
-        return (visual.ln_post(masks) @ visual.proj).float()
+        frozen = self.frozen
+        with self.own_precision():
+            return _widen(embed_masks(frozen.model.visual, self._normalize(images), visible))
 
     def _normalize(self, images: Tensor) -> Tensor:
-        dtype = self.frozen.model.visual.conv1.weight.dtype
-        return ((images - self.mean) / self.std).to(dtype)
+        """By CLIP's own mean and deviation, in the precision of its image tower."""
+        frozen = self.frozen
+        # in lower precision open_clip leaves embeddings and norms alone
+        first = next(m for m in frozen.model.visual.modules() if isinstance(m, nn.Conv2d))
+        return ((images - frozen.mean) / frozen.std).to(first.weight.dtype)
+
+
+def _widen(embeddings: Tensor) -> Tensor:
+    """At least float32: what follows is trained in it."""
+    return embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
+
+
+def _pair(value: int | Sequence[int]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else tuple(value)

@@ -1,38 +1,29 @@
 """Inner feature maps of Stable Diffusion."""
 
-import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
-import torch.nn.functional as F
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.models.attention import FeedForward
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
-from ...checkpoints.stable_diffusion.loading import load_stable_diffusion
-from ..frozen import FrozenModule, Shared
-from .taps import Recomputed, Skip, Tap, checkpointed
+from ...checkpoints.stable_diffusion import load_stable_diffusion
+from ..frozen import FrozenNetworks
+from .feature_extractor import FeatureExtractor, FeatureMap
+from .noise import add_noise, fixed_noise, scaled_linear_schedule
+from .taps import Recomputed, Skip, Tap, checkpointed, reading
 
-_DTYPES = ('float32', 'bfloat16', 'float16')
-# of all images that the VAE sees at once: one of Stable Diffusion's own size keeps any machine
-# busy, and takes 0.5 GiB for a map
-_VAE_PIXELS = 512**2
-
-
-def noise_schedule(num_timesteps: int = 1000) -> Tensor:
-    """a_t of z_t = sqrt(a_t) z + sqrt(1 - a_t) n (method of Stable Diffusion 1.x).
-
-    Returns:
-        Tensor: The cumulative product of 1 - beta, beta = linspace(sqrt 0.00085, sqrt 0.012)^2,
-        float64, (num_timesteps,).
-    """
-    start, end = math.sqrt(0.00085), math.sqrt(0.012)
-    betas = torch.linspace(start, end, num_timesteps, dtype=torch.float64, device='cpu') ** 2
-    return (1 - betas).cumprod(0)
+_DTYPES = ('float32', 'bfloat16', 'float16', 'float64')
+# of all images that the VAE sees at once, by kind of device: one of Stable Diffusion's own size
+# keeps a CPU busy, and takes 0.5 GiB for a map
+_VAE_PIXELS = dict(cpu=512**2)
+_VAE_PIXELS_ELSEWHERE = 4 * 512**2
 
 
 @MODELS.register_module()
-class StableDiffusionExtractor(FrozenModule):
+class StableDiffusionExtractor(FeatureExtractor):
     """Reads what enters chosen residual blocks of a frozen Stable Diffusion (paper, 3.2).
 
     One pass per timestep, with one fixed noise for all images. The networks are diffusers' own;
@@ -56,11 +47,14 @@ class StableDiffusionExtractor(FrozenModule):
         with_cp (bool): Recompute the UNet's blocks in the backward pass instead of keeping what
             they compute: less memory, more time, the same numbers. False: the gates of its
             feed-forward layers only, a third of that memory for little time. Defaults to False.
-        dtype (str): What the networks compute in, and what the maps are of: 'float32', 'bfloat16'
-            or 'float16' (whose range the VAE may exceed). The noise is added in float32. Defaults
-            to 'float32'.
+        dtype (str): What the networks compute in, also under autocast, and what the maps are of:
+            'float32', 'bfloat16', 'float16' (whose range the VAE may exceed) or 'float64'. The
+            noise is added in float32 or better. Defaults to 'float32'.
         channels_last (bool): Whether the networks keep the channels of a pixel together in memory,
             which some machines are faster with; the maps are the same. Defaults to False.
+        vae_pixels (int, optional): How many pixels of all images the VAE sees at once, which bounds
+            its memory; an image at least. None: 512 x 512 on a CPU, four times that elsewhere.
+            Defaults to None.
         compile (bool | dict): Whether torch compiles the networks, level by level, when they first
             see a number of images: minutes, then faster; or the arguments of ``torch.compile``, as
             mmengine's own ``compile``. Defaults to False.
@@ -82,6 +76,7 @@ class StableDiffusionExtractor(FrozenModule):
         with_cp: bool = False,
         dtype: str = 'float32',
         channels_last: bool = False,
+        vae_pixels: int | None = None,
         compile: bool | dict = False,
     ) -> None:
         if dtype not in _DTYPES:
@@ -89,68 +84,37 @@ class StableDiffusionExtractor(FrozenModule):
                 f'StableDiffusionExtractor: dtype={dtype!r}; give one of {", ".join(_DTYPES)}')
         vae, unet, empty_text = load_stable_diffusion(
             pretrained, with_unet=bool(unet_blocks), architecture=architecture)
-        read: list[Tensor] = []  # what the taps saw in the pass under way
-        down = _tap(vae.encoder.down_blocks, encoder_blocks, read)
-        up = _tap(vae.decoder.up_blocks, decoder_blocks, read)
-        middle = _tap(unet.up_blocks, unet_blocks, read) if unet_blocks else []
+        maps, condition, image_size = _describe(
+            vae, unet, encoder_blocks, unet_blocks, decoder_blocks, len(timesteps))
         if unet_blocks:
             _drop_rest(unet)
             if with_cp:
                 unet.enable_gradient_checkpointing(checkpointed)
             else:
                 _recompute_gates(unet)
+            condition.update(text_length=empty_text.shape[1], text_width=empty_text.shape[2])
         if decoder_blocks:
             _drop_rest(vae.decoder)
         else:
             vae.decoder = vae.post_quant_conv = None
-        super().__init__(Shared(vae=vae, unet=unet, read=read))
-        for network in self.frozen_modules():
+        for network in filter(None, (vae, unet)):
             nn.Module.to(  # diffusers' own warns of every cast
                 network, dtype=getattr(torch, dtype),
                 memory_format=torch.channels_last if channels_last else torch.preserve_format)
-        if compile is not False:
-            # sizes left open, or the UNet as a whole: torch 2.13 fails, or has wrong gradients
-            options = dict(dynamic=False) | ({} if compile is True else compile)
-            for level in _levels(vae.encoder, unet, vae.decoder):
-                level.compile(**options)
+        wide = torch.float64 if dtype == 'float64' else torch.float32
+        latent_size = image_size // _vae_stride(vae)
+        super().__init__(
+            FrozenNetworks(
+                vae=vae, unet=unet, empty_text=empty_text.to(wide),
+                noise=fixed_noise(vae.config.latent_channels, latent_size).to(wide),
+                timesteps=torch.tensor(timesteps, device='cpu').clamp(min=0),
+                prepare=None if compile is False else partial(
+                    _compile, {} if compile is True else compile)),
+            maps, image_size, condition or None)
         self.timesteps = tuple(timesteps)
-        self.register_buffer(
-            'embedded_timesteps', torch.tensor(self.timesteps).clamp(min=0), persistent=False)
-        self._alphas = noise_schedule().tolist()
-
-        vae_stride = 2 ** (len(vae.config.block_out_channels) - 1)
-        latent_size = unet.config.sample_size if unet else vae.config.sample_size // vae_stride
-        deepest = vae_stride * 2 ** (len(unet.config.block_out_channels) - 1) if unet else None
-        #: Side in pixels of the square images that the model was made for.
-        self.image_size: int = latent_size * vae_stride
-        #: Strides of the maps against the model's input, in the order in which they come.
-        self.feature_strides: list[int] = [
-            *(2**level for level, _ in down),
-            *[deepest // 2**level for level, _ in middle] * len(self.timesteps),
-            *(vae_stride // 2**level for level, _ in up),
-        ]
-        #: Channels of the maps.
-        self.feature_widths: list[int] = [
-            width for _, width in (*down, *middle * len(self.timesteps), *up)
-        ]
-
-        noise = torch.randn(  # the official release's noise, shared by all images
-            1, vae.config.latent_channels, latent_size, latent_size,
-            generator=torch.Generator('cpu').manual_seed(42), device='cpu',
-        )
-        self.register_buffer('noise', noise, persistent=False)
-        self.register_buffer('empty_text', empty_text, persistent=False)
-
-    @property
-    def condition_shape(self) -> dict[str, int]:
-        """What an :class:`ImplicitCaptioner` must deliver, as its arguments."""
-        unet = self.frozen.unet
-        return dict(
-            text_length=self.empty_text.shape[1],
-            text_width=self.empty_text.shape[2],
-            time_width=4 * unet.config.block_out_channels[0] if unet else 1,
-            num_timesteps=len(self.timesteps),
-        )
+        self.vae_pixels = vae_pixels
+        self._compiled = compile is not False
+        self._alphas = scaled_linear_schedule().tolist()
 
     def forward(
         self, images: Tensor, text_offset: Tensor | None = None, time_offset: Tensor | None = None
@@ -167,27 +131,35 @@ class StableDiffusionExtractor(FrozenModule):
             list[Tensor]: Maps of the VAE encoder, of the UNet (timestep by timestep), and of the
             VAE decoder, (B, feature_widths[i], S // feature_strides[i], S // feature_strides[i]).
         """
-        vae, batch = self.frozen.vae, len(images)
-        self.frozen.read.clear()
-        at_once = max(1, _VAE_PIXELS // images[0, 0].numel())
+        with self.own_precision():
+            return self._forward(images, text_offset, time_offset)
+
+    def _forward(
+        self, images: Tensor, text_offset: Tensor | None, time_offset: Tensor | None
+    ) -> list[Tensor]:
+        frozen = self.frozen
+        vae, batch = frozen.vae, len(images)
+        pixels = self.vae_pixels or _VAE_PIXELS.get(images.device.type, _VAE_PIXELS_ELSEWHERE)
+        at_once = max(1, pixels // images[0, 0].numel())
         inputs = (2 * images - 1).to(vae.dtype)
-        means, encoder_maps = self._in_parts(  # never samples
-            lambda part: vae.encode(part).latent_dist.mean, inputs, at_once)
+        means, encoder_maps = _in_parts(  # never samples
+            lambda part: vae.encode(part).latent_dist.mean, inputs, at_once, self._compiled)
         mean, unet_maps, decoder_maps = torch.cat(means), [], []
-        if self.frozen.unet is not None:
-            latents = vae.config.scaling_factor * mean.to(self.noise.dtype)  # (B, 4, S/8, S/8)
-            self._denoise(latents, text_offset, time_offset)
-            maps = [m.unflatten(0, (-1, batch)) for m in self._take()]  # each (T, B, C, h, w)
+        if frozen.unet is not None:
+            latents = vae.config.scaling_factor * mean.to(frozen.noise.dtype)  # (B, 4, S/8, S/8)
+            with reading(self._compiled) as read:
+                self._denoise(latents, text_offset, time_offset)
+                maps = [m.unflatten(0, (-1, batch)) for m in read]  # each (T, B, C, h, w)
             unet_maps = [m[t] for t in range(len(self.timesteps)) for m in maps]
         if vae.decoder is not None:
             def decode(latents: Tensor) -> None:  # what it ends in is not kept
                 vae.decode(latents, return_dict=False)
 
-            _, decoder_maps = self._in_parts(decode, mean, at_once)
+            _, decoder_maps = _in_parts(decode, mean, at_once, self._compiled)
         return encoder_maps + unet_maps + decoder_maps
 
     def add_noise(self, latents: Tensor) -> Tensor:
-        """The latents at each timestep.
+        """The latents at each timestep, with the noise that all images share.
 
         Args:
             latents (Tensor): z, scaled, (B, 4, h, w).
@@ -195,49 +167,73 @@ class StableDiffusionExtractor(FrozenModule):
         Returns:
             Tensor: z_t, timestep by timestep, (T x B, 4, h, w).
         """
-        noise, alphas = self.noise, self._alphas
-        if latents.shape[-2:] != noise.shape[-2:]:
-            noise = F.interpolate(noise, latents.shape[-2:], mode='bicubic', align_corners=False)
-        noisy = [
-            latents if t < 0 else math.sqrt(alphas[t]) * latents + math.sqrt(1 - alphas[t]) * noise
-            for t in self.timesteps
-        ]
-        return torch.cat(noisy)
+        return add_noise(latents, self.frozen.noise, self.timesteps, self._alphas)
 
     def _denoise(
         self, latents: Tensor, text_offset: Tensor | None, time_offset: Tensor | None
     ) -> None:
-        """Run the UNet over all timesteps at once, for what its taps see."""
-        unet, batch, steps = self.frozen.unet, len(latents), len(self.timesteps)
-        text = self.empty_text if text_offset is None else self.empty_text + text_offset
+        """Run the UNet over all timesteps at once, for what its taps read."""
+        frozen = self.frozen
+        unet, batch, steps = frozen.unet, len(latents), len(self.timesteps)
+        text = frozen.empty_text if text_offset is None else frozen.empty_text + text_offset
         text = text.expand(batch, -1, -1).repeat(steps, 1, 1)  # (T x B, L, C)
         if time_offset is None:
-            time_offset = text.new_zeros(1, steps, self.condition_shape['time_width'])
+            time_offset = text.new_zeros(1, steps, self.condition['time_width'])
         time = time_offset.expand(batch, -1, -1).transpose(0, 1).flatten(0, 1)  # (T x B, E)
         unet(
             self.add_noise(latents).to(unet.dtype),
-            self.embedded_timesteps.repeat_interleave(batch),
+            frozen.timesteps.repeat_interleave(batch),
             encoder_hidden_states=text.to(unet.dtype),
             class_labels=time.to(unet.dtype),  # added to the time embedding after its MLP
         )
 
-    @torch.no_grad()
-    def _in_parts(
-        self, run: Callable[[Tensor], Tensor | None], inputs: Tensor, at_once: int
-    ) -> tuple[list[Tensor | None], list[Tensor]]:
-        """Run what needs no gradient on a few images at a time: the results, and the taps' maps."""
-        results, maps = [], []
-        for part in inputs.split(at_once):
-            results.append(run(part))
-            maps.append(self._take())
-        if len(maps) == 1:
-            return results, maps[0]
-        return results, [torch.cat(parts) for parts in zip(*maps, strict=True)]
 
-    def _take(self) -> list[Tensor]:
-        taken = list(self.frozen.read)
-        self.frozen.read.clear()
-        return taken
+@torch.no_grad()
+def _in_parts(
+    run: Callable[[Tensor], Tensor | None], inputs: Tensor, at_once: int, compiled: bool
+) -> tuple[list[Tensor | None], list[Tensor]]:
+    """Run what needs no gradient on a few images at a time: the results, and the taps' maps."""
+    results, maps = [], []
+    for part in inputs.split(at_once):
+        with reading(compiled) as read:
+            results.append(run(part))
+            maps.append(list(read))
+    if len(maps) == 1:
+        return results, maps[0]
+    return results, [torch.cat(parts) for parts in zip(*maps, strict=True)]
+
+
+def _vae_stride(vae: AutoencoderKL) -> int:
+    return 2 ** (len(vae.config.block_out_channels) - 1)
+
+
+def _describe(
+    vae: AutoencoderKL, unet: UNet2DConditionModel | None, encoder_blocks: Sequence[int],
+    unet_blocks: Sequence[int], decoder_blocks: Sequence[int], num_timesteps: int,
+) -> tuple[list[FeatureMap], dict[str, int], int]:
+    """Put the taps into the networks; the maps, the condition without its text, the image size."""
+    stride = _vae_stride(vae)
+    maps = [FeatureMap(f'encoder{block}', width, 2**level)
+            for block, level, width in _tap(vae.encoder.down_blocks, encoder_blocks)]
+    condition, image_size = {}, vae.config.sample_size
+    if unet is not None:
+        widths = unet.config.block_out_channels
+        deepest = stride * 2 ** (len(widths) - 1)
+        condition = dict(time_width=4 * widths[0], num_timesteps=num_timesteps)
+        image_size = unet.config.sample_size * stride
+        middle = _tap(unet.up_blocks, unet_blocks)
+        maps += [FeatureMap(f'unet{block}' + f'.{t}' * (num_timesteps > 1), width,
+                            deepest // 2**level)
+                 for t in range(num_timesteps) for block, level, width in middle]
+    maps += [FeatureMap(f'decoder{block}', width, stride // 2**level)
+             for block, level, width in _tap(vae.decoder.up_blocks, decoder_blocks)]
+    return maps, condition, image_size
+
+
+def _compile(options: dict, frozen: FrozenNetworks) -> None:
+    # sizes left open, or the UNet as a whole: torch 2.13 fails, or has wrong gradients
+    for level in _levels(frozen.vae.encoder, frozen.unet, frozen.vae.decoder):
+        level.compile(**{'dynamic': False, **options})
 
 
 def _levels(*networks: nn.Module | None) -> list[nn.Module]:
@@ -246,8 +242,8 @@ def _levels(*networks: nn.Module | None) -> list[nn.Module]:
             for block in getattr(network, path, ())]
 
 
-def _tap(levels: nn.ModuleList, blocks: Sequence[int], notes: list) -> list[tuple[int, int]]:
-    """Put taps before residual blocks; returns the level and the input width of each."""
+def _tap(levels: nn.ModuleList, blocks: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Put taps before residual blocks; returns number, level and input width of each."""
     places = [(level, i) for level, part in enumerate(levels) for i in range(len(part.resnets))]
     found = []
     for block in sorted(blocks):
@@ -258,8 +254,8 @@ def _tap(levels: nn.ModuleList, blocks: Sequence[int], notes: list) -> list[tupl
             )
         level, i = places[block]
         inner = levels[level].resnets[i]
-        found.append((level, inner.in_channels))
-        levels[level].resnets[i] = Tap(inner, notes)
+        found.append((block, level, inner.in_channels))
+        levels[level].resnets[i] = Tap(inner)
     return found
 
 

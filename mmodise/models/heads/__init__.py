@@ -1,6 +1,7 @@
-"""Heads: feature maps -> masks, and what is needed to name them."""
+"""Heads, the sources of masks: feature maps -> masks, and what is needed to name them."""
 
+from .mask_source import MaskPredictions, MaskSource, MaskTargets
 from .odise_caption_head import ODISECaptionHead
 from .odise_head import ODISEHead
 
-__all__ = ['ODISECaptionHead', 'ODISEHead']
+__all__ = ['MaskPredictions', 'MaskSource', 'MaskTargets', 'ODISECaptionHead', 'ODISEHead']

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
-from mmdet.structures import SampleList
 from mmdet.utils import ConfigType, InstanceList
 from mmengine.structures import InstanceData, PixelData
 from torch import Tensor, nn
 
 from ...vocabulary import Vocabulary
+from .layer_output import LayerOutput
 from .open_vocabulary_head import OpenVocabularyHead
 
 
@@ -75,21 +75,9 @@ class ODISECaptionHead(OpenVocabularyHead):
         is_object, is_none = F.log_softmax(scores.float(), dim=-1).split(1, dim=-1)
         return torch.cat([classes + is_object, is_none], dim=-1)
 
-    def forward(
-        self, x: tuple[Tensor, ...], batch_data_samples: SampleList
-    ) -> tuple[list[tuple[Tensor, Tensor]], list[Tensor]]:
-        """Predictions of all layers.
-
-        Args:
-            x (tuple[Tensor, ...]): Maps of the backbone, strides 4, 8, 16, 32.
-            batch_data_samples (SampleList): Not read.
-
-        Returns:
-            tuple: Pairs of object logits (B, Q, 2) and mask embeddings (B, Q, C), and mask logits,
-            each (B, Q, H / 4, W / 4), of the initial queries and after every layer.
-        """
-        layers, masks = super().forward(x, batch_data_samples)
-        return [(layer.scores, layer.embed()) for layer in layers], masks
+    def label_logits(self, layers: Sequence[LayerOutput]) -> list[Tensor]:
+        """Logits of being an object and of being none, each (B, Q, 2)."""
+        return [layer.scores for layer in layers]
 
     def preprocess_gt(
         self,
@@ -102,18 +90,16 @@ class ODISECaptionHead(OpenVocabularyHead):
             gt.labels = torch.zeros_like(gt.labels)
         return instances
 
-    def loss_by_feat(
+    def loss_by_layer(
         self,
-        all_cls_scores: list[tuple[Tensor, Tensor]],
-        all_mask_preds: list[Tensor],
+        layers: Sequence[LayerOutput],
         batch_gt_instances: InstanceList,
         batch_img_metas: list[dict],
     ) -> dict[str, Tensor]:
         """The parent's losses of objects and masks, and ``loss_grounding`` of every layer.
 
         Args:
-            all_cls_scores (list[tuple[Tensor, Tensor]]): As :meth:`forward` returns them.
-            all_mask_preds (list[Tensor]): Mask logits of every layer, (B, Q, H / 4, W / 4).
+            layers (Sequence[LayerOutput]): Of :meth:`layers`.
             batch_gt_instances (InstanceList): Masks, of label 0.
             batch_img_metas (list[dict]): With ``words``, and with ``has_masks`` or without.
 
@@ -121,10 +107,8 @@ class ODISECaptionHead(OpenVocabularyHead):
             ValueError: If an image brings no ``words``, or something else than strings.
         """
         words = [_words(meta) for meta in batch_img_metas]
-        scores, embeddings = zip(*all_cls_scores, strict=True)
-        losses = super().loss_by_feat(
-            list(scores), all_mask_preds, batch_gt_instances, batch_img_metas)
-        grounding = self.ground(torch.stack(embeddings), words)
+        losses = super().loss_by_layer(layers, batch_gt_instances, batch_img_metas)
+        grounding = self.ground(torch.stack([layer.embeddings for layer in layers]), words)
         losses.update({f'd{i}.loss_grounding': loss for i, loss in enumerate(grounding[:-1])})
         return {**losses, 'loss_grounding': grounding[-1]}
 
@@ -139,7 +123,8 @@ class ODISECaptionHead(OpenVocabularyHead):
             return super()._get_targets_single(cls_score, mask_pred, gt_instances, img_meta)
         labels = gt_instances.labels.new_full((self.num_queries, ), self.num_classes)
         weights, none = cls_score.new_zeros(self.num_queries), labels[:0]
-        nothing = SimpleNamespace(avg_factor=0)  # what the parent reads of a sampling result
+        # what is read of a sampling result
+        nothing = SimpleNamespace(avg_factor=0, pos_assigned_gt_inds=none)
         return labels, weights, gt_instances.masks, weights, none, none, nothing
 
     def ground(self, embeddings: Tensor, words: Sequence[Sequence[str]]) -> Tensor:

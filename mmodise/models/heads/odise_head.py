@@ -1,12 +1,14 @@
 """The head of label supervision."""
 
+from collections.abc import Sequence
+
 import torch
 from mmdet.registry import MODELS
-from mmdet.structures import SampleList
 from mmdet.utils import ConfigType
 from torch import Tensor, nn
 
 from ...vocabulary import Vocabulary
+from .layer_output import LayerOutput
 from .open_vocabulary_head import OpenVocabularyHead
 
 
@@ -54,19 +56,7 @@ class ODISEHead(OpenVocabularyHead):
         """
         return self.class_logits(embeddings, vocabulary, self.text_proj(self.no_object))
 
-    def forward(
-        self, x: tuple[Tensor, ...], batch_data_samples: SampleList
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        """Predictions of all layers for the training vocabulary.
-
-        Args:
-            x (tuple[Tensor, ...]): Maps of the backbone, strides 4, 8, 16, 32.
-            batch_data_samples (SampleList): Not read.
-
-        Returns:
-            tuple: Class logits, each (B, Q, K + 1), and mask logits, each (B, Q, H / 4, W / 4), of
-            the initial queries and after every layer.
-        """
-        layers, masks = super().forward(x, batch_data_samples)
-        embeddings = torch.stack([layer.embed() for layer in layers])  # (layers, B, Q, C)
-        return [*self.classify(embeddings, self.vocabulary)], masks
+    def label_logits(self, layers: Sequence[LayerOutput]) -> list[Tensor]:
+        """Class logits for the training vocabulary, each (B, Q, K + 1)."""
+        embeddings = torch.stack([layer.embeddings for layer in layers])  # (layers, B, Q, C)
+        return [*self.classify(embeddings, self.vocabulary)]

@@ -1,12 +1,11 @@
 """Mask2Former's head with an embedding per mask, to be compared with text."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import torch
 from mmdet.models.dense_heads import Mask2FormerHead
+from mmdet.models.utils import multi_apply, unpack_gt_instances
 from mmdet.registry import MODELS
 from mmdet.structures import SampleList
 from mmdet.utils import ConfigType, InstanceList
@@ -17,21 +16,16 @@ from torch import Tensor, nn
 from ...utils.spelling import refuse_misspelt
 from ...vocabulary import Vocabulary
 from ..text_similarity import class_scores
+from .layer_output import LayerOutput
 from .mask_embedding import MaskEmbedding
+from .mask_source import MaskPredictions, MaskSource, MaskTargets
 
 
-class LayerOutput(NamedTuple):
-    """Of one decoder layer: what ``cls_embed`` makes of the queries, and a promise of embeddings.
-
-    ``scores`` are (B, Q, ...); ``embed()`` gives the mask embeddings, (B, Q, C).
-    """
-
-    scores: Tensor
-    embed: Callable[[], Tensor]
-
-
-class OpenVocabularyHead(Mask2FormerHead):
+class OpenVocabularyHead(MaskSource, Mask2FormerHead):
     """What the heads of label and of caption supervision have in common.
+
+    Training and testing both start from :meth:`layers`. A subclass adds a loss by overriding
+    :meth:`loss_by_layer`, where predictions have names.
 
     Args:
         clip (dict): Config of the :class:`FrozenCLIP` that embeds texts.
@@ -77,19 +71,41 @@ class OpenVocabularyHead(Mask2FormerHead):
         self.clip = MODELS.build(clip)
         self.text_proj = nn.Linear(self.clip.embed_dim, self.decoder_embed_dims)
 
+    def layers(self, x: tuple[Tensor, ...]) -> list[LayerOutput]:
+        """Predict with the initial queries and after every decoder layer.
+
+        Args:
+            x (tuple[Tensor, ...]): Maps of the backbone, strides 4, 8, 16, 32.
+        """
+        layers, _ = super().forward(x, [])
+        return layers
+
     def _forward_head(
         self, decoder_out: Tensor, mask_feature: Tensor, attn_mask_target_size: tuple[int, int]
     ) -> tuple:
-        """As the parent's, with a :class:`LayerOutput` in place of class scores.
-
-        In testing only the last layer's embeddings are read, so only they are computed.
-        """
-        scores, mask_pred, attn_mask = super()._forward_head(
+        """As the parent's, with a :class:`LayerOutput` in place of class scores."""
+        scores, masks, attn_mask = super()._forward_head(
             decoder_out, mask_feature, attn_mask_target_size
         )
         queries = self.transformer_decoder.post_norm(decoder_out)  # not returned by the parent
-        embed = partial(self.mask_embedding, queries, mask_pred, mask_feature)
-        return LayerOutput(scores, embed), mask_pred, attn_mask
+        layer = LayerOutput(queries, masks, scores, mask_feature, self.mask_embedding)
+        return layer, masks, attn_mask
+
+    def forward(
+        self, x: tuple[Tensor, ...], batch_data_samples: SampleList
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Predict as mmdet's head does.
+
+        Args:
+            x (tuple[Tensor, ...]): Maps of the backbone, strides 4, 8, 16, 32.
+            batch_data_samples (SampleList): Not read.
+
+        Returns:
+            tuple: What :meth:`label_logits` gives, and mask logits, each (B, Q, H / 4, W / 4), of
+            the initial queries and after every layer.
+        """
+        layers = self.layers(x)
+        return self.label_logits(layers), [layer.masks for layer in layers]
 
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
         """Embed names or words, each put into the prompt, to compare masks with: (N, C)."""
@@ -125,23 +141,103 @@ class OpenVocabularyHead(Mask2FormerHead):
             Tensor: (..., Q, K + 1), "no object" last.
         """
 
+    @abstractmethod
+    def label_logits(self, layers: Sequence[LayerOutput]) -> list[Tensor]:
+        """Logits of the labels that the losses tell apart, "no object" last, of every layer.
+
+        Args:
+            layers (Sequence[LayerOutput]): Of :meth:`layers`.
+
+        Returns:
+            list[Tensor]: Each (B, Q, num_labels + 1).
+        """
+
     def predict(
         self, x: tuple[Tensor, ...], batch_data_samples: SampleList, vocabularies: list[Vocabulary]
-    ) -> tuple[list[Tensor], Tensor]:
-        """Predictions of the last layer, each image with its own vocabulary.
+    ) -> MaskPredictions:
+        """Predict with the last layer, each image with its own vocabulary.
 
         Args:
             x (tuple[Tensor, ...]): Maps of the backbone, strides 4, 8, 16, 32.
             batch_data_samples (SampleList): Not read.
-            vocabularies (list[Vocabulary]): One an image.
+            vocabularies (list[Vocabulary]): One per image.
+        """
+        last = self.layers(x)[-1]
+        images = zip(last.embeddings, vocabularies, last.scores, strict=True)
+        logits = [self.classify(*image) for image in images]
+        return MaskPredictions(last.masks, logits, embeddings=last.embeddings)
+
+    def loss(self, x: tuple[Tensor, ...], batch_data_samples: SampleList) -> dict[str, Tensor]:
+        """Compute the losses of all layers.
+
+        Args:
+            x (tuple[Tensor, ...]): Maps of the backbone, strides 4, 8, 16, 32.
+            batch_data_samples (SampleList): With true masks and labels.
+        """
+        return self.loss_by_layer(self.layers(x), *self.unpack_gt(batch_data_samples))
+
+    def loss_and_targets(
+        self, x: tuple[Tensor, ...], batch_data_samples: SampleList
+    ) -> tuple[dict[str, Tensor], MaskTargets]:
+        """As :meth:`loss`, and the last layer's masks matched with the true ones."""
+        layers, (instances, metas) = self.layers(x), self.unpack_gt(batch_data_samples)
+        losses, last = self.loss_by_layer(layers, instances, metas), layers[-1]
+        return losses, MaskTargets(
+            self.vocabulary, instances, MaskPredictions(last.masks, embeddings=last.embeddings),
+            self.match(last, instances, metas))
+
+    def loss_by_layer(
+        self,
+        layers: Sequence[LayerOutput],
+        batch_gt_instances: InstanceList,
+        batch_img_metas: list[dict],
+    ) -> dict[str, Tensor]:
+        """Compute mmdet's losses of labels and masks; a subclass adds its own.
+
+        Args:
+            layers (Sequence[LayerOutput]): Of :meth:`layers`.
+            batch_gt_instances (InstanceList): True masks, see :meth:`unpack_gt`.
+            batch_img_metas (list[dict]): Metainfo of the samples.
 
         Returns:
-            tuple: Class logits, an image each, (Q, K + 1) with the K of its vocabulary, and mask
-            logits (B, Q, H / 4, W / 4).
+            dict[str, Tensor]: Scalars; of all layers but the last, their names begin with 'd0.',
+            'd1.' and so on.
         """
-        layers, masks = super().forward(x, batch_data_samples)
-        images = zip(layers[-1].embed(), vocabularies, layers[-1].scores, strict=True)
-        return [self.classify(*image) for image in images], masks[-1]
+        return self.loss_by_feat(
+            self.label_logits(layers), [layer.masks for layer in layers],
+            batch_gt_instances, batch_img_metas)
+
+    def unpack_gt(self, batch_data_samples: SampleList) -> tuple[InstanceList, list[dict]]:
+        """True masks, things and stuff in one with their labels, and the metainfo of samples."""
+        instances, _, metas = unpack_gt_instances(batch_data_samples)
+        semantic = [sample.get('gt_sem_seg') for sample in batch_data_samples]
+        return self.preprocess_gt(instances, semantic), metas
+
+    @torch.no_grad()
+    def match(
+        self, layer: LayerOutput, batch_gt_instances: InstanceList, batch_img_metas: list[dict]
+    ) -> list[Tensor]:
+        """Match the queries of a layer with true masks, at random points of its own.
+
+        Args:
+            layer (LayerOutput): One of :meth:`layers`.
+            batch_gt_instances (InstanceList): True masks, see :meth:`unpack_gt`.
+            batch_img_metas (list[dict]): Metainfo of the samples.
+
+        Returns:
+            list[Tensor]: Per image the index of the true mask of each query, int64 (Q,), -1 where
+            there is none.
+        """
+        logits, = self.label_logits([layer])
+        with torch.autocast(layer.masks.device.type, enabled=False):
+            *_, queries, _, sampled = multi_apply(
+                self._get_targets_single, logits.float(), layer.masks.float(),
+                batch_gt_instances, batch_img_metas)
+        return [
+            indices.new_full((self.num_queries, ), -1).index_copy(
+                0, indices, result.pos_assigned_gt_inds)
+            for indices, result in zip(queries, sampled, strict=True)
+        ]
 
     def preprocess_gt(
         self,

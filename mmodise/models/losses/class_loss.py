@@ -1,5 +1,6 @@
 """The classification loss of a batch that is spread over GPUs."""
 
+import torch
 from mmdet.models.losses import CrossEntropyLoss
 from mmdet.registry import MODELS
 from mmdet.utils import reduce_mean
@@ -19,6 +20,11 @@ class WholeBatchCrossEntropyLoss(CrossEntropyLoss):
         **kwargs: As in mmdet's ``CrossEntropyLoss``; with a ``class_weight``.
     """
 
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        # on the device once; a copy for every call would be waited for
+        self.register_buffer('_weights', torch.tensor(self.class_weight), persistent=False)
+
     def forward(self, cls_score: Tensor, label: Tensor, weight: Tensor, **kwargs) -> Tensor:
         """Loss of the predictions of this rank.
 
@@ -32,6 +38,8 @@ class WholeBatchCrossEntropyLoss(CrossEntropyLoss):
         Returns:
             Tensor: A scalar.
         """
-        class_weight = cls_score.new_tensor(self.class_weight)
+        class_weight = self._weights.to(cls_score.dtype)
         total = (class_weight[label] * weight).sum()
-        return super().forward(cls_score, label, weight, avg_factor=reduce_mean(total))
+        return self.loss_weight * self.cls_criterion(
+            cls_score, label, weight, class_weight=class_weight, reduction=self.reduction,
+            avg_factor=reduce_mean(total), ignore_index=self.ignore_index)

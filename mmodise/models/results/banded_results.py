@@ -1,9 +1,12 @@
 """Results of an image that come together band by band of its rows.
 
-Each class says which ``queries`` it needs (int64), is given bands of their masks, in order, and
-then finishes. A band is where masks are on (logit > 0) and what their probabilities are, both
-(M, rows, W), with M masks among which ``queries`` then counts.
+Each class proposes queries as ``wanted``, int64 on the device, -1 for those that it does without.
+Once the host knows them, it begins with those ``kept`` (indices into ``wanted``), is given bands of
+their masks, in order, and then finishes. A band is where masks are on (logit > 0) and what their
+probabilities are, both (M, rows, W), with M masks among which ``queries`` counts.
 """
+
+from fractions import Fraction
 
 import torch
 from mmdet.evaluation.functional import INSTANCE_OFFSET
@@ -32,14 +35,18 @@ class BandedPanoptic:
         self, classes: Tensor, vocabulary: Vocabulary, size: Size, void: int,
         threshold: float, kept_share: float, cut_low: bool,
     ) -> None:
-        scores, labels = classes.max(-1)
-        kept = ((labels != len(vocabulary)) & (scores > threshold)).nonzero()[:, 0]
-        self.queries = kept
-        self.scores, self.labels = scores[kept], labels[kept]
-        self.vocabulary, self.void = vocabulary, void
+        self.scores, self.labels = classes.max(-1)
+        found = (self.labels != len(vocabulary)) & (self.scores > threshold)
+        self.wanted = torch.arange(len(classes), device=classes.device).masked_fill(~found, -1)
+        self.vocabulary, self.size, self.void = vocabulary, size, void
         self.kept_share, self.cut_low = kept_share, cut_low
+
+    def begin(self, kept: Tensor, queries: Tensor) -> None:
+        """Take the masks that are kept, and their places ``queries`` among those of a band."""
+        self.queries = queries
+        self.scores, self.labels = self.scores[kept], self.labels[kept]
         # the mask that a pixel goes to; one past the last is none
-        self.owners = torch.full(size, len(kept), dtype=torch.int32, device=classes.device)
+        self.owners = torch.full(self.size, len(kept), dtype=torch.int32, device=kept.device)
         self.areas = torch.zeros_like(kept)
         self.won = torch.zeros_like(kept)
 
@@ -59,7 +66,7 @@ class BandedPanoptic:
     def finish(self) -> PixelData:
         """The map, class + 1000 x instance, int32, (1, H, W), and what its readers must know."""
         valid = (self.won > 0) & (self.areas > 0)
-        valid &= self.won.double() / self.areas >= self.kept_share
+        valid &= is_share(self.won, self.areas, self.kept_share)
         things = valid & (self.labels < self.vocabulary.num_things)
         segments = self.labels + INSTANCE_OFFSET * things.cumsum(0) * things
         # where class 0 is stuff, its id 0 is what a PNG writes for void
@@ -85,12 +92,17 @@ class BandedInstances:
 
     def __init__(self, classes: Tensor, num_things: int, size: Size, max_number: int) -> None:
         classes = classes[:, :-1]
-        scores, pairs = classes.flatten().topk(min(max_number, classes.numel()), sorted=False)
-        labels = pairs % classes.shape[1]
-        things = (labels < num_things).nonzero()[:, 0]
-        self.queries = (pairs // classes.shape[1])[things]
-        self.scores, self.labels = scores[things], labels[things]
-        self.masks = torch.empty((len(things), *size), dtype=torch.bool, device=classes.device)
+        self.scores, pairs = classes.flatten().topk(
+            min(max_number, classes.numel()), sorted=False)
+        self.labels = pairs % classes.shape[1]
+        self.wanted = (pairs // classes.shape[1]).masked_fill(self.labels >= num_things, -1)
+        self.size = size
+
+    def begin(self, kept: Tensor, queries: Tensor) -> None:
+        """Take the pairs that are kept, and the places ``queries`` of their masks in a band."""
+        self.queries = queries
+        self.scores, self.labels = self.scores[kept], self.labels[kept]
+        self.masks = torch.empty((len(kept), *self.size), dtype=torch.bool, device=kept.device)
         # of each mask that is given: its area, the sum of its probabilities, what rows and columns
         # it touches
         self.areas = self.sums = self.touched_columns = 0
@@ -127,10 +139,13 @@ class BandedSemantic:
     """
 
     def __init__(self, classes: Tensor, size: Size, max_bytes: int) -> None:
-        self.queries = torch.arange(len(classes), device=classes.device)
+        self.wanted = torch.arange(len(classes), device=classes.device)
         self.classes = classes[:, :-1]
-        self.max_bytes = max_bytes
-        self.labels = torch.empty(size, dtype=torch.int64, device=classes.device)
+        self.size, self.max_bytes = size, max_bytes
+
+    def begin(self, kept: Tensor, queries: Tensor) -> None:
+        """Take all masks."""
+        self.labels = torch.empty(self.size, dtype=torch.int64, device=kept.device)
 
     def add(self, rows: slice, inside: Tensor, probabilities: Tensor) -> None:
         """Take a band."""
@@ -157,6 +172,20 @@ def semantic_scores(classes: Tensor, masks: Tensor) -> Tensor:
         Tensor: (K, ...).
     """
     return torch.tensordot(classes, masks, dims=([0], [0]))
+
+
+def is_share(parts: Tensor, wholes: Tensor, share: float) -> Tensor:
+    """Whether parts are at least a share of wholes, as a division in float64 decides.
+
+    Computed in whole numbers, since not all devices have float64.
+
+    Args:
+        parts (Tensor): int64, less than 2**31.
+        wholes (Tensor): Likewise.
+        share (float): The share.
+    """
+    fraction = Fraction(float(share)).limit_denominator(2**31)
+    return parts * fraction.denominator >= wholes * fraction.numerator
 
 
 def _extent(hits: Tensor) -> tuple[Tensor, Tensor]:

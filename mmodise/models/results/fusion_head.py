@@ -1,5 +1,7 @@
 """Panoptic, instance and semantic results for a vocabulary known only at test time."""
 
+from collections.abc import Iterator, Sequence
+
 import torch
 import torch.nn.functional as F
 from mmdet.evaluation.functional import INSTANCE_OFFSET
@@ -10,8 +12,10 @@ from torch import Tensor
 
 from ...utils.spelling import refuse_misspelt
 from ...vocabulary import Vocabulary
-from .banded_results import BandedInstances, BandedPanoptic, BandedSemantic
+from .banded_results import BandedInstances, BandedPanoptic, BandedSemantic, Size
 from .full_size_masks import FullSizeMasks
+
+BandedResult = BandedPanoptic | BandedInstances | BandedSemantic
 
 
 @MODELS.register_module()
@@ -43,7 +47,7 @@ class OpenVocabularyFusionHead(MaskFormerFusionHead):
     def predict(
         self,
         mask_cls_results: list[Tensor],
-        mask_pred_results: Tensor,
+        mask_pred_results: Sequence[Tensor],
         batch_data_samples: SampleList,
         vocabularies: list[Vocabulary],
         rescale: bool = True,
@@ -51,27 +55,31 @@ class OpenVocabularyFusionHead(MaskFormerFusionHead):
         """Results of a batch.
 
         Args:
-            mask_cls_results (list[Tensor]): Class logits, an image each, (Q, K + 1).
-            mask_pred_results (Tensor): Mask logits, (B, Q, H / 4, W / 4).
+            mask_cls_results (list[Tensor]): Class logits per image, (Q, K + 1).
+            mask_pred_results (Sequence[Tensor]): Mask logits of the padded images, (Q, h, w) per
+                image; a tensor (B, Q, h, w) if all have the same number.
             batch_data_samples (SampleList): With ``batch_input_shape``, ``img_shape`` and
                 ``ori_shape``.
-            vocabularies (list[Vocabulary]): One an image.
+            vocabularies (list[Vocabulary]): One per image.
             rescale (bool): Whether results are of the original size. Defaults to True.
 
         Returns:
-            list[dict]: An image each, what ``test_cfg`` asks for: ``pan_results`` (void is the
+            list[dict]: Per image, what ``test_cfg`` asks for: ``pan_results`` (void is the
             largest number of classes in the batch, which is its ``ignore_index``),
             ``ins_results``, and ``sem_results`` with the class of each pixel, (1, H, W).
         """
         self.check_size(vocabularies)
         void = max(len(vocabulary) for vocabulary in vocabularies)
-        images = zip(
-            mask_cls_results, mask_pred_results, batch_data_samples, vocabularies, strict=True)
-        return [
-            self._predict_single(
-                scores, FullSizeMasks(masks, sample.metainfo, rescale), vocabulary, void)
-            for scores, masks, sample, vocabulary in images
-        ]
+        full_size = [FullSizeMasks(masks, sample.metainfo, rescale) for masks, sample in
+                     zip(mask_pred_results, batch_data_samples, strict=True)]
+        results = [self._results(scores.float(), masks.size, vocabulary, void)
+                   for scores, masks, vocabulary in
+                   zip(mask_cls_results, full_size, vocabularies, strict=True)]
+        wanted = on_host([result.wanted for image in results for result in image.values()])
+        for image, masks in zip(results, full_size, strict=True):
+            self._fill([*image.values()], [next(wanted) for _ in image], masks)
+            image.update({name: result.finish() for name, result in image.items()})
+        return results
 
     def check_size(self, vocabularies: list[Vocabulary]) -> None:
         """Refuse vocabularies that a panoptic map cannot hold; other results have no limit.
@@ -89,38 +97,53 @@ class OpenVocabularyFusionHead(MaskFormerFusionHead):
                 'model.test_cfg=dict(panoptic_on=False, instance_on=True, semantic_on=True).'
             )
 
-    def _predict_single(
-        self, mask_cls: Tensor, masks: FullSizeMasks, vocabulary: Vocabulary, void: int
-    ) -> dict:
-        """Results of an image, from class logits (Q, K + 1) and Q masks."""
+    def _results(
+        self, mask_cls: Tensor, size: Size, vocabulary: Vocabulary, void: int
+    ) -> dict[str, BandedResult]:
+        """The results that are asked for, of an image, from its class logits (Q, K + 1)."""
         cfg = self.test_cfg
-        max_bytes = cfg.get('max_result_bytes') or (
-            2**25 if mask_cls.device.type == 'cpu' else 2**28)
-        classes = F.softmax(mask_cls.float(), dim=-1)
+        classes = F.softmax(mask_cls, dim=-1)
         results = {}
         if cfg.get('panoptic_on', True):
             results['pan_results'] = BandedPanoptic(
-                classes, vocabulary, masks.size, void, threshold=cfg.get('object_mask_thr', 0.8),
+                classes, vocabulary, size, void, threshold=cfg.get('object_mask_thr', 0.8),
                 kept_share=cfg.get('iou_thr', 0.8), cut_low=cfg.get('filter_low_score', False))
         if cfg.get('instance_on', False):
             results['ins_results'] = BandedInstances(
-                classes, vocabulary.num_things, masks.size, cfg.get('max_per_image', 100))
+                classes, vocabulary.num_things, size, cfg.get('max_per_image', 100))
         if cfg.get('semantic_on', False):
-            results['sem_results'] = BandedSemantic(classes, masks.size, max_bytes // 4)
-        if results:
-            self._fill(list(results.values()), masks, max_bytes * 3 // 4)
-        return {name: result.finish() for name, result in results.items()}
+            results['sem_results'] = BandedSemantic(
+                classes, size, self._max_bytes(mask_cls.device) // 4)
+        return results
 
-    @staticmethod
-    def _fill(results: list, masks: FullSizeMasks, max_bytes: int) -> None:
-        """Give all bands to the results, with the masks that any of them needs."""
-        needed = torch.cat([result.queries for result in results]).unique()
-        for result in results:
-            result.queries = torch.searchsorted(needed, result.queries)
+    def _max_bytes(self, device: torch.device) -> int:
+        return self.test_cfg.get('max_result_bytes') or (2**25 if device.type == 'cpu' else 2**28)
+
+    def _fill(
+        self, results: list[BandedResult], wanted: list[Tensor], masks: FullSizeMasks
+    ) -> None:
+        """Give all bands to the results, with the masks that any of them wants."""
+        if not results:
+            return
+        device = masks.logits.device
+        kept = [(queries >= 0).nonzero()[:, 0] for queries in wanted]
+        needed, places = torch.cat(
+            [queries[k] for queries, k in zip(wanted, kept, strict=True)]).unique(
+                return_inverse=True)
+        for result, *chosen in zip(results, kept, places.split([*map(len, kept)]), strict=True):
+            result.begin(*(indices.to(device, non_blocking=True) for indices in chosen))
+        needed = needed.to(device, non_blocking=True)
         # a matrix product is not to be rounded to half precision
-        with torch.autocast(needed.device.type, enabled=False):
-            for rows in masks.bands(max_bytes, len(needed)):
+        with torch.autocast(device.type, enabled=False):
+            for rows in masks.bands(self._max_bytes(device) * 3 // 4, len(needed)):
                 logits = masks.rows(rows, needed)
                 inside, probabilities = logits > 0, logits.sigmoid_()
                 for result in results:
                     result.add(rows, inside, probabilities)
+
+
+def on_host(tensors: list[Tensor]) -> Iterator[Tensor]:
+    """Copy int64 vectors to the host, all at once: a GPU is waited for once a batch."""
+    if not tensors:
+        return iter(())
+    return iter(torch.cat(tensors).cpu().split([*map(len, tensors)]))

@@ -9,14 +9,14 @@ from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS
 from mmengine.runner import Runner
 
-from mmodise.evaluation import sweep_opinions
+from mmodise.evaluation import sweep_ensemble
 
 CONFIG = Path(__file__).parents[2] / 'configs/odise/odise_sd-small_shapes-panoptic.py'
 
 
 @METRICS.register_module()
 class MapsThatAreLabelled(BaseMetric):
-    """Keeps the panoptic maps: a random model's quality is 0 whatever the opinions."""
+    """Keeps the panoptic maps: a random model's quality is 0 whatever the scores."""
 
     maps = []
 
@@ -44,20 +44,20 @@ def maps_of(metrics):
 
 
 def test_each_pair_is_as_the_models_own_test(runner):
-    classifier = runner.model.classifier
-    before = classifier.alpha, classifier.beta
-    swept = sweep_opinions(runner, [(0.0, 0.0), before, (1.0, 0.0)])
-    assert (classifier.alpha, classifier.beta) == before
+    ensemble = runner.model.ensemble
+    before = ensemble.alpha, ensemble.beta
+    swept = sweep_ensemble(runner, [(0.0, 0.0), before, (1.0, 0.0)])
+    assert (ensemble.alpha, ensemble.beta) == before
     assert torch.equal(maps_of(swept[before]), maps_of(runner.test()))
-    classifier.alpha, classifier.beta = 1.0, 0.0
+    ensemble.alpha, ensemble.beta = 1.0, 0.0
     assert torch.equal(maps_of(swept[1.0, 0.0]), maps_of(runner.test()))
     runner.model.classifier = None
     alone = maps_of(runner.test())
-    assert torch.equal(maps_of(swept[0.0, 0.0]), alone), "no share: the head's opinion alone"
+    assert torch.equal(maps_of(swept[0.0, 0.0]), alone), 'no weight: the in-vocabulary score alone'
     assert len(alone) == 4 and not torch.equal(alone, maps_of(swept[before]))
 
 
-def test_without_a_second_opinion(runner):
+def test_without_a_classifier(runner):
     runner.model.classifier = None
     with pytest.raises(ValueError, match='classifier is None'):
-        sweep_opinions(runner, [(0.0, 0.0)])
+        sweep_ensemble(runner, [(0.0, 0.0)])

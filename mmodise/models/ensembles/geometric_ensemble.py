@@ -1,0 +1,79 @@
+"""The geometric ensemble of in- and out-of-vocabulary scores."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmdet.registry import MODELS
+from torch import Tensor, nn
+
+from .no_object import append_no_object
+
+
+@MODELS.register_module()
+class GeometricEnsemble(nn.Module):
+    """Weighted geometric mean of two probabilities of a class (paper, equation 7).
+
+    Args:
+        alpha (float): Weight of the out-of-vocabulary score, 0 to 1, for classes seen in training.
+            Defaults to 0.3 (official release, label supervision).
+        beta (float): The same for classes not seen in training. Defaults to 0.7 (official release,
+            label supervision).
+
+    Raises:
+        ValueError: If a weight is not between 0 and 1.
+    """
+
+    def __init__(self, alpha: float = 0.3, beta: float = 0.7) -> None:
+        super().__init__()
+        for name, weight in (('alpha', alpha), ('beta', beta)):
+            if not 0 <= weight <= 1:
+                raise ValueError(f'GeometricEnsemble: {name}={weight!r} is not between 0 and 1.')
+        self.alpha = alpha
+        self.beta = beta
+
+    def forward(
+        self,
+        in_vocabulary: Tensor,
+        out_of_vocabulary: Tensor,
+        seen: Sequence[bool],
+        valid: Tensor | None = None,
+    ) -> Tensor:
+        """Combine the scores of the masks of an image.
+
+        Args:
+            in_vocabulary (Tensor): Logits of the mask source, "no object" last, (Q, K + 1).
+            out_of_vocabulary (Tensor): Logits of the classifier, (Q, K).
+            seen (Sequence[bool]): Which of the K classes were seen in training.
+            valid (Tensor, optional): bool, (Q,). Where False, the in-vocabulary score counts alone.
+
+        Returns:
+            Tensor: Logits (Q, K + 1): their softmax is the probability of each class, and of
+            "no object".
+        """
+        in_vocabulary = in_vocabulary.float()
+        log_mean = self.log_mean(in_vocabulary[..., :-1], out_of_vocabulary, seen, valid)
+        no_object = F.softmax(in_vocabulary, dim=-1)[..., -1:]
+        return append_no_object(F.softmax(log_mean, dim=-1), no_object)
+
+    def log_mean(
+        self,
+        in_vocabulary: Tensor,
+        out_of_vocabulary: Tensor,
+        seen: Sequence[bool],
+        valid: Tensor | None = None,
+    ) -> Tensor:
+        """Logarithm of the weighted geometric mean, not normalised: (Q, K).
+
+        Args:
+            in_vocabulary (Tensor): Logits without "no object", (Q, K).
+            out_of_vocabulary (Tensor): As in :meth:`forward`.
+            seen (Sequence[bool]): As in :meth:`forward`.
+            valid (Tensor, optional): As in :meth:`forward`.
+        """
+        weight = torch.tensor([self.alpha if s else self.beta for s in seen], device='cpu')
+        weight = weight.to(in_vocabulary.device, non_blocking=True)
+        # logarithms throughout: a probability of exactly 0 must not give NaN
+        log_in = F.log_softmax(in_vocabulary, dim=-1)
+        log_mean = (1 - weight) * log_in + weight * F.log_softmax(out_of_vocabulary, dim=-1)
+        return log_mean if valid is None else torch.where(valid[:, None], log_mean, log_in)

@@ -1,0 +1,73 @@
+"""The interface between a frozen generator and a backbone."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import NamedTuple
+
+from torch import Tensor
+
+from ..frozen import FrozenModule, FrozenNetworks
+
+
+class FeatureMap(NamedTuple):
+    """A map that an extractor gives.
+
+    Attributes:
+        name (str): What it is, such as ``'unet8'``, for messages and tables.
+        channels (int): Its channels.
+        stride (int): Pixels of the extractor's input per cell.
+    """
+
+    name: str
+    channels: int
+    stride: int
+
+
+class FeatureExtractor(FrozenModule):
+    """Base of the parts that read inner feature maps of a frozen generator.
+
+    :class:`DiffusionBackbone` needs no more of an extractor than what is here. A subclass loads its
+    networks, says which maps it gives, and computes them in :meth:`forward`. It must keep nothing
+    of a call on the module, since calls may come from several threads.
+
+    Args:
+        networks (FrozenNetworks): The generator's networks, as ``frozen``.
+        maps (list[FeatureMap]): What :meth:`forward` gives, in this order.
+        image_size (int): Side in pixels of the square images that the generator was made for.
+        condition (dict[str, int], optional): What a captioner must deliver to condition the
+            generator, as the captioner's arguments, such as ``text_length``. None: nothing can
+            condition it. Defaults to None.
+    """
+
+    def __init__(
+        self, networks: FrozenNetworks, maps: list[FeatureMap], image_size: int,
+        condition: dict[str, int] | None = None,
+    ) -> None:
+        super().__init__(networks)
+        self.maps = maps
+        self.image_size = image_size
+        self.condition = condition
+
+    @property
+    def feature_widths(self) -> list[int]:
+        """Channels of the maps."""
+        return [feature_map.channels for feature_map in self.maps]
+
+    @property
+    def feature_strides(self) -> list[int]:
+        """Strides of the maps against the extractor's input."""
+        return [feature_map.stride for feature_map in self.maps]
+
+    @abstractmethod
+    def forward(self, images: Tensor, *condition: Tensor) -> list[Tensor]:
+        """Extract the maps.
+
+        Args:
+            images (Tensor): RGB in [0, 1], (B, 3, S, S), S a multiple of the deepest stride.
+            *condition (Tensor): What a captioner delivers, such as offsets of the text condition;
+                nothing where there is no captioner.
+
+        Returns:
+            list[Tensor]: (B, maps[i].channels, S // maps[i].stride, S // maps[i].stride).
+        """

@@ -1,0 +1,112 @@
+"""What the detector asks of a source of masks."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from mmdet.structures import SampleList
+from mmdet.utils import InstanceList
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from ...vocabulary import Vocabulary
+
+
+class MaskPredictions(NamedTuple):
+    """Masks of a batch, and what their source knows of them.
+
+    Attributes:
+        masks: Mask logits of the padded images, (Q, h, w) per image, at any resolution; a tensor
+            (B, Q, h, w) if all images have the same number Q.
+        in_vocabulary: Class logits per image, "no object" last, (Q, K + 1) with the K of its
+            vocabulary; None if the source does not know names. A classifier names the masks then.
+        objectness: Probability per image that a mask is an object or a region, (Q,); read where
+            there is no ``in_vocabulary``. None if all are.
+        embeddings: Mask embeddings per image, (Q, C), if the source has any.
+    """
+
+    masks: Sequence[Tensor]
+    in_vocabulary: Sequence[Tensor] | None = None
+    objectness: Sequence[Tensor] | None = None
+    embeddings: Sequence[Tensor] | None = None
+
+
+class MaskTargets(NamedTuple):
+    """Masks of a batch in training, for a classifier that trains.
+
+    Attributes:
+        vocabulary: The training vocabulary, which labels count in.
+        instances: True masks (N, H, W), 0 or 1, of the padded images and their labels (N,), things
+            and stuff in one, per image.
+        predictions: Predicted masks, with their graph.
+        matches: Per image the true mask that each prediction is matched with, int64 (Q,), and -1
+            where there is none.
+    """
+
+    vocabulary: Vocabulary
+    instances: InstanceList
+    predictions: MaskPredictions
+    matches: list[Tensor]
+
+
+class MaskSource(BaseModule):
+    """Base of the heads: feature maps -> masks, and optionally in-vocabulary scores.
+
+    The detector relies on nothing else. A source that is not trained implements :meth:`predict`
+    and sets ``vocabulary``; its configs are given ``train_cfg`` and ``test_cfg``, as all of mmdet's
+    heads are.
+    """
+
+    #: The training vocabulary, which counts as seen; also what is looked for in images that bring
+    #: no classes.
+    vocabulary: Vocabulary
+
+    @cached_property
+    def num_things_classes(self) -> int:
+        """Number of thing classes of the training vocabulary."""
+        return self.vocabulary.num_things
+
+    @cached_property
+    def num_stuff_classes(self) -> int:
+        """Number of stuff classes of the training vocabulary."""
+        return self.vocabulary.num_stuff
+
+    @cached_property
+    def num_classes(self) -> int:
+        """Number of labels that losses tell apart."""
+        return len(self.vocabulary)
+
+    @abstractmethod
+    def predict(
+        self, x: tuple[Tensor, ...], batch_data_samples: SampleList, vocabularies: list[Vocabulary]
+    ) -> MaskPredictions:
+        """Predict masks.
+
+        Args:
+            x (tuple[Tensor, ...]): Maps of the backbone (and neck), of the padded images.
+            batch_data_samples (SampleList): B samples, with ``batch_input_shape``, ``img_shape``
+                and ``ori_shape``.
+            vocabularies (list[Vocabulary]): One per image.
+        """
+
+    def loss(self, x: tuple[Tensor, ...], batch_data_samples: SampleList) -> dict[str, Tensor]:
+        """Compute losses, scalars by name.
+
+        Raises:
+            RuntimeError: If the source is not one that is trained.
+        """
+        losses, _ = self.loss_and_targets(x, batch_data_samples)
+        return losses
+
+    def loss_and_targets(
+        self, x: tuple[Tensor, ...], batch_data_samples: SampleList
+    ) -> tuple[dict[str, Tensor], MaskTargets]:
+        """Compute losses, and what a classifier that trains wants to know.
+
+        Raises:
+            RuntimeError: If the source is not one that is trained.
+        """
+        raise RuntimeError(
+            f'{type(self).__name__} is not trained: it has no loss. Test the model as it is, or '
+            'give model.panoptic_head a head that learns, such as ODISEHead.')
