@@ -33,8 +33,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--checkpoint', required=True, help='checkpoint file')
     parser.add_argument(
         '--texts', default='', metavar='CLASSES',
-        help='things to look for; @FILE reads a class a line, "name,synonym,..." (default, if '
-        'there are no stuff texts either: the classes that the model was trained on)')
+        help='things to look for, "cat, kitten; dog"; or a file (FILE.txt, @FILE), which may hold '
+        'stuff as well; or names of vocabularies, such as coco+lvis (default, if there are no '
+        'stuff texts either: the classes that the model was trained on)')
     parser.add_argument(
         '--stuff-texts', default='', metavar='CLASSES', help='stuff to look for, likewise')
     parser.add_argument('--out-dir', type=Path, default=Path('predictions'),
@@ -50,19 +51,13 @@ def read_vocabulary(texts: str, stuff_texts: str) -> Vocabulary | None:
     """Make the vocabulary that the command line asks for; None where it does not.
 
     Raises:
-        FileNotFoundError: If a file named as ``@FILE`` does not exist.
+        FileNotFoundError: If a file does not exist.
         ValueError: If the classes are not valid.
     """
     from mmodise.vocabulary import Vocabulary
-
-    def read_classes(text: str) -> tuple[tuple[str, ...], ...]:
-        if not text.strip():
-            return ()
-        read = Vocabulary.from_file if text.startswith('@') else Vocabulary.from_texts
-        return read(text.removeprefix('@')).things
-
-    things, stuff = read_classes(texts), read_classes(stuff_texts)
-    return Vocabulary(things, stuff) if things or stuff else None
+    if not texts.strip() and not stuff_texts.strip():
+        return None
+    return Vocabulary.read(texts, stuff_texts)
 
 
 def build_inferencer(args: argparse.Namespace) -> DetInferencer:
@@ -110,8 +105,7 @@ def predict(
 ) -> PanopticResult:
     """Segment one image, BGR, uint8, (H, W, 3)."""
     from mmodise.apis import PanopticResult
-    texts = {} if vocabulary is None else dict(
-        texts=[vocabulary.things], stuff_texts=[vocabulary.stuff])
+    texts = {} if vocabulary is None else dict(texts=[vocabulary])
     output = inferencer(image, return_datasamples=True, **texts)
     sample = output['predictions'][0]
     return PanopticResult.from_panoptic_seg(

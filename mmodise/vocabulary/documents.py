@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import json
 import re
+import tokenize
 from collections.abc import Iterable
+from io import StringIO
+from itertools import pairwise
 
 from .structures import LISTS, STUFF, THINGS, key_name
 
@@ -36,13 +39,13 @@ def load_document(text: str) -> object:
 
 def _load_brackets(text: str) -> object:
     reasons = []
-    for load in (_load_json, ast.literal_eval, _load_json_lines, _load_flow):
+    for load in (_load_json, _load_python, _load_json_lines, _load_flow):
         try:
             return load(text)
         except json.JSONDecodeError as error:
             reasons.append(str(error))
         except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
-            if isinstance(error, _DoubleKeyError):
+            if isinstance(error, _WrongDocumentError):
                 raise
     raise ValueError(
         f'This starts as a list in brackets, {text[:40]!r}, and is not JSON ({reasons[0]}), nor '
@@ -65,35 +68,55 @@ def _load_flow(text: str) -> object:
     return found
 
 
+def _load_python(text: str) -> object:
+    found = ast.literal_eval(text)
+    _refuse_missing_comma(text)
+    return found
+
+
 def _load_literal(text: str) -> object:
     """A tuple of Python's; None for a name in brackets."""
     try:
-        found = ast.literal_eval(text)
-    except (SyntaxError, ValueError):
+        found = _load_python(text)
+    except (SyntaxError, ValueError) as error:
+        if isinstance(error, _WrongDocumentError):
+            raise
         return None
     return [found] if isinstance(found, str) else found
+
+
+def _refuse_missing_comma(text: str) -> None:
+    """Python makes one string of two without a comma between them."""
+    tokens = [token for token in tokenize.generate_tokens(StringIO(text).readline)
+              if token.type not in (tokenize.NL, tokenize.COMMENT)]
+    for token, following in pairwise(tokens):
+        if token.type == following.type == tokenize.STRING:
+            raise _WrongDocumentError(
+                f'Between {token.string} and {following.string} there is no comma.')
 
 
 def _load_assignments(text: str) -> dict:
     try:
         targets = [(node.targets[0] if isinstance(node, ast.Assign) else node.target, node.value)
                    for node in ast.parse(text).body]
-        return _unique((target.id, ast.literal_eval(value)) for target, value in targets)
+        found = _unique((target.id, ast.literal_eval(value)) for target, value in targets)
     except (SyntaxError, AttributeError, ValueError) as error:
         raise ValueError(
             f'This looks like Python, but is more than names of lists with strings: {error}. '
             "Expected: CLASSES = ('cat', 'dog').") from error
+    _refuse_missing_comma(text)
+    return found
 
 
-class _DoubleKeyError(ValueError):
-    """A key stands twice."""
+class _WrongDocumentError(ValueError):
+    """A list or a mapping that can be read, but not as it was meant."""
 
 
 def _unique(pairs: Iterable[tuple]) -> dict:
     mapping: dict = {}
     for key, value in pairs:
         if key in mapping:
-            raise _DoubleKeyError(f'The key {key!r} is there twice. Give each once.')
+            raise _WrongDocumentError(f'The key {key!r} is there twice. Give each once.')
         mapping[key] = value
     return mapping
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from itertools import pairwise
 
-from .names import ACCEPTED, ClassNames
+from .names import ACCEPTED, MARKS, ClassNames
 from .structures import Classes, read_entries, read_entry
+from .tables import read_cells
 
-# '# things', '[stuff]', 'Stuff:'
-_HEADING = re.compile(r'(?:#+\s*|\[|(?=.*:$))(thing|stuff)s?(?:[ _]classes)?\s*[:\]]?', re.I)
+# '# things', '[stuff]', 'Stuff:', '# Stuff (regions)'
+_HEADING = re.compile(
+    r'(?:#+\s*|\[|(?=.*:$))(thing|stuff)s?(?:[ _]classes)?\s*(?:\]|[:(,\u2013-].*)?', re.I)
 _COMMENT = re.compile(r'^(#|//)|\s#\s.*$')
 # commas and semicolons of Chinese and Arabic
 _FOREIGN_SEPARATORS = str.maketrans('\uff0c\u3001\u060c\uff1b\u061b', ',,,;;')
 
 # Ids in front of a class: '7: cat' as in OpenSeg's files, '/m/01g317,Person', 'n02119789 kit fox'.
 _ID = re.compile(r'^(?:\d+\s*[:=]\s*|(?:/[mgt]/\w+|n\d{8})[\s,:;|]+(?=\S))')
-_NUMBERED = re.compile(r'^\(?\d+[.)]\s+')
+_NUMBERED = re.compile(r'^\(?\d+(?:[.)]\s*|\s*-\s+)(?=[^\W\d])')
 _COUNTED = re.compile(r'^(\d+)\s+(?=\S)')
-_BULLET = re.compile(r'^[*•+\u2013]\s+')
+_BULLET = re.compile(rf'^[{MARKS}](?:\s+|(?=[^\W\d]))')
 
 # A period that ends a class: 'cat . dog .' and 'cat. dog.', the prompts of mmdet's GLIP and
 # Grounding DINO; one in 'St. Bernard' does not.
@@ -99,10 +100,8 @@ def _read_columns(lines: list[str]) -> list[ClassNames] | None:
         delimiter = ';'
     else:
         return None
-    rows = [[cell.strip() for cell in row if cell.strip()] for row in csv.reader(
-        (line.strip(delimiter) for line in lines), delimiter=delimiter)]
-    rows = [[name for cell in row for name in re.split(r'\s*[;,|]\s*', cell) if name]
-            for row in rows]
+    rows = [[name for cell in read_cells(line.strip(delimiter), delimiter)
+             for name in re.split(r'\s*[;,|]\s*', cell) if name] for line in lines]
     return [read_entry(row) for row in _without_numbers(rows)]
 
 
@@ -126,12 +125,24 @@ def _without_marks(entries: list[str]) -> list[str]:
 
 
 def _without_numbers(rows: list) -> list:
-    """Rows of names without a first or last column of numbers, or of ids."""
-    number = re.compile(r'-?\d+(\.\d+)?|/[mgt]/\w+|n\d{8}')
+    """Rows of names without a first or last column of numbers, or of ids.
+
+    Raises:
+        ValueError: If the first row looks like titles, or a column says what is stuff.
+    """
     for end in (0, -1):
-        while rows and all(len(row) > 1 and number.fullmatch(str(row[end])) for row in rows):
+        while rows and all(len(row) > 1 and _is_number(row[end]) for row in rows):
             rows = [row[1:] if end == 0 else row[:-1] for row in rows]
+        if len(rows) > 1 and all(len(row) > 1 and _is_number(row[end]) for row in rows[1:]):
+            raise ValueError(f'The first line, {rows[0]!r}, looks like the titles of a table, but '
+                             'none of them is "name".')
+    if rows and all(len(row) > 1 and row[-1].lower() in ('thing', 'stuff') for row in rows):
+        raise ValueError('The last column says what is stuff. Give the titles, "name,kind".')
     return rows
+
+
+def _is_number(cell: str) -> bool:
+    return re.fullmatch(r'-?\d+(\.\d+)?|/[mgt]/\w+|n\d{8}', str(cell)) is not None
 
 
 def _split_semicolons(lines: list[str]) -> list[str]:
@@ -143,8 +154,7 @@ def _split_semicolons(lines: list[str]) -> list[str]:
                 f'something. {ACCEPTED}')
     text = ' '.join(lines)
     pattern = r'((?:"[^"]*"|[^;"])*)(?:;|$)' if text.count('"') % 2 == 0 else r'([^;]*)(?:;|$)'
-    entries = [entry.strip() for entry in re.findall(pattern, text)[:-1]]
-    return entries if entries[-1] else entries[:-1]
+    return [entry.strip() for entry in re.findall(pattern, text)[:-1]]  # the last match is the end
 
 
 def _refuse_tab(lines: list[str]) -> None:

@@ -10,19 +10,26 @@ ClassNames = tuple[str, ...]
 # byte order marks and spaces of no width, which editors and web pages leave behind
 _INVISIBLE = dict.fromkeys(map(ord, '\ufeff\u200b\u2060\u00ad'))
 
+MARKS = '-*•+\u2013—·‣◦●■▪→►✓'  # of the entries of a list
+
 # What shows that something else was taken for a name: a list, a table, a file, an address.
 _NO_NAME = (
-    (re.compile(r'[\[\]{}<>|=\\;\x00-\x1f\x7f\ufffd]'), 'it holds {!r}'),
-    (re.compile(r'^["`“”„«]'), 'it starts with {!r}, a quotation mark'),
-    (re.compile(r"^'.*'$"), 'quotation marks are around it'),
-    (re.compile(r'^[-*•+\u2013](?=\s)'), 'it starts with {!r}, the mark of a list'),
-    (re.compile(r'^[-*•+.,:/_#~]+$'), 'it has no letter'),
-    (re.compile(r':$'), 'it ends with {!r}, as a key does'),
-    (re.compile(r'^@'), 'it starts with {!r}, which names a file'),
-    (re.compile(r'^/[mgt]/\w+$|^n\d{8}$'), 'it is an id'),
-    (re.compile(r'\w+://'), 'it is an address'),
-    (re.compile(r'\.(txt|json|jsonl|ya?ml|csv|tsv|names|py)$', re.I), 'it is the name of a file'),
+    (r'[\[\]{}<>|=\\;\x00-\x1f\x7f\ufffd]', 'it holds {!r}'),
+    (r'\s[.#]\s', 'it holds {!r}'),
+    (r'^["\u2018\u201a“”„«`]', 'it starts with {!r}, a quotation mark'),
+    (r"^'.*'$", 'quotation marks are around it'),
+    (rf'^[{MARKS}](?!\d)|^\?\s', 'it starts with {!r}, the mark of a list'),
+    (r'^[-+.,:/_#~?!&%()\s]+$', 'it has no letter'),
+    (r'^\d+\s*:\s*[^\W\d]|[^\W\d]\s*:\s*\d+$', 'a number comes with it, {!r}'),
+    (r':$', 'it ends with {!r}, as a key does'),
+    (r'^@', 'it starts with {!r}, which names a file'),
+    (r'^/[mgt]/\w+$|^n\d{8}$', 'it is an id'),
+    (r'\w+://', 'it is an address'),
+    (r'^(\.{0,2}|~)/|\.(txt|json|jsonl|ya?ml|csv|tsv|names|py)$', 'it is the name of a file'),
+    (r'^(None|null|NaN|nan)$', 'it stands for no value'),
+    (r'^[^()]*\)|\([^()]*$', 'it has one half of a pair of brackets'),
 )
+_ANY = re.compile('|'.join(f'(?:{pattern})' for pattern, _ in _NO_NAME))
 
 
 def clean_name(name: str) -> str:
@@ -55,13 +62,16 @@ def check_names(index: int, names: ClassNames) -> None:
                 f'Class {index} of the vocabulary, {names!r}, has the name {name!r}. '
                 'A name is a string that is not empty.'
             )
-        for pattern, reason in _NO_NAME:
-            found = pattern.search(name)
-            if found:
-                raise ValueError(
-                    f'Class {index} of the vocabulary is {name!r}, which is no name: '
-                    f'{reason.format(found.group())}. {ACCEPTED}'
-                )
+        if _ANY.search(name):
+            raise ValueError(
+                f'Class {index} of the vocabulary is {name!r}, which is no name: '
+                f'{_reason(name)}. {ACCEPTED}'
+            )
+
+
+def _reason(name: str) -> str:
+    found = ((re.search(pattern, name), reason) for pattern, reason in _NO_NAME)
+    return next(reason.format(match.group()) for match, reason in found if match)
 
 
 ACCEPTED = (

@@ -16,14 +16,16 @@ LISTS = ('names', 'classes', 'class_names', 'labels', 'categories', 'vocabulary'
          'label2id', 'metainfo')
 # Columns of tables and keys of records, the one that is shown first.
 NAMES = ('display_name', 'displayname', 'readable', 'name', 'names', 'class_name', 'classname',
-         'class', 'category_name', 'category', 'label_name', 'label')
+         'class', 'classes', 'category_name', 'category', 'categories', 'label_name', 'label')
 SYNONYMS = ('synonyms', 'synonym', 'aliases', 'alias', 'other_names', 'alternatives')
 _IS_THING = ('isthing', 'is_thing', 'hasinstances', 'has_instances', 'instances')
 _IS_STUFF = ('isstuff', 'is_stuff', 'stuff')
 KINDS = (*_IS_THING, *_IS_STUFF, 'kind', 'type')
 _FLAGS = {'1': True, 'true': True, 'yes': True, '0': False, 'false': False, 'no': False}
 
-_NAME = re.compile(r'''\s*(?:"((?:[^"]|"")*)"|'([^']*)'|“([^”]*)”|([^,]*?))\s*(,|$)''')
+_NAME = re.compile(
+    r'''\s*(?:"((?:[^"]|"")*)"|['`\u2018\u201a“„«]([^'`\u2018\u2019“”»]*)['`\u2018\u2019“”»]'''
+    r'|([^,]*?))\s*(,|$)')
 
 
 class Classes(NamedTuple):
@@ -108,7 +110,7 @@ def read_mapping(mapping: Mapping) -> Classes:
     Args:
         mapping: ``things`` and ``stuff`` (or ``thing_classes``, ``stuff_classes``); or one list
             under ``names``, ``classes``, ``categories`` and the like; or ids with names, in the
-            order of the ids; or names with ids; or names with lists of synonyms.
+            order of the ids; or names with ids; or several names with lists of synonyms.
 
     Raises:
         ValueError: If it is none of these.
@@ -132,16 +134,16 @@ def read_mapping(mapping: Mapping) -> Classes:
 def _read_ids(mapping: Mapping) -> Classes:
     """A mapping without a known key: between ids and names, or of names to synonyms."""
     values = list(mapping.values())
-    if mapping and all(str(key).strip().isdecimal() for key in mapping):
+    if all(str(key).strip().isdecimal() for key in mapping):
         return read_entries(mapping[key] for key in sorted(mapping, key=lambda key: int(key)))
-    if mapping and all(str(value).isdecimal() for value in values):
+    if all(str(value).isdecimal() for value in values):
         return read_entries(sorted(mapping, key=lambda key: int(mapping[key])))
-    if mapping and all(value is None or value == '' or _is_list(value) for value in values):
+    if len(mapping) > 1 and all(value in (None, '') or _is_list(value) for value in values):
         return read_entries((key, *(value or ())) for key, value in mapping.items())
     shown = ', '.join(map(repr, list(mapping)[:5]))
     raise ValueError(
         f'A mapping with the keys {shown} names no classes. Expected: the keys "things" and '
-        '"stuff", or "names"; or {"0": "cat"}, or {"cat": ["kitten"]}.')
+        '"stuff", or "names"; or {"0": "cat"}, or {"cat": ["kitten"], "dog": []}.')
 
 
 def _is_list(value: object) -> bool:

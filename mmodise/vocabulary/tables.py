@@ -30,18 +30,26 @@ def load_table(lines: list[str]) -> list[dict] | None:
     if len(lines) < 2:
         return None
     for delimiter in [separator[1]] if separator else '\t;|,':
-        titles = [key_name(cell) for cell in _cells(lines[0], delimiter)]
+        titles = [key_name(cell.strip(' "\'')) for cell in lines[0].strip('| ').split(delimiter)]
         if _are_titles(titles):
             rows = [line for line in lines[1:] if not _RULE.match(line)]
-            return [_record(titles, _cells(row, delimiter), delimiter) for row in rows]
+            return [_record(titles, read_cells(row, delimiter), delimiter) for row in rows]
     _refuse_doubtful(lines[0])
     return None
 
 
-def _cells(line: str, delimiter: str) -> list[str]:
+def read_cells(line: str, delimiter: str) -> list[str]:
+    """The cells of a line of a table.
+
+    Raises:
+        ValueError: If a quotation mark is not closed.
+    """
     line = line.strip('| ') if delimiter == '|' else line
-    return [cell.strip() for cell in next(csv.reader(
-        [line], delimiter=delimiter, skipinitialspace=True))]
+    try:
+        cells, = csv.reader([line], delimiter=delimiter, skipinitialspace=True, strict=True)
+    except csv.Error as error:
+        raise ValueError(f'The row {line!r} of the table cannot be read: {error}.') from error
+    return [cell.strip() for cell in cells]
 
 
 def _are_titles(titles: list[str]) -> bool:

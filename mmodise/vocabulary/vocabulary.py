@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from .files import read_file
@@ -188,7 +188,10 @@ class Vocabulary:
         """
         if isinstance(text, Vocabulary) and stuff_text is None:
             return text
-        return cls._combine(_read_text(text), _read_text(stuff_text))
+        try:
+            return _from_constants(text, stuff_text)
+        except TypeError:  # a list has no hash
+            return cls._combine(_read_text(text), _read_text(stuff_text))
 
     @classmethod
     def _combine(cls, things: Classes, stuff: Classes | None = None) -> Vocabulary:
@@ -273,6 +276,12 @@ def _check_unique(class_names: tuple[str, ...], num_things: int) -> None:
                 f'0) are both called {name!r}. Rename one, or join them in one class.'
             )
         first_index[name] = index
+
+
+@lru_cache(maxsize=256)
+def _from_constants(text: Hashable, stuff_text: Hashable) -> Vocabulary:
+    """Parse texts and tuples once: the samples of a data set carry the same."""
+    return Vocabulary._combine(_read_text(text), _read_text(stuff_text))
 
 
 def _read(source: Vocabulary | Texts | Path) -> Classes:

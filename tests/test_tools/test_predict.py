@@ -126,6 +126,9 @@ def test_vocabulary_of_the_command_line(predict, tmp_path):
     (tmp_path / 'things.txt').write_text('0:invalid_class_id\n1:cat,kitten\n2:dog\n')
     assert predict.read_vocabulary(f'@{tmp_path}/things.txt', 'sky; sea') == Vocabulary(
         (('cat', 'kitten'), ('dog', )), (('sky', ), ('sea', )))
+    (tmp_path / 'all.txt').write_text('cat\n# stuff\nsky\n')
+    assert predict.read_vocabulary(f'{tmp_path}/all.txt', 'sea').stuff == (('sky', ), ('sea', ))
+    assert predict.read_vocabulary('cityscapes', '').num_stuff == 11
 
 
 @pytest.mark.parametrize(('texts', 'stuff', 'message'), [

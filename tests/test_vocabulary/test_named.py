@@ -1,0 +1,148 @@
+import ast
+import sys
+from pathlib import Path
+
+import mmdet.datasets
+import mmseg.datasets
+import pytest
+
+import mmodise
+from mmodise.vocabulary import Vocabulary
+
+PACKAGE = Path(mmodise.__file__).parent / 'vocabulary'
+
+# Labels of the data sets that are no plain words, and what they are called here.
+WORDS = {
+    'coco': {
+        'playingfield': 'playing field', 'floor-wood': 'wooden floor', 'wall-brick': 'brick wall',
+        'wall-stone': 'stone wall', 'wall-tile': 'tiled wall', 'wall-wood': 'wooden wall',
+        'window-blind': 'window blind'},
+    'coco_stuff': {
+        'playingfield': 'playing field', 'waterdrops': 'water drops', 'solid-other':
+        'solid material', 'structural-other': 'structure', 'ceiling-tile': 'tiled ceiling',
+        'floor-marble': 'marble floor', 'floor-stone': 'stone floor', 'floor-tile': 'tiled floor',
+        'floor-wood': 'wooden floor', 'wall-brick': 'brick wall', 'wall-concrete': 'concrete wall',
+        'wall-panel': 'paneled wall', 'wall-stone': 'stone wall', 'wall-tile': 'tiled wall',
+        'wall-wood': 'wooden wall', 'window-blind': 'window blind'},
+    'mapillary': {
+        'Crosswalk - Plain': 'plain crosswalk', 'Lane Marking - General': 'lane marking',
+        'Lane Marking - Crosswalk': 'crosswalk lane marking', 'On Rails': 'rail vehicle',
+        'Traffic Sign (Back)': 'back of a traffic sign', 'CCTV Camera': 'CCTV camera',
+        'Traffic Sign (Front)': 'front of a traffic sign',
+        'Wheeled Slow': 'slow wheeled vehicle'},
+    'voc': {
+        'diningtable': 'dining table', 'pottedplant': 'potted plant', 'tvmonitor': 'tv'},
+}
+WORDS['pascal_context'] = WORDS['voc']
+
+
+def plain(name: str, label: str) -> str:
+    """What a label of a data set is called in a named vocabulary, the first name."""
+    if label in WORDS.get(name, {}):
+        return WORDS[name][label]
+    if name.startswith('coco'):
+        for ending in ('-merged', '-other', '-stuff'):
+            label = label.removesuffix(ending)
+    if name == 'mapillary':
+        label = label.lower()
+    return label.split(', ')[0].replace('_', ' ') if name != 'coco' else label
+
+
+def classes(dataset: type) -> tuple:
+    return tuple(dataset.METAINFO['classes'])
+
+
+@pytest.mark.parametrize('name, labels', [
+    ('coco', classes(mmdet.datasets.CocoPanopticDataset)),
+    ('ade20k', classes(mmdet.datasets.ADE20KPanopticDataset)),
+    ('lvis', classes(mmdet.datasets.LVISV1Dataset)),
+    ('coco_stuff', classes(mmseg.datasets.COCOStuffDataset)),
+    ('voc', classes(mmseg.datasets.PascalVOCDataset)[1:]),
+])
+def test_classes_are_the_data_sets_own_in_its_order(name, labels):
+    assert Vocabulary.named(name).class_names == tuple(plain(name, label) for label in labels)
+
+
+@pytest.mark.parametrize('name, labels', [
+    ('cityscapes', classes(mmseg.datasets.CityscapesDataset)),
+    ('mapillary', classes(mmseg.datasets.MapillaryDataset_v1)[:65]),
+    ('pascal_context', classes(mmseg.datasets.PascalContextDataset59)),
+])
+def test_things_and_stuff_keep_the_data_sets_order(name, labels):
+    found = Vocabulary.named(name)
+    order = [plain(name, label) for label in labels]
+    assert sorted(found.class_names) == sorted(order)
+    for part in (found.things, found.stuff):
+        places = [order.index(names[0]) for names in part]
+        assert places == sorted(places)
+
+
+def test_things_are_what_has_instances():
+    numbers = dict(coco=(80, 53), ade20k=(100, 50), cityscapes=(8, 11), lvis=(1203, 0), voc=(20, 0),
+                   pascal_context=(19, 40), coco_stuff=(80, 91), mapillary=(37, 28))
+    for name, number in numbers.items():
+        found = Vocabulary.named(name)
+        assert (found.num_things, found.num_stuff) == number, name
+    city = mmdet.datasets.CityscapesDataset.METAINFO['classes']
+    assert [names[0] for names in Vocabulary.named('cityscapes').things] == list(city)
+    ade = mmdet.datasets.ADE20KPanopticDataset.METAINFO['thing_classes']
+    assert [', '.join(names) for names in Vocabulary.named('ade20k').things] == list(ade)
+    voc, context = (Vocabulary.named(name).class_names for name in ('voc', 'pascal_context'))
+    assert set(context[:19]) == set(voc) - {'dining table'}
+    coco, stuff = (Vocabulary.named(name).things for name in ('coco', 'coco_stuff'))
+    assert [names[0] for names in coco] == [names[0] for names in stuff]
+
+
+def test_cocos_synonyms():
+    coco = Vocabulary.named('COCO')
+    assert coco.things[57] == ('couch', 'sofa') and coco.stuff[-1] == ('rug', 'carpet', 'mat')
+    assert coco.shared_names == {}
+
+
+def test_a_sum_joins_equal_names_and_knows_each_name_once():
+    both = Vocabulary.named('coco + lvis')
+    coco, lvis = Vocabulary.named('coco'), Vocabulary.named('lvis')
+    assert both.class_names[:80] == coco.class_names[:80], 'the first keeps its order'
+    assert set(both.class_names) == set(coco.class_names) | set(lvis.class_names)
+    assert len(both) == len(set(both.class_names)) < len(coco) + len(lvis)
+    assert coco.classes[56] == ('chair', 'armchair', 'stool') and both.classes[56] == ('chair',)
+    assert {'armchair', 'stool'} < set(both.class_names), "LVIS has classes for COCO's synonyms"
+    assert not set(both.shared_names) & set(both.class_names)
+    everything = Vocabulary.named('coco-stuff+ade20k+Pascal Context+voc')
+    assert everything.class_names[:3] == ('person', 'bicycle', 'car')
+
+
+def test_vocabularies_add_up():
+    first = Vocabulary.from_string('couch, sofa; dog', 'table, desk; Sky')
+    second = Vocabulary.from_string('sofa; Table, dining table; dog, puppy', 'sky, clouds; sea')
+    both = first + second
+    assert both.things == (
+        ('couch',), ('dog', 'puppy'), ('table', 'desk', 'dining table'), ('sofa',))
+    assert both.stuff == (('Sky', 'clouds'), ('sea',))
+    assert first + first == first
+    with pytest.raises(TypeError):
+        first + 'sea'
+
+
+def test_an_unknown_name_is_refused_with_the_nearest():
+    with pytest.raises(ValueError, match=r"named 'ade'\. Did you mean 'ade20k'\? There are: "):
+        Vocabulary.named('ade')
+    with pytest.raises(ValueError, match=r"named ''\. There are: ade20k, cityscapes, coco,"):
+        Vocabulary.named('coco+')
+
+
+def test_each_file_is_read_as_a_users_would_be():
+    files = sorted((PACKAGE / 'named').glob('*.txt'))
+    assert len(files) == 8
+    for file in files:
+        assert Vocabulary.from_file(file) == Vocabulary.named(file.stem)
+
+
+def test_the_package_needs_nothing_but_python():
+    """PyYAML, where a vocabulary is in YAML, is imported when it is needed."""
+    for file in PACKAGE.glob('*.py'):
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.Import):
+                assert {alias.name.split('.')[0] for alias in node.names} <= sys.stdlib_module_names
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 1 or node.module.split('.')[0] in sys.stdlib_module_names, file
