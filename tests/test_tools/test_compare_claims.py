@@ -184,7 +184,7 @@ def test_only_a_training_of_the_same_settings_goes_on(finished, tools):
     claim_run.forget_other_settings(load_config())
     assert Path(pointer.read_text()).name == 'iter_2.pth'
     before = pointer.read_text()
-    claim_run.forget_other_settings(load_config('model.classifier.alpha=0.25'))
+    claim_run.forget_other_settings(load_config('model.ensemble.alpha=0.25'))
     assert not pointer.is_file()
     pointer.write_text(before.replace('iter_2', 'iter_1'))  # which is not there
     claim_run.forget_other_settings(load_config())
