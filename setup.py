@@ -63,7 +63,9 @@ setup(
         'Topic :: Scientific/Engineering :: Image Recognition',
     ],
     packages=find_packages(include=['mmodise', 'mmodise.*']),
-    package_data={'mmodise.weights': ['shapes/**/*'], 'mmodise.benchmark': ['*.json']},
+    package_data={
+        'mmodise.weights': ['shapes/**/*'], 'mmodise.benchmark': ['*.json'],
+        'mmodise.vocabulary': ['named/*.txt']},
     python_requires='>=3.10,<3.14',
     # Loose: the versions that are tested together are pinned in requirements*.txt. On OpenMMLab's
     # own releases (mmcv, mmdet, mmengine, mmsegmentation) install with --no-deps.

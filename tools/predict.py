@@ -73,17 +73,12 @@ def build_inferencer(args: argparse.Namespace) -> DetInferencer:
         ValueError: If a key of the config is misspelt, or the checkpoint cannot be read or is of
             another model.
     """
-    from mmengine.config import Config
-
     from mmodise.apis import CheckedInferencer
-    from mmodise.engine.config_check import check_config
+    from mmodise.engine import load_config
     from mmodise.weights import locate
-    for file in (args.config, locate(args.checkpoint)):
-        if not Path(file).is_file():
-            raise FileNotFoundError(f'There is no file {file}. Check --config and --checkpoint.')
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
-    check_config(cfg)
+    cfg = load_config(args.config, args.cfg_options)
+    if not Path(locate(args.checkpoint)).is_file():
+        raise FileNotFoundError(f'There is no checkpoint {args.checkpoint}.')
     if not cfg.model.get('test_cfg', {}).get('panoptic_on', True):
         raise ValueError(
             'model.test_cfg.panoptic_on is False, but panoptic results are what this script '

@@ -2,9 +2,8 @@
 
 import argparse
 import os
-from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 
 
 def parse_args() -> argparse.Namespace:
@@ -33,40 +32,28 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def load_config(args: argparse.Namespace) -> Config:
-    """Read the config, and let the command line override it.
-
-    Raises:
-        ValueError: If a key is misspelt.
-    """
-    from mmdet.engine.hooks.utils import trigger_visualization_hook
-
-    from mmodise.engine.config_check import check_config
-    cfg = Config.fromfile(args.config)
-    cfg.launcher = args.launcher
-    cfg.load_from = args.checkpoint
-    cfg.merge_from_dict(args.cfg_options or {})
-    check_config(cfg)
-    if args.work_dir or not cfg.get('work_dir'):
-        cfg.work_dir = args.work_dir or str(Path('work_dirs', Path(args.config).stem))
-    return trigger_visualization_hook(cfg, args) if args.show_dir else cfg
-
-
 def main() -> None:
     """Evaluate."""
     args = parse_args()
     # After the options, so that --help answers quickly, and before mmdet, which needs it.
+    import mmodise  # noqa: F401
+
+    # isort: split
+    from mmdet.engine.hooks.utils import trigger_visualization_hook
+    from mmdet.evaluation import DumpDetResults
     from mmengine.runner import Runner
 
-    import mmodise  # noqa: F401
-    from mmodise.engine import meet
-    cfg = load_config(args)
-    meet(cfg)
-    runner = Runner.from_cfg(cfg)
-    if args.out:
-        from mmdet.evaluation import DumpDetResults
-        runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
-    runner.test()
+    from mmodise.engine import launched, load_config
+    cfg = load_config(
+        args.config, args.cfg_options, work_dir=args.work_dir, launcher=args.launcher)
+    cfg.load_from = args.checkpoint
+    if args.show_dir:
+        cfg = trigger_visualization_hook(cfg, args)
+    with launched(cfg):
+        runner = Runner.from_cfg(cfg)
+        if args.out:
+            runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
+        runner.test()
 
 
 if __name__ == '__main__':

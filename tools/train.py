@@ -2,9 +2,8 @@
 
 import argparse
 import os
-from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,55 +31,6 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def load_config(args: argparse.Namespace) -> Config:
-    """Read the config, and let the command line override it.
-
-    Raises:
-        ValueError: If a key is misspelt.
-    """
-    from mmodise.engine.config_check import check_config
-    cfg = Config.fromfile(args.config)
-    cfg.launcher = args.launcher
-    cfg.merge_from_dict(args.cfg_options or {})
-    check_config(cfg)
-    if args.work_dir or not cfg.get('work_dir'):
-        cfg.work_dir = args.work_dir or str(Path('work_dirs', Path(args.config).stem))
-    if args.amp:
-        enable_amp(cfg)
-    if args.auto_scale_lr:
-        enable_auto_scale_lr(cfg)
-    if args.resume:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
-    return cfg
-
-
-def enable_amp(cfg: Config) -> None:
-    """Choose the optimizer wrapper for mixed precision on the device that will be used."""
-    from mmengine.device import get_device
-    if get_device() == 'cpu':
-        import mmodise.engine  # noqa: F401  registers the wrapper
-        cfg.optim_wrapper.type = 'CPUAmpOptimWrapper'
-        for name in ('loss_scale', 'dtype', 'use_fsdp'):  # of the wrapper for GPUs
-            cfg.optim_wrapper.pop(name, None)
-    else:
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-
-
-def enable_auto_scale_lr(cfg: Config) -> None:
-    """Switch on mmengine's scaling of the learning rate.
-
-    Raises:
-        ValueError: If the config does not say for which batch size its learning rate is meant.
-    """
-    if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
-        raise ValueError(
-            f'--auto-scale-lr: {cfg.filename} has no auto_scale_lr.base_batch_size; add '
-            'auto_scale_lr = dict(base_batch_size=N), N the batch size its learning rate is for')
-    cfg.auto_scale_lr.enable = True
-
-
 def main() -> None:
     """Train."""
     args = parse_args()
@@ -88,10 +38,18 @@ def main() -> None:
     from mmengine.registry import RUNNERS
 
     import mmodise  # noqa: F401
-    from mmodise.engine import meet
-    cfg = load_config(args)
-    meet(cfg)
-    RUNNERS.build(cfg).train()
+    from mmodise.engine import enable_amp, enable_auto_scale_lr, launched, load_config
+    cfg = load_config(
+        args.config, args.cfg_options, work_dir=args.work_dir, launcher=args.launcher)
+    if args.amp:
+        enable_amp(cfg)
+    if args.auto_scale_lr:
+        enable_auto_scale_lr(cfg)
+    if args.resume:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == 'auto' else args.resume
+    with launched(cfg):
+        RUNNERS.build(cfg).train()
 
 
 if __name__ == '__main__':

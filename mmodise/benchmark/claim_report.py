@@ -1,14 +1,11 @@
-"""Write the page of the claims, its table and pictures, from the records of finished runs.
+"""The page of the claims, its table and pictures, from the records of finished runs.
 
-python tools/claim_report.py
-
-Reads DOCS/claims/records.jsonl, which `compare_claims.py` fills, and writes DOCS/claims.md,
+Reads DOCS/claims/records.jsonl, which ``compare_claims`` fills, and writes DOCS/claims.md,
 DOCS/images/claims.png and DOCS/images/claims_alpha_beta.png.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -77,7 +74,7 @@ CLAIMS = (
 
 INTRODUCTION = """# The paper's claims on the embedded data set
 
-*Written by `python tools/compare_claims.py`; not by hand.*
+*Written by `python tools/analysis_tools/compare_claims.py`; not by hand.*
 
 Does what the paper claims show at the size of a toy? Each line of the table is one config, trained
 on the embedded data set from {seeds} random seeds and evaluated on its validation images. *Recipe*
@@ -238,8 +235,8 @@ def write_report(docs: Path, max_iters: int | None = None) -> Path:
     if not done:
         length = max_iters or 'as many iterations as the configs say'
         raise FileNotFoundError(
-            f'{source} has no record of a training of {length}: run tools/compare_claims.py, or '
-            'give the --max-iters that the records were made with')
+            f'{source} has no record of a training of {length}: `mim run mmodise compare_claims`, '
+            'or give the --max-iters that the records were made with')
     (docs / 'images').mkdir(parents=True, exist_ok=True)
     bars = {group: [quality(runs, group) for runs in done.values()] for group in GROUPS[:2]}
     draw_bars([LINES[line][1] for line in done], bars, docs / 'images/claims.png',
@@ -259,17 +256,3 @@ def write_report(docs: Path, max_iters: int | None = None) -> Path:
         *(claim_section(claim, records) for claim in CLAIMS),
         second_opinion_section(records[BASELINE])]) + '\n', encoding='utf-8')
     return page
-
-
-def main() -> None:
-    """Write the page."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--docs', type=Path, default=Path('docs'), help='(default: docs)')
-    parser.add_argument('--max-iters', type=int, help='of the trainings, where not as configured')
-    args = parser.parse_args()
-    print(f'Wrote {write_report(args.docs, args.max_iters)}')
-
-
-if __name__ == '__main__':
-    main()

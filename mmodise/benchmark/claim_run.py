@@ -1,10 +1,10 @@
 """Train and evaluate one config with one seed, and write down what came out and what it cost.
 
-python tools/claim_run.py CONFIG --seed 0 --work-dir WORK_DIR
+python -m mmodise.benchmark.claim_run CONFIG --seed 0 --work-dir WORK_DIR
 
-Writes WORK_DIR/record.json: PQ, SQ and RQ with and without CLIPClassifier, over a grid of alpha
-and beta where asked for, and the cost of the training. `compare_claims.py` starts one such
-run for each line and seed. Interrupted and started again it continues from its last checkpoint, if
+Writes WORK_DIR/record.json: PQ, SQ and RQ with and without CLIPClassifier, over a grid of
+alpha and beta where asked for, and the cost of the training. `compare_claims` starts one such run
+for each line and seed. Interrupted and started again it continues from its last checkpoint, if
 that is of the very same settings.
 """
 
@@ -27,10 +27,16 @@ from torch.utils.flop_counter import FlopCounterMode
 import mmodise  # noqa: F401  registers its parts
 
 from ..checkpoints import load_from_local
-from ..engine import set_max_iters
+from ..engine import launched, load_config, set_max_iters
 from ..evaluation import summarize, sweep_ensemble
 
 IN_VOCABULARY_ALONE = 0.0, 0.0
+#: A run may be interrupted, is tested at its end, and nothing reads its other results.
+SETTINGS = {
+    'resume': True,  # where there is something to resume
+    'default_hooks.checkpoint.interval': 100, 'default_hooks.checkpoint.max_keep_ckpts': 1,
+    'val_cfg': None, 'val_dataloader': None, 'val_evaluator': None,
+    'model.test_cfg.instance_on': False, 'model.test_cfg.semantic_on': False}
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -50,16 +56,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def load_config(args: argparse.Namespace) -> Config:
-    """Read the config and fit it to a run that may be interrupted and is tested at its end."""
-    cfg = Config.fromfile(args.config)
-    cfg.work_dir = str(args.work_dir)
-    cfg.randomness.seed = args.seed
-    cfg.resume = True  # where there is something to resume
-    cfg.default_hooks.checkpoint.update(interval=100, max_keep_ckpts=1)
-    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    cfg.model.test_cfg.update(instance_on=False, semantic_on=False)  # nothing reads them
-    cfg.merge_from_dict(args.cfg_options)
+def read_config(args: argparse.Namespace) -> Config:
+    """Read the config and fit it to a run."""
+    options = {**SETTINGS, 'randomness.seed': args.seed, **args.cfg_options}
+    cfg = load_config(args.config, options, work_dir=args.work_dir)
     if args.max_iters:
         set_max_iters(cfg, args.max_iters)
     cfg.default_hooks.logger.interval = max(cfg.train_cfg.max_iters // 40, 1)
@@ -126,15 +126,17 @@ def describe_machine() -> str:
 def main() -> None:
     """Train, evaluate, and write the record."""
     args = parse_args()
-    cfg = load_config(args)
+    cfg = read_config(args)
     args.work_dir.mkdir(parents=True, exist_ok=True)
     forget_other_settings(cfg)
-    runner = Runner.from_cfg(cfg)
-    runner.train()
+    with launched(cfg):
+        runner = Runner.from_cfg(cfg)
+        runner.train()
+        results = evaluate(runner, args.grid)
     record = dict(
         config=args.config.stem, seed=args.seed, iterations=cfg.train_cfg.max_iters,
         batch_size=cfg.train_dataloader.batch_size, date=date.today().isoformat(),
-        machine=describe_machine(), **evaluate(runner, args.grid), cost=measure_cost(runner))
+        machine=describe_machine(), **results, cost=measure_cost(runner))
     path = args.work_dir / 'record.json'
     path.write_text(json.dumps(record, allow_nan=False), encoding='utf-8')
     print(f'Wrote {path}')

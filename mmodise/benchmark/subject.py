@@ -20,7 +20,7 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
 
-from ..engine.config_check import check_config
+from ..engine import enable_amp, load_config, set_tf32
 from ..models.frozen import FrozenModule
 from ..vocabulary import Vocabulary
 from .random_weights import random_weights
@@ -91,24 +91,15 @@ class Setting:
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If a key is misspelt.
+            ValueError: If a key is misspelt, or the device lacks the precision.
         """
-        if not self.config.is_file():
-            raise FileNotFoundError(f'There is no config {self.config}.')
-        config = Config.fromfile(self.config)
         options = dict(self.options)
         if self.training and self.classes is not None:
             options['model.panoptic_head.vocabulary'] = dict(
                 zip(('thing_classes', 'stuff_classes'), _names(self.classes), strict=True))
-        if self.training and self.precision != 'float32':  # as tools/train.py --amp
-            wrapper = 'CPUAmpOptimWrapper' if self.device == 'cpu' else 'AmpOptimWrapper'
-            options['optim_wrapper.type'] = wrapper
-            if self.device != 'cpu':
-                options['optim_wrapper.dtype'] = self.precision
-            elif self.precision != 'bfloat16':
-                raise ValueError(f'Training in {self.precision} needs a GPU; the CPU has bfloat16.')
-        config.merge_from_dict(options)
-        check_config(config)
+        config = load_config(self.config, options)
+        if self.training and self.precision != 'float32':
+            enable_amp(config, torch.device(self.device).type, self.precision)
         return config
 
 
@@ -140,6 +131,7 @@ class Subject:
 
     def __init__(self, setting: Setting) -> None:
         config = setting.read_config()
+        set_tf32(config)
         init_default_scope(config.get('default_scope') or 'mmdet')
         torch.manual_seed(0)
         with random_weights() as self.random:

@@ -1,14 +1,16 @@
 """Reading a checkpoint file safely, with errors that name it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader
-from mmengine.runner.checkpoint import load_from_local as read
+from mmengine.runner.checkpoint import load_from_local as load_as_mmengine_does
 
 from ..weights import PREFIX, locate
 from .official import is_official
-from .safe_loading import NUMPY_GLOBALS, load_safely, safe_globals
+from .safe_loading import NUMPY_GLOBALS, load_safely
 
 
 def _statistic(owner: type, name: str) -> Callable:
@@ -22,12 +24,25 @@ def _statistic(owner: type, name: str) -> Callable:
 TRAINING_GLOBALS = (*NUMPY_GLOBALS, HistoryBuffer, (_statistic, 'builtins.getattr'))
 
 
-@CheckpointLoader.register_scheme(prefixes='', force=True)
-def load_from_local(filename: str, map_location: str | None = None) -> dict:
-    """Read a local checkpoint; takes the place of mmengine's function of this name.
+_is_safe: ContextVar[bool] = ContextVar('reading_safely', default=False)
 
-    Mmengine's own reads a file with unknown Python objects all the same, and so runs their code;
-    here it is refused.
+
+@contextmanager
+def reading_safely() -> Iterator[None]:
+    """Let mmengine's runners and inferencers read local checkpoints by :func:`load_from_local`.
+
+    Inside, and in this thread. Elsewhere they read as if mmodise were not there, which runs the
+    code of Python objects in a file: other projects keep such objects in their checkpoints.
+    """
+    token = _is_safe.set(True)
+    try:
+        yield
+    finally:
+        _is_safe.reset(token)
+
+
+def load_from_local(filename: str, map_location: str | None = None) -> dict:
+    """Read a local checkpoint; one with unknown Python objects is refused.
 
     Args:
         filename (str): A file that torch can read.
@@ -38,18 +53,22 @@ def load_from_local(filename: str, map_location: str | None = None) -> dict:
         UnsafeFileError: If it holds other objects than mmengine's checkpoints do.
         ValueError: If it is no checkpoint, only a part of one, or one of the official ODISE.
     """
-    if safe_globals is None:  # torch before 2.5 cannot allow the log histories
-        checkpoint = read(filename, map_location)
-    else:
-        checkpoint = load_safely(filename, map_location, allowed=TRAINING_GLOBALS)
+    checkpoint = load_safely(filename, map_location, allowed=TRAINING_GLOBALS)
     if not isinstance(checkpoint, dict):
         raise ValueError(
             f'{filename} is no checkpoint: expected a dict of weights, found {type(checkpoint)}.')
     if is_official(checkpoint):
         raise ValueError(
             f'{filename} is an official ODISE checkpoint. Convert it, then give the result: '
-            f'python tools/convert_checkpoint.py {filename} OUT.pth')
+            f'mim run mmodise convert_checkpoint {filename} OUT.pth')
     return checkpoint
+
+
+@CheckpointLoader.register_scheme(prefixes='', force=True)
+def _load_local(filename: str, map_location: str | None = None) -> dict:
+    """Load a checkpoint by its path; mmengine calls it for every local file."""
+    load = load_from_local if _is_safe.get() else load_as_mmengine_does
+    return load(filename, map_location=map_location)
 
 
 @CheckpointLoader.register_scheme(prefixes=PREFIX)

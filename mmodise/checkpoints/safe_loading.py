@@ -16,13 +16,9 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
+from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from .file_content import is_safetensors, what_it_is
-
-try:
-    from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
-except ImportError:  # torch before 2.5: nothing can be allowed beside weights
-    safe_globals = None
 
 _multiarray = getattr(np, '_core', None) or np.core
 #: What numbers and arrays of numpy are made with; data, and no code.
@@ -133,7 +129,7 @@ def _refused(path: str | Path, error: Exception) -> list[str]:
     if not isinstance(error, UnpicklingError):
         return []
     named = re.findall(r'GLOBAL (\S+)', str(error))
-    if named and safe_globals and zipfile.is_zipfile(path):
+    if named and zipfile.is_zipfile(path):
         named = sorted(get_unsafe_globals_in_checkpoint(path)) or named
     return named
 
@@ -157,7 +153,7 @@ def _explained(path: Path, error: Exception) -> ValueError:
         return UnsafeFileError(
             f'{path} holds more than weights: Python objects of {", ".join(refused[:10])}. To '
             'read those is to run code, of whoever made the file, so it is not read. Its weights '
-            'can be taken out without running any: python tools/keep_weights.py '
+            'can be taken out without running any: mim run mmodise keep_weights '
             f'{shlex.quote(str(path))} {shlex.quote(str(path.with_suffix(".safetensors")))}',
             refused)
     return ValueError(

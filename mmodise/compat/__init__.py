@@ -9,6 +9,7 @@ mmcv's compiled ops  :mod:`mmodise.compat.mmcv_ops`: an error at the call instea
 torchvision's ops    :mod:`mmodise.compat.torchvision_ops`: the declarations that it asks for
 panopticapi          :mod:`mmodise.compat.panopticapi`: the names that mmdet imports
 OpenCV's libraries   :mod:`mmodise.compat.opencv`: nothing; an error that says what to install
+torch below 2.6      :mod:`mmodise.compat.torch_version`: nothing; likewise
 ==================  ===========================================================================
 
 One is replaced always: mmcv's PyTorch code for deformable attention, by the same code over a part
@@ -17,7 +18,7 @@ of the queries at a time, :mod:`mmodise.compat.deformable_attention`.
 
 import logging
 
-from . import deformable_attention, mmcv_ops, opencv, panopticapi, torchvision_ops
+from . import deformable_attention, mmcv_ops, opencv, panopticapi, torch_version, torchvision_ops
 
 
 def install() -> None:
@@ -26,9 +27,10 @@ def install() -> None:
     Must run before mmdet is imported; importing ``mmodise`` does it.
 
     Raises:
-        ImportError: If OpenCV, mmcv or torchvision is missing, or does not load for another
-            reason than those above.
+        ImportError: If torch is too old, or if OpenCV, mmcv or torchvision is missing, or does not
+            load for another reason than those above.
     """
+    torch_version.check()
     opencv.check()
     parts = (torchvision_ops, mmcv_ops, deformable_attention, panopticapi)
     actions = [action for part in parts if (action := part.install()) is not None]

@@ -21,7 +21,8 @@ def read_captions(path: str, backend_args: dict | None = None) -> dict:
     Args:
         path (str): A file in the layout of COCO's ``captions_train2017.json``: ``images`` with
             ``id``, and ``annotations`` with ``image_id`` and ``caption``. Where annotations also
-            have ``phrases``, as ``tools/extract_phrases.py`` writes them, no extractor is needed.
+            have ``phrases``, as ``mim run mmodise extract_phrases`` writes them, no extractor is
+            needed.
         backend_args (dict, optional): As in mmengine's ``fileio``. Defaults to None.
 
     Returns:
@@ -118,7 +119,7 @@ def _check_layout(path: str, content: Any) -> None:
                 isinstance(phrases, list) and all(isinstance(phrase, str) for phrase in phrases)):
             raise ValueError(
                 f"{path} has an annotation {_short(annotation)}: if one has 'phrases', all must, "
-                'each a list of strings. tools/extract_phrases.py writes such a file.')
+                'each a list of strings. `mim run mmodise extract_phrases` writes such a file.')
 
 
 def _check_ids(path: str, name: str, entries: list[dict]) -> None:

@@ -45,7 +45,7 @@ _METAINFO = {
 
 @DATASETS.register_module()
 class ShapesPanopticDataset(CheckedPanopticDataset):
-    """Toys on textured ground, drawn by ``tools/make_shapes.py``.
+    """Toys on textured ground, drawn by ``mim run mmodise make_shapes``.
 
     24 classes: 16 things (four shapes in four attributes) and 8 stuff classes. Six of them, the
     novel ones, are in no training image. With ``return_classes=True`` each sample carries its
@@ -76,7 +76,7 @@ class ShapesPanopticDataset(CheckedPanopticDataset):
         if not Path(self.ann_file).is_file():
             raise FileNotFoundError(
                 f'The annotation file {self.ann_file} of the shapes data set is not there. Draw '
-                'the data set with `python tools/make_shapes.py data/shapes`, or set data_root '
+                'the data set with `mim run mmodise make_shapes data/shapes`, or set data_root '
                 'to where it is.')
         self._check_categories()
         return super().load_data_list()

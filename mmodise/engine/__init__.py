@@ -1,14 +1,17 @@
 """What training needs and mmengine does not have."""
 
 from .checkpoint_fit_hook import CheckpointFitHook
+from .config import enable_amp, enable_auto_scale_lr, load_config
 from .config_check import check_config
 from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper
+from .float32 import set_tf32
 from .iteration_seed_hook import IterationSeedHook
-from .launch import check_same_config, meet
+from .launch import check_same_config, launched, meet
 from .safe_checkpoint_hook import SafeCheckpointHook
 from .schedule import set_max_iters
 from .sharded_strategy import ShardedStrategy
 
 __all__ = [
     'CPUAmpOptimWrapper', 'CheckpointFitHook', 'IterationSeedHook', 'SafeCheckpointHook',
-    'ShardedStrategy', 'check_config', 'check_same_config', 'meet', 'set_max_iters']
+    'ShardedStrategy', 'check_config', 'check_same_config', 'enable_amp', 'enable_auto_scale_lr',
+    'launched', 'load_config', 'meet', 'set_max_iters', 'set_tf32']

@@ -19,7 +19,7 @@ from ..utils.spelling import misspelt
 _MORE_KEYS = (
     'activation_checkpointing', 'compile', 'custom_imports', 'efficient_conv_bn_eval',
     'find_unused_parameters', 'model_wrapper_cfg', 'runner_type', 'strategy', 'sync_bn',
-    'test_pipeline', 'train_pipeline', 'tta_model', 'tta_pipeline', 'val_pipeline')
+    'test_pipeline', 'tf32', 'train_pipeline', 'tta_model', 'tta_pipeline', 'val_pipeline')
 
 
 def check_config(cfg: Config) -> None:

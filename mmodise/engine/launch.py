@@ -1,12 +1,36 @@
 """The processes of a distributed run meet, with GPUs or without."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import all_gather_object, init_dist, is_distributed
 from mmengine.utils.dl_utils import set_multi_processing
+
+from ..checkpoints import reading_safely
+from .failure_watch import failing_together
+from .float32 import set_tf32
+
+
+@contextmanager
+def launched(cfg: Config) -> Iterator[None]:
+    """Surround what a command does with a config: build a runner, train, test.
+
+    Inside, float32 is what ``cfg.tf32`` says, checkpoints are read safely, and the processes of a
+    distributed run have met, and stop together when one of them fails.
+
+    Args:
+        cfg (Config): Changed in place, as :func:`meet` does.
+
+    Raises:
+        ValueError: As :func:`meet` and :func:`set_tf32`.
+    """
+    set_tf32(cfg)
+    meet(cfg)
+    with reading_safely(), failing_together():
+        yield
 
 
 def meet(cfg: Config) -> None:
@@ -22,7 +46,7 @@ def meet(cfg: Config) -> None:
     Raises:
         ValueError: In every process, if their configs differ; names the keys.
     """
-    if cfg.launcher == 'none':
+    if cfg.get('launcher', 'none') == 'none':
         return
     env = cfg.setdefault('env_cfg', {})
     set_multi_processing(**env.get('mp_cfg', {}), distributed=True)  # as the runner, and first

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-ClassNames = tuple[str, ...]
-Texts = str | Sequence[str | Sequence[str]]
+from .files import read_file
+from .named import is_named, join, load_named
+from .names import ClassNames, check_names
+from .parsing import Texts, read_value
+from .structures import Classes, read_entries
 
-# Class ids in front of a line, and the class that is none, in OpenSeg's vocabulary files.
-_LINE_ID = re.compile(r'^\d+\s*:')
-_INVALID_CLASS = 'invalid_class_id'
-
-# 'cat . dog .' and 'cat. dog.', the prompts of mmdet's GLIP and Grounding DINO.
-_PERIOD_STYLE = re.compile(r'\s\.\s|\.\s*$')
-_PERIOD = re.compile(r'\s*\.(?:\s+|$)')
+# What is no name, but a path: 'classes.txt', 'folder/classes', '@classes'.
+_PATH = re.compile(r'@.+|[^;,\n]+\.(txt|json|jsonl|ya?ml|csv|tsv|names)', re.IGNORECASE)
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,7 +49,7 @@ class Vocabulary:
                 "The vocabulary is empty. Give at least one class, for example 'cat, kitten; dog'."
             )
         for index, names in enumerate(self.classes):
-            _check_names(index, names)
+            check_names(index, names)
         _check_unique(self.class_names, self.num_things)
 
     def __repr__(self) -> str:
@@ -61,40 +60,98 @@ class Vocabulary:
         return len(self.classes)
 
     @classmethod
+    def read(cls, source: Vocabulary | Texts | Path, stuff: Vocabulary | Texts | Path = '',
+             ) -> Vocabulary:
+        """Read what a person gives as a vocabulary; the one place where that is found out.
+
+        Args:
+            source: A vocabulary; a path, or a string that is one (``'classes.txt'``,
+                ``'@classes'``); a name or a sum of names (``'coco'``, ``'ade20k+lvis'``, see
+                :meth:`named`); or as in :meth:`from_texts`. Things, where it does not say what is
+                stuff.
+            stuff: More classes, stuff, likewise.
+
+        Raises:
+            FileNotFoundError: If a file does not exist.
+            ValueError: If it is not understood, or the classes are not valid.
+        """
+        return cls._combine(_read(source), _read(stuff))
+
+    @classmethod
+    def named(cls, name: str) -> Vocabulary:
+        """The classes of a data set, or of several as one.
+
+        Args:
+            name: 'ade20k', 'cityscapes', 'coco' (panoptic), 'coco_stuff', 'lvis', 'mapillary',
+                'pascal_context' or 'voc', or a sum such as ``'coco+lvis'``. What is in several of
+                them is joined as by ``+``.
+
+        Raises:
+            ValueError: If a name is not known; lists all, and the nearest.
+        """
+        classes = load_named(name)
+        return cls(classes.things, classes.stuff)
+
+    def __add__(self, other: Vocabulary) -> Vocabulary:
+        """These classes, followed by those of another vocabulary that are new.
+
+        Classes with the same displayed name, whatever its case, become one, with the names of both,
+        in the first one's place; it is a thing if one of them is. A name that is displayed for one
+        class is no synonym of another any more: they would have equal scores for it.
+        """
+        if not isinstance(other, Vocabulary):
+            return NotImplemented
+        classes = join(Classes(self.things, self.stuff), Classes(other.things, other.stuff))
+        return Vocabulary(classes.things, classes.stuff)
+
+    @classmethod
     def from_lists(cls, things: Texts, stuff: Texts = ()) -> Vocabulary:
         """Build from one entry a class.
 
         Args:
-            things: Entries are strings, with synonyms after commas, or sequences of names.
+            things: Entries are strings, with synonyms after commas, sequences of names, or
+                records such as COCO's categories (``name``, ``synonyms``, ``isthing``).
             stuff: Likewise.
         """
-        return cls(_parse_entries(things), _parse_entries(stuff))
+        return cls._combine(read_entries(things), read_entries(stuff))
 
     @classmethod
     def from_string(cls, things: str, stuff: str = '') -> Vocabulary:
         """Build from strings such as ``'black pickup truck, pickup truck; blue sky, sky'``.
 
-        Semicolons separate classes, commas separate the names of a class. One separator too many
-        at the end does no harm.
+        Semicolons separate classes, commas the names of a class. One separator too many at the end
+        does no harm. A name with a comma stands in quotation marks. Other notations are read as in
+        a file, see :meth:`from_file`.
         """
-        return cls(_parse_entries(_split(things, ';')), _parse_entries(_split(stuff, ';')))
+        return cls._combine(read_value(things), read_value(stuff))
 
     @classmethod
     def from_file(cls, things: str | Path, stuff: str | Path | None = None) -> Vocabulary:
-        """Build from text files (UTF-8) with a class a line, in the order of the lines.
+        """Build from files, in the order of what they hold.
 
-        A line is ``name,synonym,…``, with or without a leading ``id:`` as in OpenSeg's files. The
-        ids are not used. Blank lines, lines that start with ``#`` and the class
-        ``invalid_class_id`` are skipped.
+        The usual form is a class a line, ``name,synonym,…``, with or without a leading ``id:`` as
+        in OpenSeg's files. Lines after ``# stuff`` are stuff, those after ``# things`` things;
+        other lines that start with ``#`` are comments. The ids are not used, and the class
+        ``invalid_class_id`` is skipped.
+
+        Told apart by content, not by ending, these are read as well: lists and mappings in JSON,
+        YAML and Python (``["cat", ["dog", "puppy"]]``, ``names:`` of a ``data.yaml``, the
+        categories of an annotation file); tables with the title ``name``, and perhaps
+        ``synonyms`` and ``isthing``; columns with tabs; numbered lines; one line with semicolons,
+        or of the form ``cat . dog .``. What is none of these is refused.
+
+        Args:
+            things: A file (UTF-8, or with a byte order mark).
+            stuff: A file with stuff alone.
 
         Raises:
             FileNotFoundError: If a file does not exist.
-            ValueError: If a file is not UTF-8 or holds no class, or the classes are not valid.
+            ValueError: If a file is no such text or holds no class, or the classes are not valid.
         """
         paths = [Path(path) for path in (things, stuff) if path is not None]
-        lists = [_read_lines(path) for path in paths]
+        files = [read_file(path) for path in paths]
         try:
-            return cls.from_lists(*lists)
+            return cls._combine(*files)
         except ValueError as error:
             raise ValueError(f'{" and ".join(map(str, paths))}: {error}') from error
 
@@ -118,16 +175,35 @@ class Vocabulary:
         return cls.from_texts(things, stuff)
 
     @classmethod
-    def from_texts(cls, text: Texts | None, stuff_text: Texts | None = None) -> Vocabulary:
+    def from_texts(cls, text: Vocabulary | Texts | None,
+                   stuff_text: Texts | None = None) -> Vocabulary:
         """Build from what a data sample carries as ``text`` and ``stuff_text``.
 
         Args:
-            text: Things; None, a sequence as in :meth:`from_lists`, or a string. A string is read
-                as in :meth:`from_string`, unless it has no semicolon and is written in the period
-                style of mmdet's other open-vocabulary detectors, ``'cat . dog .'``.
+            text: Things; a vocabulary, None, a sequence as in :meth:`from_lists`, or a string. A
+                string is read as in :meth:`from_string`, unless it has no semicolon and is written
+                in the period style of mmdet's other open-vocabulary detectors,
+                ``'cat . dog .'``.
             stuff_text: Stuff, likewise.
         """
-        return cls(_parse_text(text), _parse_text(stuff_text))
+        if isinstance(text, Vocabulary) and stuff_text is None:
+            return text
+        return cls._combine(_read_text(text), _read_text(stuff_text))
+
+    @classmethod
+    def _combine(cls, things: Classes, stuff: Classes | None = None) -> Vocabulary:
+        both = things.and_stuff(stuff or Classes())
+        vocabulary = cls(both.things, both.stuff)
+        if len(vocabulary) == 1 and len(vocabulary.names) > 1:
+            logging.getLogger(__name__).warning(
+                'The vocabulary is one class with the names %s. Semicolons separate classes, '
+                "commas the names of a class: 'cat, kitten; dog'.", ', '.join(vocabulary.names))
+        return vocabulary
+
+    def to_metainfo(self) -> dict[str, tuple[str, ...]]:
+        """The classes as a data set's metainfo holds them; :meth:`from_metainfo` reads them."""
+        return dict(thing_classes=tuple(map(_write_names, self.things)),
+                    stuff_classes=tuple(map(_write_names, self.stuff)))
 
     @cached_property
     def classes(self) -> tuple[ClassNames, ...]:
@@ -157,6 +233,17 @@ class Vocabulary:
             owners.setdefault(name, []).append(self.class_names[index])
         return {name: tuple(classes) for name, classes in owners.items() if len(classes) > 1}
 
+    def equal_names(self, keys: Sequence[Hashable]) -> list[tuple[str, ...]]:
+        """Groups of unlike names of different classes that something else cannot tell apart.
+
+        Args:
+            keys: What stands for each of ``names`` there, such as its tokens.
+        """
+        groups: dict[Hashable, dict[str, int]] = {}
+        for name, index, key in zip(self.names, self.class_indices, keys, strict=True):
+            groups.setdefault(key, {}).setdefault(name, index)
+        return [tuple(group) for group in groups.values() if len(set(group.values())) > 1]
+
     @property
     def num_things(self) -> int:
         """Number of thing classes."""
@@ -171,17 +258,6 @@ class Vocabulary:
         """Whether each class has a name that is, character for character, one of ``training``."""
         seen = set(training.names)
         return tuple(not seen.isdisjoint(names) for names in self.classes)
-
-
-def _check_names(index: int, names: ClassNames) -> None:
-    if not names:
-        raise ValueError(f'Class {index} of the vocabulary has no name. Name it or remove it.')
-    for name in names:
-        if not isinstance(name, str) or not name.strip():
-            raise ValueError(
-                f'Class {index} of the vocabulary, {names!r}, has the name {name!r}. '
-                'A name is a string that is not empty.'
-            )
 
 
 def _check_unique(class_names: tuple[str, ...], num_things: int) -> None:
@@ -199,45 +275,26 @@ def _check_unique(class_names: tuple[str, ...], num_things: int) -> None:
         first_index[name] = index
 
 
-def _split(text: str, separator: str) -> list[str]:
-    """Split and strip; nothing comes after a separator at the very end."""
-    parts = [part.strip() for part in text.split(separator)]
-    return parts if parts[-1] else parts[:-1]
+def _read(source: Vocabulary | Texts | Path) -> Classes:
+    if isinstance(source, Path):
+        return read_file(source)
+    if isinstance(source, str):
+        source = source.strip()
+        if _PATH.fullmatch(source):
+            return read_file(source.removeprefix('@'))
+        if is_named(source):
+            return load_named(source)
+    return _read_text(source)
 
 
-def _parse_entries(entries: Texts) -> tuple[ClassNames, ...]:
-    if isinstance(entries, str):
-        raise ValueError(f'Expected a list of classes, but found the string {entries!r}.')
-    return tuple(_parse_class(entry) for entry in entries)
+def _read_text(text: Vocabulary | Texts | None) -> Classes:
+    if isinstance(text, Vocabulary):
+        return Classes(text.things, text.stuff, True)
+    return read_value(text)
 
 
-def _parse_class(entry: str | Iterable[str]) -> ClassNames:
-    names = _split(entry, ',') if isinstance(entry, str) else entry
-    names = (' '.join(name.split()) if isinstance(name, str) else name for name in names)
-    return tuple(dict.fromkeys(names))  # a synonym given twice counts once
-
-
-def _parse_text(text: Texts | None) -> tuple[ClassNames, ...]:
-    if text is None:
-        return ()
-    if isinstance(text, str):
-        periods = ';' not in text and _PERIOD_STYLE.search(text)
-        text = _split(_PERIOD.sub(';', text) if periods else text, ';')
-    return _parse_entries(text)
-
-
-def _read_lines(path: Path) -> list[str]:
-    if not path.is_file():
-        raise FileNotFoundError(f'The vocabulary file {path} does not exist.')
-    try:
-        lines = path.read_text(encoding='utf-8-sig').splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f'The vocabulary file {path} is not UTF-8 text ({error}). Save it as UTF-8.'
-        ) from error
-    lines = [line.strip() for line in lines]
-    entries = [_LINE_ID.sub('', line) for line in lines if line and not line.startswith('#')]
-    entries = [entry for entry in entries if entry.strip(' ,') != _INVALID_CLASS]
-    if not entries:
-        raise ValueError(f"The vocabulary file {path} holds no class. Write 'name,synonym' lines.")
-    return entries
+def _write_names(names: ClassNames) -> str:
+    """One string of the names of a class; those with commas or quotation marks are quoted."""
+    return ', '.join(
+        '"{}"'.format(name.replace('"', '""')) if re.search('[,"]', name) else name
+        for name in names)

@@ -1,15 +1,23 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 
-from mmodise.checkpoints.safe_loading import UnsafeFileError
+from mmodise.checkpoints import UnsafeFileError, reading_safely
+
+
+def load(path):
+    """Load as a runner of mmodise's does."""
+    with reading_safely():
+        return CheckpointLoader.load_checkpoint(str(path))
 
 
 def test_a_checkpoint_is_read(tmp_path):
     torch.save(dict(state_dict=dict(weight=torch.ones(2))), tmp_path / 'good.pth')
-    checkpoint = CheckpointLoader.load_checkpoint(str(tmp_path / 'good.pth'))
+    checkpoint = load(tmp_path / 'good.pth')
     assert checkpoint['state_dict']['weight'].tolist() == [1, 1]
 
 
@@ -27,9 +35,9 @@ def test_errors_name_the_file(tmp_path):
         'list': r"list\.pth is no checkpoint: expected a dict of weights, found <class 'list'>",
     }.items():
         with pytest.raises(ValueError, match=message):
-            CheckpointLoader.load_checkpoint(str(tmp_path / f'{name}.pth'))
+            load(tmp_path / f'{name}.pth')
     with pytest.raises(FileNotFoundError, match=r'none\.pth'):
-        CheckpointLoader.load_checkpoint(str(tmp_path / 'none.pth'))
+        load(tmp_path / 'none.pth')
 
 
 def test_an_official_checkpoint_is_to_be_converted(tmp_path):
@@ -37,8 +45,8 @@ def test_an_official_checkpoint_is_to_be_converted(tmp_path):
     torch.save(dict(model={'category_head.null_embed': torch.ones(1, 2)}), path)
     with pytest.raises(ValueError, match=(
             r'odise\.pth is an official ODISE checkpoint\. .*'
-            rf'python tools/convert_checkpoint\.py {path} OUT\.pth')):
-        CheckpointLoader.load_checkpoint(str(path))
+            rf'mim run mmodise convert_checkpoint {path} OUT\.pth')):
+        load(path)
 
 
 class Callback:
@@ -50,12 +58,12 @@ def test_log_histories_are_read_and_other_objects_are_not(tmp_path):
     content = dict(
         state_dict={}, message_hub=dict(log_scalars=dict(loss=history)), lr=np.float64(1))
     torch.save(content, tmp_path / 'good.pth')
-    hub = CheckpointLoader.load_checkpoint(str(tmp_path / 'good.pth'))['message_hub']
+    hub = load(tmp_path / 'good.pth')['message_hub']
     loss = hub['log_scalars']['loss']
     assert (loss.mean(), loss.statistics('current')) == (2.0, 1.0)
     torch.save(dict(content, callback=Callback()), tmp_path / 'bad.pth')
     with pytest.raises(UnsafeFileError, match=rf'bad\.pth .* objects of {__name__}\.Callback\.'):
-        CheckpointLoader.load_checkpoint(str(tmp_path / 'bad.pth'))
+        load(tmp_path / 'bad.pth')
 
 
 class Getattr:
@@ -68,4 +76,26 @@ class Getattr:
 def test_getattr_is_for_the_statistics_of_log_histories_only(tmp_path):
     torch.save(dict(state_dict={}, x=Getattr(), y=HistoryBuffer()), tmp_path / 'a.pth')
     with pytest.raises(ValueError, match=r"a\.pth .*asks for '__init__' of"):
-        CheckpointLoader.load_checkpoint(str(tmp_path / 'a.pth'))
+        load(tmp_path / 'a.pth')
+
+
+def test_checkpoints_of_other_projects_are_read_as_without_mmodise(tmp_path):
+    path = tmp_path / 'theirs.pth'
+    torch.save(dict(state_dict={}, callback=Callback()), path)
+    theirs = CheckpointLoader.load_checkpoint(str(path))
+    assert isinstance(theirs['callback'], Callback)
+    with pytest.raises(UnsafeFileError, match='Callback'), reading_safely():
+        CheckpointLoader.load_checkpoint(str(path))
+    # also after that error, and in another thread meanwhile
+    with reading_safely(), ThreadPoolExecutor() as pool:
+        theirs = pool.submit(CheckpointLoader.load_checkpoint, str(path)).result()
+    assert isinstance(theirs['callback'], Callback)
+    assert 'callback' in CheckpointLoader.load_checkpoint(str(path))
+
+
+def test_what_comes_with_mmodise_is_always_read_safely(tmp_path, monkeypatch):
+    path = tmp_path / 'bad.pth'
+    torch.save(dict(state_dict={}, callback=Callback()), path)
+    monkeypatch.setattr('mmodise.checkpoints.reading.locate', lambda name: str(path))
+    with pytest.raises(UnsafeFileError, match='Callback'):
+        CheckpointLoader.load_checkpoint('mmodise://shapes/odise.pth')

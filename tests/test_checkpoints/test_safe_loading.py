@@ -66,7 +66,7 @@ def test_objects_are_refused_and_weights_can_be_taken_out(tmp_path, zipped):
         read_weights(path)
     assert f'{path} holds more than weights: Python objects of ' in str(error.value)
     assert f'{__name__}.Callback' in str(error.value)
-    command = f"python tools/keep_weights.py '{path}' '{tmp_path / 'a b.safetensors'}'"
+    command = f"mim run mmodise keep_weights '{path}' '{tmp_path / 'a b.safetensors'}'"
     assert str(error.value).endswith(command)
     assert equal(keep_weights(path))
 

@@ -163,8 +163,8 @@ def test_variants_are_read_where_there_are_no_plain_weights(
     rename_weights(copy, parts, variants, pieces)
     ours, expected = load_stable_diffusion(str(copy)), load_stable_diffusion(folder)
     for part, other in zip(ours[:2], expected[:2], strict=True):
-        for (name, a), b in zip(part.state_dict().items(), other.state_dict().values(), strict=True):
-            assert a.dtype == torch.float32, name
+        for a, b in zip(part.parameters(), other.parameters(), strict=True):
+            assert a.dtype == torch.float32
             torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
     assert f"unet/ has no diffusion_pytorch_model.safetensors; its variant '{variants[0]}'" in (
         log.text)
@@ -173,7 +173,7 @@ def test_variants_are_read_where_there_are_no_plain_weights(
 def test_several_variants_are_not_chosen_from(folder, tmp_path):
     copy = Path(shutil.copytree(folder, tmp_path / 'copy'))
     rename_weights(copy, ['unet'], ['ema', 'non_ema'])
-    with pytest.raises(FileNotFoundError, match=r'unet/ has weights of several variants, ema, non_'):
+    with pytest.raises(FileNotFoundError, match=r'unet/ has .* several variants, ema, non_'):
         load_stable_diffusion(str(copy))
 
 

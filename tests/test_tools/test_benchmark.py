@@ -25,7 +25,7 @@ TRAINING = [*INFERENCE[:-3], 'losses', 'backward', 'optimizer', 'rest']
 @pytest.fixture(scope='module')
 def tools(load_tool):
     """The tool and the modules that it measures with, by their names."""
-    names = 'machine', 'random_weights', 'report', 'subject', 'timing'
+    names = 'bench', 'machine', 'random_weights', 'report', 'subject', 'timing'
     return SimpleNamespace(benchmark=load_tool('benchmark'), **{
         name: importlib.import_module(f'mmodise.benchmark.{name}') for name in names})
 
@@ -217,8 +217,8 @@ def test_growth_over_classes(run):
 def test_large_vocabularies_do_without_panoptic_results(tools, capsys):
     setting = tools.subject.Setting(CONFIG)
     few, many = ([setting.changed('classes', number)] for number in (999, 1000))
-    assert tools.benchmark.without_panoptic([few]) == [few]
-    points = tools.benchmark.without_panoptic([few, many])
+    assert tools.bench.without_panoptic([few]) == [few]
+    points = tools.bench.without_panoptic([few, many])
     assert [point[0].classes for point in points] == [999, 1000]
     assert all(point[0].options == {'model.test_cfg.panoptic_on': False} for point in points)
     assert not points[0][0].read_config().model.test_cfg.panoptic_on
@@ -278,7 +278,7 @@ def test_official_figures_add_up(tools):
 
 
 def test_against_the_official_release(run, tools, monkeypatch):
-    monkeypatch.setattr(tools.benchmark, 'official_of', lambda setting: OFFICIAL)
+    monkeypatch.setattr(tools.report, 'official_of', lambda setting: OFFICIAL)
     written, printed = run('--official')
     record, = written['points'][0]['runs']
     assert written['official']['ours'] == pytest.approx(record['seconds'] * record['matmul_rate'])

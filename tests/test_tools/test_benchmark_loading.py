@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from mmodise.benchmark.loading import TimedStep, pipelines
+
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs/odise/odise_sd-small_shapes-panoptic.py'
 
 
 @pytest.fixture
 def tool(load_tool, demo_dir, monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / 'tools')
     monkeypatch.chdir(demo_dir)
     return load_tool('benchmark_loading')
 
@@ -35,20 +36,20 @@ def test_each_step_of_each_image_and_what_workers_deliver(tool, tmp_path, capsys
     assert '22/22' in progress  # 6, and twice two batches of 4
 
 
-def test_a_step_is_charged_with_its_own_time(tool):
+def test_a_step_is_charged_with_its_own_time():
     seconds = []
-    step = tool.TimedStep(lambda results: time.sleep(0.05) or results | dict(seen=True), seconds)
+    step = TimedStep(lambda results: time.sleep(0.05) or results | dict(seen=True), seconds)
     assert step(dict(img=1)) == dict(img=1, seen=True)
     assert len(seconds) == 1 and seconds[0] >= 0.05
 
 
-def test_pipelines_of_data_sets_within_data_sets(tool):
+def test_pipelines_of_data_sets_within_data_sets():
     class Dataset:
         def __init__(self, **parts):
             vars(self).update(parts)
 
     inner = [Dataset(pipeline=1), Dataset(dataset=Dataset(pipeline=2))]
-    assert list(tool.pipelines(Dataset(datasets=inner))) == [1, 2]
+    assert list(pipelines(Dataset(datasets=inner))) == [1, 2]
 
 
 def test_a_data_set_that_ends_too_early(tool):

@@ -20,7 +20,7 @@ def tools(load_tool):
     """The tool, and what it runs and reports with."""
     return {'compare_claims': load_tool('compare_claims'),
             **{name: importlib.import_module(f'mmodise.benchmark.{name}')
-               for name in ('claim_report', 'claim_run')}}
+               for name in ('claim_report', 'claim_run', 'claim_runs')}}
 
 
 @pytest.fixture
@@ -141,14 +141,14 @@ def test_a_finished_run_leaves_a_record(finished):
 def test_a_finished_run_is_not_repeated(finished, tools, monkeypatch, capsys):
     folder, command = finished
     before = read_records(folder)
-    monkeypatch.setattr(tools['compare_claims'], 'start', pytest.fail)
+    monkeypatch.setattr(tools['claim_runs'], 'start', pytest.fail)
     tools['compare_claims'].main(command)
     assert '1 runs are finished, 0 are left' in capsys.readouterr().out
     assert read_records(folder) == before
     args = tools['compare_claims'].parse_args([*command[2:], '--lines', 'vae-only', 't100'])
-    assert [run.line for run in tools['compare_claims'].unfinished_runs(args)] == ['t100']
+    assert [run.line for run in tools['claim_runs'].unfinished_runs(args)] == ['t100']
     args = tools['compare_claims'].parse_args([*command, '--max-iters', '3'])
-    assert len(tools['compare_claims'].unfinished_runs(args)) == 1
+    assert len(tools['claim_runs'].unfinished_runs(args)) == 1
 
 
 def test_a_run_that_fails_is_named_and_left_to_do(finished, tools, tmp_path, demo_dir, monkeypatch):
@@ -156,7 +156,7 @@ def test_a_run_that_fails_is_named_and_left_to_do(finished, tools, tmp_path, dem
     before = read_records(folder)
     monkeypatch.chdir(demo_dir)
     # a process that leaves no record, as one that runs out of memory
-    monkeypatch.setattr(tools['compare_claims'], 'start', lambda run, args: subprocess.Popen(
+    monkeypatch.setattr(tools['claim_runs'], 'start', lambda run, args: subprocess.Popen(
         [sys.executable, '-c', 'raise SystemExit(1)']))
     with pytest.raises(SystemExit, match='1 runs failed'):
         tools['compare_claims'].main([*command, '--seeds', '0', '1'])
@@ -171,7 +171,7 @@ def test_only_a_training_of_the_same_settings_goes_on(finished, tools):
     config = TOOLS.parent / 'configs' / tools['claim_report'].LINES['vae-only'][0]
 
     def load_config(*options):
-        return claim_run.load_config(claim_run.parse_args([
+        return claim_run.read_config(claim_run.parse_args([
             str(config), '--work-dir', str(work_dir), '--max-iters', '2', '--cfg-options',
             *OPTIONS, *options]))
 

@@ -4,7 +4,9 @@ from functools import cache
 
 import pytest
 import torch
+from mmengine.config import Config
 
+from mmodise.benchmark import vocabularies
 from mmodise.datasets.shapes_world import STUFF, THINGS
 from mmodise.datasets.shapes_world.writer import make_split
 from mmodise.vocabulary import Vocabulary
@@ -13,12 +15,7 @@ NUM_IMAGES = 24
 
 
 @pytest.fixture(scope='module')
-def tool(load_tool):
-    return load_tool('compare_vocabularies')
-
-
-@pytest.fixture(scope='module')
-def load(tool, tmp_path_factory):
+def load(tmp_path_factory):
     """Give a runner over validation images, for a batch size."""
     folder = tmp_path_factory.mktemp('vocabularies')
     make_split('val', NUM_IMAGES, folder / 'data/shapes')
@@ -27,7 +24,7 @@ def load(tool, tmp_path_factory):
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(folder)
             annotations = str(folder / 'data/shapes/annotations/panoptic_val')
-            return tool.load(tool.CONFIG, tool.CHECKPOINT, {
+            return vocabularies.load(vocabularies.CONFIG, vocabularies.CHECKPOINT, {
                 'test_dataloader.batch_size': batch_size,
                 'test_dataloader.dataset.data_root': str(folder / 'data/shapes'),
                 'test_evaluator.ann_file': f'{annotations}.json',
@@ -38,14 +35,14 @@ def load(tool, tmp_path_factory):
 
 
 @pytest.fixture(scope='module')
-def quality(tool, load):
+def quality(load):
     """Give PQ, base PQ and novel PQ of a variant by its name."""
     runner = load(8)
-    variants = tool.variants(runner.model.panoptic_head.vocabulary)
+    variants = vocabularies.variants(runner.model.panoptic_head.vocabulary)
 
     @cache
     def quality(name):
-        metrics = tool.evaluate(runner, variants[name])
+        metrics = vocabularies.evaluate(runner, variants[name])
         return [metrics[f'coco_panoptic/{key}'] for key in ('PQ', 'base_PQ', 'novel_PQ')]
 
     return quality
@@ -64,27 +61,28 @@ def test_the_model_that_comes_with_mmodise(quality, name, expected):
     assert novel == pytest.approx(expected[2], abs=3)
 
 
-def test_a_batch_of_images_with_their_own_classes_equals_single_ones(tool, load, quality):
+def test_a_batch_of_images_with_their_own_classes_equals_single_ones(load, quality):
     name = 'own classes of each image'
     runner = load(1)
-    single = tool.evaluate(runner, tool.variants(runner.model.panoptic_head.vocabulary)[name])
+    variants = vocabularies.variants(runner.model.panoptic_head.vocabulary)
+    single = vocabularies.evaluate(runner, variants[name])
     assert single['coco_panoptic/PQ'] == pytest.approx(quality(name)[0], abs=0.1)
 
 
-def test_names_that_were_never_trained(tool):
-    config = tool.Config.fromfile(tool.CONFIG)
+def test_names_that_were_never_trained():
+    config = Config.fromfile(vocabularies.CONFIG)
     training = Vocabulary.from_metainfo(config.model.panoptic_head.vocabulary)
-    names = tool.other_words(training)
+    names = vocabularies.other_words(training)
     assert names('red ball') == ['red sphere', 'crimson sphere']
     assert names('grass') == ['lawn']
     assert names('sand') == ['sand']  # beach was trained
     assert names('snow') == ['snowfield']
 
 
-def test_labels_of_another_vocabulary_become_those_of_the_data_set(tool):
+def test_labels_of_another_vocabulary_become_those_of_the_data_set():
     vocabulary = Vocabulary.from_string('zebra; blue cube', 'lake')
     segments = torch.tensor([[0, 1, 2, 1001, 3, 2003]])  # the last two are void
     classes = [*THINGS, *STUFF]
     box, water, void = classes.index('blue box'), classes.index('water'), len(classes)
-    assert tool.to_data_set(segments, vocabulary).tolist() == [
+    assert vocabularies.to_data_set(segments, vocabulary).tolist() == [
         [void, box, water, 1000 + box, void, 2000 + void]]

@@ -9,17 +9,14 @@ import pytest
 import torch
 from PIL import Image
 
+from mmodise.benchmark.demo_pictures import ground_truth
+from mmodise.benchmark.demo_run import is_unfinished
 from mmodise.datasets import ShapesPanopticDataset
 from mmodise.datasets.shapes_world.writer import make_missing
 
 TOOLS = Path(__file__).parents[2] / 'tools'
 IN_PROCESS = [f'{split}_dataloader.{option}' for split in ('train', 'test')
               for option in ('num_workers=0', 'persistent_workers=False')]
-
-
-@pytest.fixture(scope='module')
-def demo(load_tool):
-    return load_tool('demo')
 
 
 @pytest.fixture(scope='module')
@@ -70,24 +67,24 @@ def test_demo_writes_results_and_resumes(demo_dir, tmp_path):
     assert Image.open(work_dir / 'training_curve.png').size == (960, 540)
 
 
-def test_a_finished_demo_starts_anew(demo, tmp_path, capsys):
-    assert not demo.is_unfinished(tmp_path, 10)
+def test_a_finished_demo_starts_anew(tmp_path, capsys):
+    assert not is_unfinished(tmp_path, 10)
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_10.pth'))
-    assert not demo.is_unfinished(tmp_path, 10)
+    assert not is_unfinished(tmp_path, 10)
     assert 'training anew' in capsys.readouterr().out
-    assert demo.is_unfinished(tmp_path, 11)
+    assert is_unfinished(tmp_path, 11)
 
 
-def test_data_that_is_there_is_left_alone(demo, demo_dir, capsys):
+def test_data_that_is_there_is_left_alone(demo_dir, capsys):
     before = sorted((demo_dir / 'data/shapes/val').iterdir())
     make_missing(demo_dir / 'data/shapes')
     assert len(before) == 4 and sorted((demo_dir / 'data/shapes/val').iterdir()) == before
     assert capsys.readouterr().out == ''
 
 
-def test_ground_truth_is_that_of_the_annotations(demo, val_set, demo_dir):
+def test_ground_truth_is_that_of_the_annotations(val_set, demo_dir):
     info = val_set.get_data_info(0)
-    truth = demo.ground_truth(info)
+    truth = ground_truth(info)
     content = json.loads((demo_dir / 'data/shapes/annotations/panoptic_val.json').read_text())
     names = val_set.metainfo['classes']
     category_names = {category['id']: category['name'] for category in content['categories']}

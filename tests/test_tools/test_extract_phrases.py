@@ -1,25 +1,18 @@
 import json
-import sys
 
 import pytest
 from mmdet.registry import DATASETS
 
-from mmodise.phrases import PhraseExtractor
+from mmodise.phrases import PhraseExtractor, extract_phrases, many_captions
 
 CAPTIONS = ['Dogs on green grass.', 'A man riding a red bicycle', 'is it there?', '']
 
 
 @pytest.fixture
-def tool(load_tool, monkeypatch):
+def tool(load_tool):
     """Run the tool as from the command line."""
     tool = load_tool('extract_phrases')
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, 'argv', ['extract_phrases.py', *map(str, arguments)])
-        tool.main()
-
-    run.module = tool
-    return run
+    return lambda *arguments: tool.main([str(argument) for argument in arguments])
 
 
 def write(path, captions):
@@ -42,10 +35,10 @@ def test_phrases_are_written_beside_captions(tool, tmp_path, capsys):
 
 
 @pytest.mark.parametrize('workers', [1, 2])
-def test_order_is_kept_by_any_number_of_workers(tool, workers, monkeypatch):
-    monkeypatch.setattr(tool.module, 'CHUNK', 7)
+def test_order_is_kept_by_any_number_of_workers(workers, monkeypatch):
+    monkeypatch.setattr(many_captions, 'CHUNK', 7)
     captions = [f'a {chr(97 + i // 26)}{chr(97 + i % 26)}x' for i in range(100)]
-    found = tool.module.extract_phrases(captions, PhraseExtractor('builtin'), workers)
+    found = extract_phrases(captions, PhraseExtractor('builtin'), workers)
     assert found == [[caption[2:]] for caption in captions]
 
 

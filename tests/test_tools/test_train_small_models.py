@@ -1,11 +1,13 @@
 """The trainings of the small frozen models, for a few iterations; interrupted, they go on."""
 
-import sys
-
 import pytest
 import torch
+from diffusers import AutoencoderKL
 from safetensors.torch import load_file
 
+from mmodise.benchmark.captioned_pictures import SEED, CaptionedPictures
+from mmodise.benchmark.small_model_training import SCHEDULES
+from mmodise.datasets.shapes_world import draw_picture
 from mmodise.models import FrozenCLIP, StableDiffusionExtractor
 
 PARTS = ('clip', 'vae', 'unet')
@@ -14,18 +16,16 @@ PARTS = ('clip', 'vae', 'unet')
 @pytest.fixture(scope='module')
 def tool(load_tool):
     with pytest.MonkeyPatch.context() as patch:
-        tool = load_tool('train_small_models')
         for part in PARTS:
-            patch.setitem(tool.SCHEDULES, part, (1, 4, 1e-3))
-        yield tool
+            patch.setitem(SCHEDULES, part, (1, 4, 1e-3))
+        yield load_tool('train_small_models')
 
 
 def run(tool, part, folder, iterations):
-    with pytest.MonkeyPatch.context() as patch, torch.random.fork_rng():
-        patch.setattr(sys, 'argv', [
-            'train_small_models.py', part, '--out-dir', str(folder / 'out'), '--work-dir',
-            str(folder / 'work'), '--num-pictures', '6', '--max-iters', str(iterations)])
-        tool.main()
+    with torch.random.fork_rng():
+        tool.main([
+            part, '--out-dir', str(folder / 'out'), '--work-dir', str(folder / 'work'),
+            '--num-pictures', '6', '--max-iters', str(iterations)])
 
 
 @pytest.fixture(scope='module')
@@ -55,10 +55,10 @@ def test_the_text_encoder_is_the_trained_text_tower(trained):
     assert torch.equal(embedding, clip['token_embedding.weight'])
 
 
-def test_the_latents_have_a_standard_deviation_of_one(trained, tool):
-    pictures = tool.CaptionedPictures(trained / 'work/pictures', 6)
+def test_the_latents_have_a_standard_deviation_of_one(trained):
+    pictures = CaptionedPictures(trained / 'work/pictures', 6)
     images = torch.stack([pictures[i]['images'] for i in range(6)]) / 127.5 - 1
-    vae = tool.AutoencoderKL.from_pretrained(trained / 'out/stable_diffusion', subfolder='vae')
+    vae = AutoencoderKL.from_pretrained(trained / 'out/stable_diffusion', subfolder='vae')
     with torch.no_grad():
         latents = vae.float().encode(images).latent_dist.mean * vae.config.scaling_factor
     assert latents.std() == pytest.approx(1, abs=0.1)
@@ -72,10 +72,10 @@ def test_an_interrupted_training_goes_on(trained, tool):
     assert (trained / 'work/vae/training_curve.png').stat().st_size > 5000
 
 
-def test_captions_go_with_their_pictures(trained, tool):
-    pictures = tool.CaptionedPictures(trained / 'work/pictures', 6)
+def test_captions_go_with_their_pictures(trained):
+    pictures = CaptionedPictures(trained / 'work/pictures', 6)
     for index in range(6):
-        picture = tool.draw_picture(tool.SEED, index)
+        picture = draw_picture(SEED, index)
         sample = pictures[index]
         assert sample['captions'] in picture.captions
         image = torch.from_numpy(picture.image).permute(2, 0, 1)

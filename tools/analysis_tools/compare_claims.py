@@ -1,11 +1,11 @@
 """Put the paper's claims to the test: train every line of the table with every seed, and write it.
 
-python tools/compare_claims.py
+python tools/analysis_tools/compare_claims.py
 
 A line is a config: the recipe itself, or one that changes one thing of it (configs/claims). Each
-run is a process of its own (`claim_run.py`); its record is added to DOCS/claims/records.jsonl as
-soon as it has finished. Interrupted and started again, finished runs are skipped and unfinished
-ones go on. At the end `claim_report.py` writes the page DOCS/claims.md and its pictures.
+run is a process of its own; its record is added to DOCS/claims/records.jsonl as soon as it has
+finished. Interrupted and started again, finished runs are skipped and unfinished ones go on. At the
+end DOCS/claims.md and its pictures are written.
 
 A run counts as finished if there is a record of its config, seed and number of iterations: take
 records away that were made with other data, weights or --cfg-options.
@@ -14,57 +14,16 @@ records away that were made with other data, weights or --cfg-options.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import NamedTuple
-
-from tqdm import tqdm
-
-from mmodise.benchmark import claim_report
-from mmodise.benchmark.claim_report import BASELINE, CONFIGS, LINES
-from mmodise.benchmark.small_models import make_small_models
-from mmodise.benchmark.training_curve import read_losses
-from mmodise.datasets.shapes_world.writer import make_missing
-
-GRID = 10  # alpha and beta of the recipe at 0, 0.1 ... 1
-
-
-class Run(NamedTuple):
-    """A line trained with a seed."""
-
-    line: str
-    seed: int
-    folder: Path
-
-    @property
-    def iteration(self) -> int:
-        """The last one that was logged; 0 if that is not known."""
-        try:
-            return max(read_losses(self.folder), default=0)
-        except json.JSONDecodeError:  # a line that is just being written
-            return 0
-
-    @property
-    def record(self) -> Path:
-        """What the process writes when it has finished."""
-        return self.folder / 'record.json'
-
-    @property
-    def log(self) -> Path:
-        """What the process prints."""
-        return self.folder / 'console.log'
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--lines', nargs='+', choices=LINES, default=[*LINES], metavar='LINE',
-                        help=f'of {", ".join(LINES)} (default: all)')
+    parser.add_argument('--lines', nargs='+', metavar='LINE',
+                        help='such as recipe or r18; an unknown one lists them (default: all)')
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2], metavar='SEED',
                         help='(default: 0 1 2)')
     parser.add_argument('--max-iters', type=int, help='iterations of each training')
@@ -81,88 +40,26 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def unfinished_runs(args: argparse.Namespace) -> list[Run]:
-    """Runs without a record, seed by seed, so that an early stop leaves comparable lines."""
-    records = claim_report.read_records(args.docs / 'claims/records.jsonl', args.max_iters)
-    return [Run(line, seed, args.work_dir / line / f'seed_{seed}')
-            for seed in args.seeds for line in args.lines if seed not in records[line]]
-
-
-def start(run: Run, args: argparse.Namespace) -> subprocess.Popen:
-    """Start the process of a run, which prints into its log."""
-    run.folder.mkdir(parents=True, exist_ok=True)
-    run.record.unlink(missing_ok=True)
-    command = [sys.executable, '-m', 'mmodise.benchmark.claim_run',
-               CONFIGS / LINES[run.line][0], '--seed', run.seed, '--work-dir', run.folder]
-    if run.line == BASELINE:
-        command += ['--grid', GRID]
-    if args.max_iters:
-        command += ['--max-iters', args.max_iters]
-    if args.cfg_options:
-        command += ['--cfg-options', *args.cfg_options]
-    threads = dict(OMP_NUM_THREADS='1') if args.jobs > 1 else {}
-    with run.log.open('a', encoding='utf-8') as log:
-        return subprocess.Popen(
-            [str(word) for word in command], env={**os.environ, **threads}, stdout=log,
-            stderr=subprocess.STDOUT)
-
-
-def train(runs: list[Run], args: argparse.Namespace) -> list[Run]:
-    """Do the runs, as many side by side as asked for; returns those that failed."""
-    records = args.docs / 'claims/records.jsonl'
-    records.parent.mkdir(parents=True, exist_ok=True)
-    lengths = {line: claim_report.iterations_of(line, args.max_iters) for line in LINES}
-    waiting, active, failed = list(runs), {}, []
-    finished = 0  # iterations of the runs that have ended
-    bar = tqdm(total=sum(lengths[run.line] for run in runs), unit='it', smoothing=0.05)
-    try:
-        while waiting or active:
-            while waiting and len(active) < args.jobs:
-                run = waiting.pop(0)
-                active[run] = start(run, args)
-            time.sleep(0.5)
-            for run in [run for run, process in active.items() if process.poll() is not None]:
-                process = active.pop(run)
-                finished += lengths[run.line]
-                if process.returncode:
-                    failed.append(run)
-                    bar.write(f'{run.line}, seed {run.seed}: failed, see {run.log}')
-                else:
-                    with records.open('a', encoding='utf-8') as file:
-                        file.write(run.record.read_text(encoding='utf-8') + '\n')
-                    bar.write(f'{run.line}, seed {run.seed}: finished')
-            bar.n = max(bar.n, finished + sum(run.iteration for run in active))
-            bar.set_description(', '.join(f'{run.line} {run.seed}' for run in active))
-    finally:
-        for process in active.values():  # left only where this one was interrupted
-            process.terminate()
-            process.wait()
-        bar.close()
-    return failed
-
-
-def prepare() -> None:
-    """Make the data set and the random models where they are missing."""
-    make_missing(Path('data/shapes'))
-    folder = Path('data/small_models')
-    if not (folder / 'stable_diffusion/model_index.json').is_file():
-        make_small_models(folder)
-
-
 def main(argv: list[str] | None = None) -> None:
     """Do what is left to do, and write the page."""
     args = parse_args(argv)
+    from mmodise.benchmark import claim_runs  # after the options: --help answers quickly
+    from mmodise.benchmark.claim_report import LINES, write_report
+    args.lines = args.lines or [*LINES]
+    if unknown := set(args.lines).difference(LINES):
+        sys.exit(f'compare_claims.py: --lines {" ".join(sorted(unknown))}: expected some of '
+                 f'{", ".join(LINES)}')
     failed = []
     if not args.table_only:
-        runs = unfinished_runs(args)
+        runs = claim_runs.unfinished_runs(args)
         print(f'{len(args.lines) * len(args.seeds) - len(runs)} runs are finished, '
               f'{len(runs)} are left')
         if runs:
-            prepare()
-            failed = train(runs, args)
+            claim_runs.prepare()
+            failed = claim_runs.train(runs, args)
     if failed and len(failed) == len(args.lines) * len(args.seeds):
         sys.exit(f'No run finished; see {failed[0].log}')
-    page = claim_report.write_report(args.docs, args.max_iters)
+    page = write_report(args.docs, args.max_iters)
     print(f'{page} and its pictures are written')
     if failed:
         sys.exit(f'{len(failed)} runs failed; start again to repeat them')

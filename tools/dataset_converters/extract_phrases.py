@@ -1,6 +1,6 @@
 """Take the noun phrases out of a captions file, once, instead of during each training.
 
-python tools/extract_phrases.py captions_train2017.json phrases_train2017.json
+python tools/dataset_converters/extract_phrases.py captions_train2017.json phrases_train2017.json
 
 What is written is the captions file with `phrases` beside each `caption`; it takes the place of the
 captions file wherever one is named. The paper's recipe has NLTK find the phrases; the data that it
@@ -9,47 +9,7 @@ needs is never downloaded here.
 
 import argparse
 import json
-from itertools import chain
-from multiprocessing import Pool
 from pathlib import Path
-
-from tqdm import tqdm
-
-from mmodise.datasets.caption_file import has_phrases, read_captions
-from mmodise.phrases import EXTRACTORS, PhraseExtractor
-from mmodise.utils import WholeFileBackend
-
-CHUNK = 500  # captions that a process takes at a time
-
-
-def extract_phrases(captions: list[str], extractor: PhraseExtractor, workers: int = 1) -> list:
-    """Noun phrases of captions, with a progress bar.
-
-    Args:
-        captions (list[str]): N captions.
-        extractor (PhraseExtractor): What takes them.
-        workers (int): Processes that share the work. Defaults to 1.
-
-    Returns:
-        list[list[str]]: N lists; an empty one for a caption without any.
-    """
-    chunks = [captions[i:i + CHUNK] for i in range(0, len(captions), CHUNK)]
-    with Pool(workers, _keep, (extractor, )) as pool, tqdm(
-            desc='Captions', total=len(captions), unit='') as bar:
-        found = []
-        for phrases in pool.imap(_extract, chunks):
-            found.append(phrases)
-            bar.update(len(phrases))
-    return list(chain.from_iterable(found))
-
-
-def _keep(extractor: PhraseExtractor) -> None:
-    global _extractor
-    _extractor = extractor
-
-
-def _extract(captions: list[str]) -> list[list[str]]:
-    return [_extractor(caption) for caption in captions]
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -59,15 +19,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('captions', metavar='CAPTIONS_JSON', help="captions in COCO's layout")
     parser.add_argument('out', metavar='OUT_JSON', type=Path, help='file to write')
     parser.add_argument(
-        '--extractor', choices=EXTRACTORS, default='auto',
+        '--extractor', choices=['auto', 'nltk', 'builtin'], default='auto',
         help='auto: NLTK if it and its data are there, else the built-in one')
     parser.add_argument('--workers', type=int, default=None, help='default: one a core')
     return parser.parse_args(argv)
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Read, extract, write, and tell what was found."""
-    args = parse_args()
+    args = parse_args(argv)
+    # After the options, so that --help answers quickly.
+    from mmodise.datasets.caption_file import has_phrases, read_captions
+    from mmodise.phrases import PhraseExtractor, extract_phrases
+    from mmodise.utils import WholeFileBackend
     extractor = PhraseExtractor(args.extractor)
     content = read_captions(args.captions)
     if has_phrases(content):

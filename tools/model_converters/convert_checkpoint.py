@@ -1,7 +1,7 @@
 """Convert an official ODISE checkpoint to one of ours, or back.
 
-python tools/convert_checkpoint.py OFFICIAL.pth OURS.pth
-python tools/convert_checkpoint.py OURS.pth OFFICIAL.pth --to-official
+python tools/model_converters/convert_checkpoint.py OFFICIAL.pth OURS.pth
+python tools/model_converters/convert_checkpoint.py OURS.pth OFFICIAL.pth --to-official
 
 Label and caption models of any size. Every weight is accounted for: an unknown or missing one is an
 error. A checkpoint that was converted gives the same official file again.
@@ -58,11 +58,10 @@ def convert(args: argparse.Namespace) -> Conversion:
         FileNotFoundError: If there is no such checkpoint.
         ValueError: If it cannot be read or converted.
     """
-    from mmengine.runner import CheckpointLoader
-
+    from mmodise.checkpoints import load_from_local
     from mmodise.checkpoints.official import from_official, read_official, to_official
     if args.to_official:
-        checkpoint = CheckpointLoader.load_checkpoint(str(args.checkpoint), 'cpu')
+        checkpoint = load_from_local(str(args.checkpoint), 'cpu')
     else:
         checkpoint = read_official(args.checkpoint, args.allow_pickle)
     try:
@@ -102,7 +101,7 @@ def report(conversion: Conversion, args: argparse.Namespace) -> str:
 def main(argv: list[str] | None = None) -> None:
     """Convert one checkpoint; exit with 1 and the reason if that cannot be done."""
     args = parse_args(argv)
-    import mmodise  # noqa: F401  before mmengine reads; after the options: --help answers quickly
+    import mmodise  # noqa: F401  after the options, so that --help answers quickly
     try:
         check_out(args.out)
         conversion = convert(args)

@@ -3,15 +3,11 @@
 Checkpoints of PyTorch Lightning, for example, hold its callbacks; mmodise refuses such files. The
 new file has the tensors of the checkpoint's `state_dict` under the same names, bit for bit:
 
-    python tools/keep_weights.py sd-v1-4.ckpt sd-v1-4.safetensors
+    python tools/model_converters/keep_weights.py sd-v1-4.ckpt sd-v1-4.safetensors
 """
 
 import argparse
 from pathlib import Path
-
-from safetensors.torch import save_file
-
-from mmodise.checkpoints.safe_loading import keep_weights
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -29,6 +25,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Write the new file."""
     args = parse_args(argv)
+    # After the options, so that --help answers quickly.
+    from safetensors.torch import save_file
+
+    from mmodise.checkpoints import keep_weights
     try:
         weights = keep_weights(args.file)
     except (FileNotFoundError, ValueError) as error:

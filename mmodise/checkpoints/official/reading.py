@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from mmengine.logging import print_log
 
-from ..safe_loading import NUMPY_GLOBALS, UnsafeFileError, load_safely, safe_globals
+from ..safe_loading import NUMPY_GLOBALS, UnsafeFileError, load_safely
 from .conversion import describe, is_official
 
 
@@ -25,8 +25,7 @@ def read_official(path: str | Path, allow_pickle: bool = False) -> dict:
         ValueError: If it cannot be read, or is no official checkpoint.
     """
     try:
-        # torch before 2.5 can allow nothing
-        checkpoint = load_safely(path, allowed=NUMPY_GLOBALS if safe_globals else ())
+        checkpoint = load_safely(path, allowed=NUMPY_GLOBALS)
     except UnsafeFileError as error:
         if not allow_pickle:
             ours = 'mmengine' in str(error)

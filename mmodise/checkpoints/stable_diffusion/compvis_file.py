@@ -37,7 +37,7 @@ _NOT_NEEDED = (
 _OTHERS = {
     r'backbone\.feature_extractor\.|sem_seg_head\.|category_head\.':
         'a checkpoint of the official ODISE, which has only what was trained; '
-        'tools/convert_checkpoint.py makes one of mmodise of it, for `load_from`',
+        '`mim run mmodise convert_checkpoint` makes one of mmodise of it, for `load_from`',
     r'backbone\.captioner\.|panoptic_head\.': 'a checkpoint of mmodise, which is for `load_from`',
     r'conditioner\.embedders\.': 'Stable Diffusion XL, which has another text condition',
     r'model\.diffusion_model\.(joint|double)_': 'a diffusion transformer, which has no UNet',

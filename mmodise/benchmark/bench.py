@@ -1,0 +1,120 @@
+"""Measuring one setting or two, over the values of another; printing and writing what was found."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+
+import torch
+from mmdet.evaluation.functional import INSTANCE_OFFSET
+from tqdm import tqdm
+
+from .machine import MatrixProduct, machine
+from .report import (
+    against_official,
+    comparison_table,
+    draw_official,
+    draw_parts,
+    draw_sweep,
+    official_table,
+    ratios_of,
+    record_of,
+    sentences,
+    table,
+)
+from .subject import Setting, Subject
+from .timing import COUNTED, COVERS, measure
+
+CALLS_BEFORE = 3  #: Calls of each model before those that are timed.
+
+
+def without_panoptic(points: list[list[Setting]]) -> list[list[Setting]]:
+    """Switch panoptic results off everywhere, if some vocabulary is too large for them."""
+    largest = max(setting.classes or 0 for point in points for setting in point)
+    if largest < INSTANCE_OFFSET or points[0][0].training:
+        return points
+    print(f'{largest} classes are more than panoptic results can hold; none are made.')
+    return [[setting.changed('model.test_cfg.panoptic_on', False) for setting in point]
+            for point in points]
+
+
+class Bench:
+    """Measures points one after another, and keeps models as long as they fit.
+
+    Args:
+        repeats (int): Timed calls.
+        matmul_size (int, optional): Rows and columns of the matrices.
+        progress (tqdm): Moved on after each call.
+    """
+
+    def __init__(self, repeats: int, matmul_size: int | None, progress: tqdm) -> None:
+        self._repeats, self._matmul_size, self._progress = repeats, matmul_size, progress
+        self._subjects: list[Subject] = []
+
+    def run(self, settings: list[Setting]) -> dict:
+        """Measure one setting, or two alternately: 'runs', 'matmul' and, of two, 'ratios'."""
+        if [s.setting.built_with for s in self._subjects] != [s.built_with for s in settings]:
+            self._subjects = []  # the old ones go before the new ones come
+            for setting in settings:
+                self._progress.set_description('building the model')
+                self._subjects.append(Subject(setting))
+            for other in self._subjects[1:]:
+                other.share_frozen(self._subjects[0])
+        for subject, setting in zip(self._subjects, settings, strict=True):
+            subject.use(setting)
+        self._progress.set_description('calls')
+        device = torch.device(settings[0].device)
+        products = {name: MatrixProduct(device, name, self._matmul_size)
+                    for name in dict.fromkeys(setting.precision for setting in settings)}
+        measured, rates = measure(self._subjects, self._repeats, products, self._progress.update)
+        runs = [record_of(subject, result, rates[subject.setting.precision])
+                for subject, result in zip(self._subjects, measured, strict=True)]
+        found = dict(runs=runs, matmul={
+            name: dict(side=product.side, rates=rates[name]) for name, product in products.items()})
+        if len(runs) == 2:
+            found['ratios'] = ratios_of(*runs)
+        return found
+
+
+def show(point: dict) -> None:
+    """Print what was found at a point."""
+    runs = point['runs']
+    if len(runs) == 2:
+        for name, run in zip('AB', runs, strict=True):
+            print(f'{name}: {run["config"]} {run["options"] or ""}')
+        print(comparison_table(*runs, point['ratios']))
+    else:
+        print(table(runs[0]))
+    for name, run in zip('AB', runs, strict=False):
+        prefix = f'{name}: ' if len(runs) == 2 else ''
+        print('\n'.join(prefix + sentence for sentence in sentences(run)))
+    for precision, matmul in point['matmul'].items():
+        rates = [rate / 1e9 for rate in matmul['rates']]
+        print(f'Matrix product, {matmul["side"]} cubed, {precision}: '
+              f'{statistics.median(rates):,.1f} GFLOP/s, {min(rates):,.1f} to {max(rates):,.1f} in '
+              'the course of the run.')
+    print()
+
+
+def write(
+    stem: Path, points: list[dict], key: str | None, values: list, official: dict | None
+) -> None:
+    """Write JSON and a chart; print the comparison with the official release, if asked for."""
+    result = dict(
+        machine=machine(), covers=COVERS, counted=COUNTED,
+        sweep=key, values=values, points=points)
+    picture = stem.with_name(f'{stem.name}.png')
+    runs = points[0]['runs']
+    if official:
+        result['official'] = against_official(runs[0], official)
+        print(f'{official_table(result["official"])}\nOfficial: {official["what"]}.')
+        draw_official(result['official'], picture)
+    elif key:
+        draw_sweep(key, values, [point['runs'] for point in points], picture)
+    else:
+        names = ('A', 'B') if len(runs) == 2 else (Path(runs[0]['config']).stem, )
+        draw_parts(dict(zip(names, runs, strict=True)), picture)
+    file = stem.with_name(f'{stem.name}.json')
+    file.write_text(json.dumps(result, indent=1) + '\n', encoding='utf-8')
+    print(f'{file}, {picture}')

@@ -1,0 +1,85 @@
+"""When one process of a distributed run fails, all of them stop, and say why."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import NoReturn
+
+from torch import distributed as dist
+from torch.distributed.distributed_c10d import _get_default_store
+
+_FAILURE, _INFORMED = 'failure', 'informed'
+_INTERVAL = 1.0  # seconds between two looks at the store
+_PATIENCE = 10.0  # seconds until a process that knows does not wait for the others to know
+
+
+@contextmanager
+def failing_together() -> Iterator[None]:
+    """Stop all processes of a run when one raises inside.
+
+    Otherwise the others would wait for it in their next exchange until that times out, after half
+    an hour. Not every launcher ends them, and a GPU that waits cannot be interrupted. The process
+    that fails leaves its error in the run's store, which a thread of each process looks at; each
+    prints it and exits with code 1. Without other processes errors pass as ever.
+    """
+    if not dist.is_initialized() or dist.get_world_size() == 1:
+        yield
+        return
+    store, done = _connect(), threading.Event()
+    threading.Thread(target=_watch, args=(store, done), daemon=True).start()
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, SystemExit) and not error.code:
+            raise
+        done.set()
+        traceback.print_exc()
+        summary = ''.join(traceback.format_exception_only(error)).strip()
+        with suppress(RuntimeError):  # the store is gone with the process that keeps it
+            store.compare_set(
+                _FAILURE, '', f'Rank {dist.get_rank()} of {dist.get_world_size()}: {summary}')
+        _exit(store)
+    finally:
+        done.set()
+
+
+def _connect() -> dist.Store:
+    """A connection of one's own: the process group's is locked while the process waits on it."""
+    try:
+        address, port = os.environ['MASTER_ADDR'], int(os.environ['MASTER_PORT'])
+    except KeyError:  # the processes have met by a file or an address in the config
+        store = _get_default_store()
+    else:
+        store = dist.TCPStore(address, port, is_master=False, wait_for_workers=False)
+    attempt = os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')  # of torchrun, in the same store
+    return dist.PrefixStore(f'mmodise/{attempt}', store)
+
+
+def _watch(store: dist.Store, done: threading.Event) -> None:
+    """Look for another process's error; returns when this one is done or the store is gone."""
+    with suppress(RuntimeError):
+        while not done.wait(_INTERVAL):
+            if store.check([_FAILURE]):
+                message = store.get(_FAILURE).decode()
+                print(f'Another process has failed, so this one stops, too.\n{message}',
+                      file=sys.stderr)
+                _exit(store)
+
+
+def _exit(store: dist.Store) -> NoReturn:
+    """End the process at once when all know: one of them keeps the store."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    deadline = time.monotonic() + _PATIENCE
+    with suppress(RuntimeError):
+        informed = store.add(_INFORMED, 1)
+        while informed < dist.get_world_size() and time.monotonic() < deadline:
+            time.sleep(_INTERVAL / 10)
+            informed = store.add(_INFORMED, 0)
+    os._exit(1)  # what a regular end would wait for may wait for the others
