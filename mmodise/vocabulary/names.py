@@ -24,6 +24,7 @@ _NO_NAME = (
     (r':$', 'it ends with {!r}, as a key does'),
     (r'^@', 'it starts with {!r}, which names a file'),
     (r'^/[mgt]/\w+$|^n\d{8}$', 'it is an id'),
+    (r'^_+(ignore|background)_+$', 'it stands for what has no class'),
     (r'\w+://', 'it is an address'),
     (r'^(\.{0,2}|~)/|\.(txt|json|jsonl|ya?ml|csv|tsv|names|py)$', 'it is the name of a file'),
     (r'^(None|null|NaN|nan)$', 'it stands for no value'),
@@ -41,6 +42,11 @@ def clean_names(names: Iterable) -> ClassNames:
     """The names of a class, each once; what is no string is kept, for the check to show."""
     names = tuple(clean_name(name) if isinstance(name, str) else name for name in names)
     return tuple(name for index, name in enumerate(names) if name not in names[:index])
+
+
+def is_id(name: object) -> bool:
+    """Whether a name is an id of WordNet's or of Google's Knowledge Graph."""
+    return re.fullmatch(r'/[mgt]/\w+|n\d{8}', str(name)) is not None
 
 
 def check_names(index: int, names: ClassNames) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
-from .names import ClassNames, clean_names
+from .names import ClassNames, clean_names, is_id
 
 # the class that is none, in OpenSeg's vocabulary files
 _INVALID = 'invalid_class_id'
@@ -66,10 +66,11 @@ def split_names(text: str) -> list[str]:
 
 
 def read_entry(entry: str | Iterable) -> ClassNames:
-    """The names of one class: a string with commas, or a sequence of names."""
+    """The names of one class: a string with commas, or a sequence of names; perhaps an id first."""
     if not isinstance(entry, str) and not isinstance(entry, Iterable):
         entry = (entry,)
-    return clean_names(split_names(entry) if isinstance(entry, str) else entry)
+    names = clean_names(split_names(entry) if isinstance(entry, str) else entry)
+    return names[1:] if len(names) > 1 and is_id(names[0]) else names
 
 
 def read_entries(entries: Iterable) -> Classes:

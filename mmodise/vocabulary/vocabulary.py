@@ -53,7 +53,9 @@ class Vocabulary:
         _check_unique(self.class_names, self.num_things)
 
     def __repr__(self) -> str:
-        shown = ', '.join(self.class_names[:4]) + (', …' if len(self) > 4 else '')
+        shown = ', '.join(
+            name if len(name) <= 40 else f'{name[:37]}...' for name in self.class_names[:4])
+        shown += ', …' if len(self) > 4 else ''
         return f'Vocabulary({self.num_things} things, {self.num_stuff} stuff: {shown})'
 
     def __len__(self) -> int:
@@ -197,10 +199,13 @@ class Vocabulary:
     def _combine(cls, things: Classes, stuff: Classes | None = None) -> Vocabulary:
         both = things.and_stuff(stuff or Classes())
         vocabulary = cls(both.things, both.stuff)
-        if len(vocabulary) == 1 and len(vocabulary.names) > 1:
+        if all(len(part) < 2 for part in (both.things, both.stuff)) and all(
+                len(names) > 1 for names in vocabulary.classes):
             logging.getLogger(__name__).warning(
-                'The vocabulary is one class with the names %s. Semicolons separate classes, '
-                "commas the names of a class: 'cat, kitten; dog'.", ', '.join(vocabulary.names))
+                'The vocabulary is %s. Semicolons separate classes, commas the names of a class: '
+                "'cat, kitten; dog'.", ' and '.join(
+                    f'one class with the names {", ".join(names)}'
+                    for names in vocabulary.classes))
         return vocabulary
 
     def to_metainfo(self) -> dict[str, tuple[str, ...]]:

@@ -82,7 +82,9 @@ def test_one_class_with_commas_is_told(caplog):
         Vocabulary.from_string('cat', 'sky, clouds')
         assert not caplog.records
         Vocabulary.from_string('cat, dog, bird')
-    assert 'one class with the names cat, dog, bird' in caplog.text
+        Vocabulary.from_string('a, b', 'c, d')
+    assert 'is one class with the names cat, dog, bird. Sem' in caplog.text
+    assert 'one class with the names a, b and one class with the names c, d' in caplog.text
 
 
 def test_equal_texts_of_samples_are_parsed_once():

@@ -30,6 +30,7 @@ JSON = [
     ('[{"id": 3, "name": "cat", "synonyms": ["cat", "kitten"]}, {"id": 4, "name": "dog"}]', PETS),
     ('{"images": [], "categories": [{"id": 1, "name": "cat"}, {"id": 0, "name": "dog"}]}', CAT_DOG),
     ('["cat", "kitten"]\n["dog"]\n', PETS),
+    ('{"0": ["n02121808", "cat"], "1": ["n02084071", "dog"]}', CAT_DOG),
     ('{"id": 0, "name": "cat"}\n{"id": 1, "name": "dog"}\n', CAT_DOG),
     ('# mine\n["cat", "dog"]', CAT_DOG),
     ('{"0": "invalid_class_id", "1": "cat", "2": "dog"}', CAT_DOG),
@@ -226,6 +227,7 @@ REFUSED = [
     ('[""]', 'no name'),
     ('_', 'no letter'),
     (';', 'has no name'),
+    ('__ignore__\n_background_\ncat\n', 'stands for what has no class'),
     ('cat;;', 'Class 1 of the vocabulary has no name'),
     ('caf\ufffd', 'holds'),
 ]
