@@ -1,39 +1,54 @@
-"""Installs mmodise; wheels also carry what mim looks for in ``mmodise/.mim``."""
+"""Installs mmodise; wheels also carry what mim looks for in a folder ``.mim``."""
 
 import re
 import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 MIM_FILES = ('configs', 'tools', 'model-index.yml')
 
 
-class BuildWithMim(build_py):
-    """Copies configs, tools and the model index into the built package.
+def copy_mim_files(target: Path) -> None:
+    """Write ``MIM_FILES`` into the folder ``target``, as real files.
 
-    Real files, written into the build folder only: an editable install needs none, mim finds
-    those at the root of the repository.
+    Only where something is built: with an editable install mim finds those of the repository.
     """
+    shutil.rmtree(target, ignore_errors=True)  # of an earlier build in the same folder
+    target.mkdir(parents=True)
+    for name in MIM_FILES:
+        if (ROOT / name).is_dir():
+            shutil.copytree(
+                ROOT / name, target / name, ignore=shutil.ignore_patterns('__pycache__'))
+        else:
+            shutil.copy(ROOT / name, target / name)
+
+
+class BuildWithMim(build_py):
+    """Builds the package with ``mmodise/.mim``, where openmim and mmodise itself look."""
 
     def run(self) -> None:
         """Build the package, then add mim's files, but not to an editable install."""
         super().run()
         if not self.editable_mode:
-            self.copy_mim_files(Path(self.build_lib, 'mmodise', '.mim'))
+            copy_mim_files(Path(self.build_lib, 'mmodise', '.mim'))
 
-    def copy_mim_files(self, target: Path) -> None:
-        """Write ``MIM_FILES`` into the folder ``target``."""
-        shutil.rmtree(target, ignore_errors=True)  # of an earlier build in the same folder
-        target.mkdir(parents=True)
-        for name in MIM_FILES:
-            if (ROOT / name).is_dir():
-                shutil.copytree(
-                    ROOT / name, target / name, ignore=shutil.ignore_patterns('__pycache__'))
-            else:
-                shutil.copy(ROOT / name, target / name)
+
+class WheelWithMim(bdist_wheel):
+    """Builds a wheel with ``.mim`` beside its metadata, where onedl-mim looks.
+
+    It takes the first folder of an installed wheel for the package, and that is
+    ``mmodise-VERSION.dist-info``, which comes before ``mmodise``.
+    """
+
+    def write_wheelfile(self, wheelfile_base: str, **kwargs) -> None:
+        """Write the metadata's last file, then add mim's, but not to an editable install."""
+        super().write_wheelfile(wheelfile_base, **kwargs)
+        if 'bdist_wheel' in self.distribution.commands:
+            copy_mim_files(Path(wheelfile_base, '.mim'))
 
 
 def read_version() -> str:
@@ -63,15 +78,13 @@ setup(
         'Topic :: Scientific/Engineering :: Image Recognition',
     ],
     packages=find_packages(include=['mmodise', 'mmodise.*']),
-    package_data={
-        'mmodise.weights': ['shapes/**/*'], 'mmodise.benchmark': ['*.json'],
-        'mmodise.vocabulary': ['named/*.txt']},
+    include_package_data=True,  # see MANIFEST.in
     python_requires='>=3.10,<3.14',
     # Loose: the versions that are tested together are pinned in requirements*.txt. On OpenMMLab's
     # own releases (mmcv, mmdet, mmengine, mmsegmentation) install with --no-deps.
     install_requires=[
-        'torch>=2.1',
-        'torchvision>=0.16',
+        'torch>=2.6',  # reads checkpoints without running code, see mmodise/compat/torch_version.py
+        'torchvision>=0.21',
         'onedl-mmengine>=0.10',
         'onedl-mmcv>=2.2',
         'onedl-mmdetection>=3.3',
@@ -84,6 +97,6 @@ setup(
     ],
     # Noun phrases as in the paper's caption supervision; without it the built-in ones serve.
     extras_require={'captions': ['nltk>=3.9']},
-    cmdclass={'build_py': BuildWithMim},
+    cmdclass={'build_py': BuildWithMim, 'bdist_wheel': WheelWithMim},
     zip_safe=False,
 )

@@ -56,8 +56,8 @@ def test_clip_knows_base_and_novel_classes_and_their_synonyms(portraits):
         texts = clip.encode_texts([f'a photo of a {name}.' for name in names])
         best = F.cosine_similarity(embeddings[:, None], texts, dim=-1).argmax(dim=1)
         novel = torch.tensor([CLASSES[c] in NOVEL_CLASSES for c in classes])
-        assert (best == classes).float().mean() > 0.8
-        assert (best == classes)[novel].float().mean() > 0.8
+        # measured: one portrait of 72 is taken for another class; one more may be
+        assert (best != classes).sum() <= 2 and (best != classes)[novel].sum() <= 1
 
 
 @torch.no_grad()
@@ -67,13 +67,14 @@ def test_vae_and_unet_know_the_pictures(portraits):
     images = portraits[0][::6]  # of every other class one
     latents = pipeline.vae.encode(images * 2 - 1).latent_dist.mean
     restored = pipeline.vae.decode(latents).sample / 2 + 0.5
-    assert (restored - images).abs().mean() < 15 / 255
+    assert (restored - images).abs().mean().item() == pytest.approx(0.0328, rel=0.01)
     latents = latents * pipeline.vae.config.scaling_factor
-    assert 0.8 < latents.std() < 1.2
+    assert latents.std().item() == pytest.approx(0.858, rel=0.01)
     noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(0))
     texts = pipeline.encode_prompt([f'a {name}' for name in CLASSES[::2]], 'cpu', 1, False)[0]
     share = 1 - pipeline.scheduler.alphas_cumprod[400]
     noisy = (1 - share).sqrt() * latents + share.sqrt() * noise
     predicted = pipeline.unet(noisy, 400, texts).sample
     trivial = (share.sqrt() * noisy - noise).square().mean()
-    assert (predicted - noise).square().mean() < 0.7 * trivial
+    assert trivial.item() == pytest.approx(0.3765, rel=0.01)
+    assert (predicted - noise).square().mean().item() == pytest.approx(0.1044, rel=0.01)

@@ -16,7 +16,7 @@ from torch.distributed.distributed_c10d import _get_default_store
 
 _FAILURE, _INFORMED = 'failure', 'informed'
 _INTERVAL = 1.0  # seconds between two looks at the store
-_PATIENCE = 10.0  # seconds until a process that knows does not wait for the others to know
+_PATIENCE = 10.0  # seconds that the others are given to look
 
 
 @contextmanager
@@ -73,13 +73,14 @@ def _watch(store: dist.Store, done: threading.Event) -> None:
 
 
 def _exit(store: dist.Store) -> NoReturn:
-    """End the process at once when all know: one of them keeps the store."""
+    """End the process at once; the one that keeps the store waits until all others know."""
     sys.stdout.flush()
     sys.stderr.flush()
     deadline = time.monotonic() + _PATIENCE
     with suppress(RuntimeError):
         informed = store.add(_INFORMED, 1)
-        while informed < dist.get_world_size() and time.monotonic() < deadline:
+        while dist.get_rank() == 0 and informed < dist.get_world_size() and (
+                time.monotonic() < deadline):
             time.sleep(_INTERVAL / 10)
             informed = store.add(_INFORMED, 0)
     os._exit(1)  # what a regular end would wait for may wait for the others

@@ -160,10 +160,11 @@ def _read_open(files: _Files) -> GoldenSet:
             steps.append(_open_step(files, kind, summary['train'], floor.get(f'{kind}/train', {})))
     photos = [
         Photo(f'img{i}', images[f'orig{i}'], (sizes['max'], sizes['short']),
-              Golden(images[f'net{i}'])) for i, sizes in enumerate(meta['images'])]
+              Golden(images[f'net{i}'])) for i, sizes in enumerate(meta['images'])
+        if 'short' in sizes]
     weights = dict(sd='sd_tiny.ckpt', clip='clip_tiny.pt')
     return GoldenSet(
-        meta, models, files.arrays('text_and_constants.npz'), meta['text'], cases, steps,
+        meta, models, files.arrays('text_and_constants.npz'), meta.get('text', []), cases, steps,
         photos, lambda name: folder / weights.get(name, f'{name}/odise_{name}.pth'))
 
 

@@ -57,12 +57,16 @@ def _costs(case: Case, ours: dict[str, Tensor], number: int, count: int) -> np.n
     costs = torch.zeros(number, count, dtype=torch.float64)
     pixels = case.size[0] * case.size[1]
     for name, values in ours.items():
-        theirs = torch.from_numpy(case.arrays[name].values).double().reshape(-1)
-        values = values.double().reshape(count, pixels if name.endswith('masks') else 1)
-        if theirs.numel() < number * values.shape[1]:
+        width = pixels if name.endswith('masks') else 1
+        values = values.float().reshape(count, width)
+        theirs = torch.from_numpy(case.arrays[name].values).reshape(-1)[: number * width]
+        if theirs.numel() < number * width:
             continue  # a sample of masks
-        theirs = theirs[: number * values.shape[1]].reshape(number, values.shape[1])
-        difference = torch.cdist(theirs, values, p=1)
+        theirs = theirs.float().reshape(number, width)
+        if width == pixels:  # of masks, the pixels that only one of them has
+            difference = theirs.sum(1)[:, None] + values.sum(1) - 2 * theirs @ values.T
+        else:
+            difference = (theirs - values.T).abs()
         if name.endswith('classes'):
             costs += _WRONG_CLASS * (difference > 0)
         else:

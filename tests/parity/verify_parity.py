@@ -1,6 +1,6 @@
 """Compare the models with the official release, stage by stage, on a set of golden data.
 
-python tools/verify_parity.py GOLDEN_DIR
+python tests/parity/verify_parity.py GOLDEN_DIR
 
 Builds the models that GOLDEN_DIR/meta.json describes from the recipes in configs/odise, loads
 weights in the original formats (CompVis Stable Diffusion, open_clip, official ODISE checkpoint),
@@ -115,9 +115,9 @@ def _sizes(arch: dict) -> dict:
         f'{encoder}.layer_cfg.ffn_cfg.feedforward_channels': head['enc_ffn'],
         f'{decoder}.num_layers': head['dec_layers'],
         f'{decoder}.layer_cfg.ffn_cfg.feedforward_channels': head['dec_ffn'],
-        'train_cfg.num_points': arch['num_points'],
-        'test_cfg.max_per_image': arch['topk'],
     }
+    places = dict(num_points='train_cfg.num_points', topk='test_cfg.max_per_image')
+    options.update({place: arch[name] for name, place in places.items() if name in arch})
     attentions = {f'{encoder}.layer_cfg.self_attn_cfg': head['enc_heads'],
                   f'{decoder}.layer_cfg.self_attn_cfg': head['dec_heads'],
                   f'{decoder}.layer_cfg.cross_attn_cfg': head['dec_heads']}

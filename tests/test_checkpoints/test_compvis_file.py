@@ -263,7 +263,8 @@ def test_tensors_of_no_part_are_told(weights, tmp_path, logged):
 
 
 @pytest.mark.parametrize(('name', 'message'), [
-    ('backbone.feature_extractor.x.weight', 'a checkpoint of the official ODISE.*tools/convert_ch'),
+    ('backbone.feature_extractor.x.weight',
+     'a checkpoint of the official ODISE.*mim run mmodise convert_checkpoint'),
     ('backbone.captioner.text_gate', 'a checkpoint of mmodise, which is for `load_from`'),
     ('down_blocks.0.resnets.0.norm1.weight', "one network in diffusers' names; give the folder"),
     ('encoder.down_blocks.0.resnets.0.norm1.weight', "one network in diffusers' names"),

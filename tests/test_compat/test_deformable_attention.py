@@ -3,6 +3,7 @@
 import pytest
 import torch
 from mmcv.ops import multi_scale_deform_attn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmodise.compat import deformable_attention
 
@@ -69,6 +70,27 @@ def test_a_gradient_keeps_nothing_that_was_sampled(inputs, counted):
     assert kept(original)[0] > QUERIES * SAMPLES_A_QUERY
     in_parts, _ = kept(deformable_attention.in_parts(original))
     assert in_parts <= sum(tensor.numel() for tensor in (*inputs, SHAPES))
+
+
+class Numbers(TorchDispatchMode):
+    """Counts numbers that are read out of tensors one by one."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += func._schema.name == 'aten::_local_scalar_dense'
+        return func(*args, **(kwargs or {}))
+
+
+def test_shapes_are_not_read_number_by_number(inputs, counted):
+    """A GPU would be waited for: 3 numbers a level, each time. They are kept with the tensor."""
+    original, _, _ = counted
+    with Numbers() as numbers:
+        result_and_gradients(original, inputs)
+        assert numbers.count == 3 * len(SHAPES)
+        result_and_gradients(deformable_attention.in_parts(original), inputs)
+        assert numbers.count == 3 * len(SHAPES)
+    assert SHAPES.mmodise_numbers == SHAPES.tolist() == [[3, 4], [6, 8]]
 
 
 def test_it_is_in_mmcvs_place_once():

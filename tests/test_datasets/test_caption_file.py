@@ -148,7 +148,9 @@ def test_captions_in_another_language(write, captions):
 
 
 def test_a_caption_in_another_language_among_others(write):
-    read_captions(write(content({1: ['a dog on the grass', 'two dogs in a field', '草地上的狗']})))
+    captions = ['a dog on the grass', 'two dogs in a field', '草地上的狗']
+    read = read_captions(write(content({1: captions})))
+    assert [annotation['caption'] for annotation in read['annotations']] == captions
 
 
 @pytest.mark.parametrize('phrases', ['a dog', [1], None])

@@ -320,7 +320,7 @@ def test_labels_are_things_first_and_name_the_right_class(data_root):
 
 
 def test_missing_annotation_file_says_how_to_draw_it(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'panoptic_val\.json.*make_shapes\.py data/shapes'):
+    with pytest.raises(FileNotFoundError, match=r'panoptic_val\.json.*make_shapes data/shapes'):
         DATASETS.build(dataset_config(tmp_path, 'val'))
 
 

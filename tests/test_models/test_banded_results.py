@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from mmodise.models import OpenVocabularyFusionHead
+from mmodise.models.results.banded_results import is_share
 from mmodise.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary.from_lists(
@@ -21,7 +22,7 @@ CFG = dict(
 META = dict(batch_input_shape=(128, 192), img_shape=(120, 170), ori_shape=(211, 303))
 
 
-def opinions(num_queries=20):
+def scores_and_masks(num_queries=20):
     """Blobs that overlap, with class scores of which some say "no object"."""
     generator = torch.Generator().manual_seed(0)
     blobs = 4 * torch.randn(1, num_queries, 5, 7, generator=generator) - 2
@@ -41,7 +42,7 @@ def predict(classes, masks, meta=META, **cfg):
 @pytest.fixture(scope='module')
 def whole():
     """Mask logits at full size."""
-    masks = opinions()[1]
+    masks = scores_and_masks()[1]
     masks = F.interpolate(masks, META['batch_input_shape'], mode='bilinear')[..., :120, :170]
     return F.interpolate(masks, META['ori_shape'], mode='bilinear')[0]
 
@@ -55,7 +56,7 @@ def mmdet_head():
 @pytest.mark.parametrize('cfg', [
     {}, dict(filter_low_score=False), dict(iou_thr=0.3), dict(object_mask_thr=0.4)])
 def test_panoptic_map_is_mmdets(whole, mmdet_head, monkeypatch, cfg):
-    classes, masks = opinions()
+    classes, masks = scores_and_masks()
     monkeypatch.setattr(mmdet_head, 'test_cfg', ConfigDict(CFG | cfg))
     expected = mmdet_head.panoptic_postprocess(classes, whole).sem_seg
     ours = predict(classes, masks, **cfg)['pan_results'].sem_seg
@@ -66,7 +67,7 @@ def test_panoptic_map_is_mmdets(whole, mmdet_head, monkeypatch, cfg):
 
 
 def test_instances_are_mmdets(whole, mmdet_head):
-    classes, masks = opinions()
+    classes, masks = scores_and_masks()
     expected = mmdet_head.instance_postprocess(classes, whole)
     ours = predict(classes, masks)['ins_results']
     assert ours.labels.tolist() == expected.labels.tolist() and len(ours.labels) > 5
@@ -76,7 +77,7 @@ def test_instances_are_mmdets(whole, mmdet_head):
 
 
 def test_semantic_map_is_the_largest_sum(whole):
-    classes, masks = opinions()
+    classes, masks = scores_and_masks()
     scores = torch.einsum('qk,qhw->khw', classes.softmax(-1)[:, :-1], whole.sigmoid())
     ours = predict(classes, masks)['sem_results'].sem_seg
     assert (ours[0] != scores.argmax(0)).sum() <= 3
@@ -84,7 +85,7 @@ def test_semantic_map_is_the_largest_sum(whole):
 
 @pytest.mark.parametrize('max_bytes', [200_000, 1_000_000])
 def test_bands_change_nothing(max_bytes):
-    classes, masks = opinions()
+    classes, masks = scores_and_masks()
     one = predict(classes, masks, max_result_bytes=10**9)
     many = predict(classes, masks, max_result_bytes=max_bytes)
     for name in ('pan_results', 'sem_results'):
@@ -96,7 +97,7 @@ def test_bands_change_nothing(max_bytes):
 
 def test_each_result_alone_is_the_same():
     """Without semantic results, only the masks that are needed are resized."""
-    classes, masks = opinions()
+    classes, masks = scores_and_masks()
     together = predict(classes, masks)
     switches = dict(panoptic_on='pan_results', instance_on='ins_results', semantic_on='sem_results')
     for switch, name in switches.items():
@@ -107,8 +108,19 @@ def test_each_result_alone_is_the_same():
         assert torch.equal(ours, expected)
 
 
+@pytest.mark.parametrize('share', [0.8, 0.3, 1 / 3, 0.05, 0.95, 0.0, 1.0])
+def test_shares_are_those_of_a_division_in_float64(share):
+    """4 / 5 is 0.8, though 0.8 is more than 4 / 5 as a fraction."""
+    parts, wholes = torch.meshgrid(torch.arange(1, 400), torch.arange(1, 400), indexing='ij')
+    expected = parts.double() / wholes >= share
+    assert torch.equal(is_share(parts, wholes, share), expected)
+    image = 2**27  # of 11,585 x 11,585 pixels
+    near = torch.arange(-3, 4) + round(image * share)
+    assert torch.equal(is_share(near, torch.tensor(image), share), near.double() / image >= share)
+
+
 def test_nothing_found():
-    classes, masks = opinions()
+    classes, masks = scores_and_masks()
     classes[:, -1] = 100
     result = predict(classes, masks, instance_on=False, semantic_on=False)
     assert (result['pan_results'].sem_seg == len(VOCABULARY)).all()
@@ -141,8 +153,8 @@ class FloatMemory(TorchDispatchMode):
 @pytest.mark.parametrize('original', [(2000, 1500), (240, 180)])
 def test_a_large_image_takes_no_more_memory_than_it_may(original):
     """All 20 masks at full size are 240 MB; those of the small image are large in between."""
-    classes, _ = opinions()
-    masks = F.interpolate(opinions()[1], (256, 192), mode='bilinear')
+    classes, _ = scores_and_masks()
+    masks = F.interpolate(scores_and_masks()[1], (256, 192), mode='bilinear')
     meta = dict(batch_input_shape=(1024, 768), img_shape=(1024, 768), ori_shape=original)
     limit = 8_000_000
     with FloatMemory(masks) as memory:
@@ -154,7 +166,7 @@ def test_a_large_image_takes_no_more_memory_than_it_may(original):
 def test_many_classes_do_not_take_more_memory():
     vocabulary = Vocabulary.from_lists([f'class {i}' for i in range(3000)], [])
     classes = torch.randn(20, 3001, generator=torch.Generator().manual_seed(0))
-    masks = opinions()[1]
+    masks = scores_and_masks()[1]
     head = OpenVocabularyFusionHead(test_cfg=ConfigDict(
         panoptic_on=False, semantic_on=True, max_result_bytes=2_000_000))
     with FloatMemory(masks, classes) as memory:  # scores of all pixels would be 767 MB

@@ -18,3 +18,4 @@ def test_what_does_not_count_does_not_enter_the_mean():
     expected = 2 * F.cross_entropy(scores[:3], labels[:3], torch.tensor([1.0, 1.0, 0.1]))
     assert ours.item() == pytest.approx(expected.item(), rel=1e-6)
     assert loss(scores, labels, torch.zeros(4)) == 0
+    assert not loss.state_dict() and not list(loss.parameters()), 'checkpoints stay as they are'

@@ -57,3 +57,4 @@ def test_alignment_matters_only_with_padding(clip_cfg):
         return classifier(images, (), masks, sample, vocabulary)[0].logits
 
     assert not torch.allclose(logits(True, (64, 100)), logits(False, (64, 100)))
+    torch.testing.assert_close(logits(True, (128, 128)), logits(False, (128, 128)))

@@ -2,17 +2,26 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
+from mmdet.structures.mask import BitmapMasks
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from mmengine.structures import InstanceData, PixelData
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmodise.benchmark.small_models import CLIP_CONFIG, build_clip, save_clip
-from mmodise.models import ImplicitCaptioner
+from mmodise.models import (
+    ImplicitCaptioner,
+    MaskClassifier,
+    MaskPredictions,
+    MaskScores,
+    MaskSource,
+)
 from mmodise.models.backbones.diffusion_backbone import _projection
 from mmodise.models.extractors.stable_diffusion import _tap
 from mmodise.vocabulary import Vocabulary
@@ -27,13 +36,15 @@ def model(small_models):
     return build(small_models)
 
 
-def build(small_models, **kwargs):
+def build(small_models, without=(), **kwargs):
     init_default_scope('mmdet')
     cfg = Config.fromfile(MODEL_CONFIGS / 'odise_small.py').model
     clip = dict(cfg.classifier.clip, model=str(small_models / 'clip'))
     cfg.backbone.extractor.pretrained = str(small_models / 'stable_diffusion')
     cfg.backbone.captioner.clip = cfg.panoptic_head.clip = cfg.classifier.clip = clip
     cfg.panoptic_head.vocabulary = TRAINING
+    for key in (*without, *kwargs):
+        cfg.pop(key, None)
     cfg.update(kwargs)
     cfg.test_cfg.iou_thr = 0.05  # the masks of a model that has learned nothing overlap
     model = MODELS.build(cfg).eval()
@@ -164,6 +175,127 @@ def test_vocabulary_of_a_sample(model):
     _, (first, second) = batch((0, 1), (('cat . dog .', 'sky'), (None, None)))
     assert model.vocabulary_of(first) == Vocabulary.from_string('cat; dog', 'sky')
     assert model.vocabulary_of(second) is model.panoptic_head.vocabulary
+
+
+def test_a_sample_carries_its_vocabulary(model):
+    """It comes before text, and no parser sees it: a name may hold what would separate names."""
+    images, samples = batch((0, ), (('cat', None), ))
+    vocabulary = Vocabulary((('red, or blue; ball', ), ), (('sand', ), ))
+    samples[0].set_metainfo(dict(vocabulary=vocabulary))
+    assert model.vocabulary_of(samples[0]) == vocabulary
+    with torch.no_grad():
+        result, = model.predict(images, samples)
+    assert result.pred_panoptic_seg.label_names == ['red, or blue; ball', 'sand']
+
+
+def test_a_vocabulary_that_is_none_is_named(model):
+    _, (sample, ) = batch((0, ))
+    sample.set_metainfo(dict(img_path='val/7.jpg', vocabulary='cat; dog'))
+    message = r"val/7\.jpg brings .*vocabulary='cat; dog': .* is a str, not a Vocabulary"
+    with pytest.raises(ValueError, match=message):
+        model.vocabulary_of(sample)
+
+
+@pytest.mark.parametrize(('classifier', 'ensemble', 'expected'), [
+    (dict(alpha=0.2, beta=0.9), None, (0.2, 0.9)),  # configs of before the ensemble
+    (dict(alpha=0.2), None, (0.2, 0.7)),
+    ({}, None, (0.3, 0.7)),
+    ({}, dict(alpha=0.1, beta=0.5), (0.1, 0.5)),
+    (dict(beta=0.9), dict(alpha=0.1, beta=0.5), (0.1, 0.9))])  # --cfg-options of before
+def test_where_alpha_and_beta_come_from(
+    small_models, model, log, classifier, ensemble, expected
+):
+    clip = dict(type='FrozenCLIP', model=str(small_models / 'clip'))
+    found = build(
+        small_models, without=() if ensemble else ('ensemble', ),
+        classifier=dict(type='CLIPClassifier', clip=clip, **classifier),
+        ensemble=dict(type='GeometricEnsemble', **ensemble or {})).ensemble
+    assert (found.alpha, found.beta) == expected
+    conflict = 'model.classifier.beta=0.9 counts, and model.ensemble.beta=0.5 does not'
+    assert (conflict in log.text) == (expected == (0.1, 0.9))
+
+
+@MODELS.register_module()
+class TrainedOnTrueMasks(MaskClassifier):
+    """Keeps what it is given in training."""
+
+    trains = True
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, images, features, masks, batch_data_samples, vocabularies):
+        return [MaskScores(self.weight * torch.randn(len(m), len(v)))
+                for m, v in zip(masks, vocabularies, strict=True)]
+
+    def loss(self, images, features, batch_data_samples, targets):
+        self.given = images, features, targets
+        return dict(loss=self.weight * sum(len(true) for true in targets.instances), hits=1)
+
+
+def with_truth(samples):
+    """A thing in the left upper corner of the first image; the rest is stuff."""
+    for i, sample in enumerate(samples):
+        masks = np.zeros((1 - i, 128, 128), dtype=np.uint8)
+        masks[:, :64, :64] = 1
+        sample.gt_instances = InstanceData(
+            labels=torch.ones(1 - i, dtype=torch.long), masks=BitmapMasks(masks, 128, 128))
+        semantic = torch.full((1, 128, 128), 2)
+        semantic[:, torch.from_numpy(masks).bool().any(0)] = 1
+        sample.gt_sem_seg = PixelData(sem_seg=semantic)
+    return samples
+
+
+def test_a_classifier_may_train(small_models):
+    model = build(small_models, classifier=dict(type='TrainedOnTrueMasks')).train()
+    images, samples = batch()
+    losses = model.loss(images, with_truth(samples))
+    given, features, targets = model.classifier.given
+    assert given is images and [f.shape[-1] for f in features] == [32, 16, 8, 4]
+    losses['classifier.loss'].backward()
+    assert model.classifier.weight.grad == 3, 'true masks'
+    assert {'loss_cls', 'd0.loss_mask', 'classifier.hits'} < losses.keys()
+    assert targets.vocabulary == model.panoptic_head.vocabulary
+    assert [true.labels.tolist() for true in targets.instances] == [[1, 2], [2]]
+    assert targets.instances[0].masks.sum((1, 2)).tolist() == [64 * 64, 128 * 128 - 64 * 64]
+    assert targets.predictions.masks.requires_grad
+    for matches, number in zip(targets.matches, (2, 1), strict=True):
+        assert sorted(matches[matches >= 0].tolist()) == [*range(number)]
+
+
+class OnlyMasks(MaskSource):
+    """As many masks per image as there are samples before it."""
+
+    def __init__(self, vocabulary, objectness=None):
+        super().__init__()
+        self.vocabulary, self.objectness = vocabulary, objectness
+
+    def predict(self, x, batch_data_samples, vocabularies):
+        masks = [torch.full((i, 32, 32), 5.0) for i, _ in enumerate(batch_data_samples)]
+        return MaskPredictions(masks, objectness=self.objectness)
+
+
+@torch.no_grad()
+def test_masks_without_names(small_models):
+    """Named by the classifier alone; an image may have none; objectness is what is left of it."""
+    model = build(small_models)
+    model.panoptic_head = OnlyMasks(Vocabulary.from_string('red ball; star'))
+    images, samples = batch()
+    scores = model.predict_scores(images, samples)
+    none, one = model.fuse(scores)
+    assert none.shape == (0, 3)
+    names = scores.out_of_vocabulary[1].logits.softmax(-1)
+    torch.testing.assert_close(one[:, :2].exp(), names, rtol=1e-4, atol=1e-5)
+    empty, full = model.make_results(scores, samples)
+    assert (empty.pred_panoptic_seg.sem_seg == 2).all(), 'void'
+    assert full.pred_panoptic_seg.sem_seg.unique().tolist() == [1000 + int(names.argmax())]
+    model.panoptic_head.objectness = [torch.zeros(0), torch.tensor([0.25])]
+    one = model.fuse(model.predict_scores(images, samples))[1]
+    torch.testing.assert_close(one[:, :2].exp(), 0.25 * names, rtol=1e-4, atol=1e-5)
+    model.classifier = None
+    with pytest.raises(ValueError, match='OnlyMasks gives masks without names'):
+        model.predict(images, samples)
 
 
 @pytest.mark.parametrize('texts', [('', None), ((), ()), (None, ' ; ')])

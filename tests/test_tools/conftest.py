@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 RANKS = Path(__file__).parent / 'ranks'
+TOY = Path(__file__).parent / 'toy'
 
 
 @pytest.fixture(scope='session')
@@ -26,7 +27,7 @@ def run_ranks():
         plan.write_text(json.dumps([
             [name, size, ['--work-dir', name, *options]]
             for name, (size, *options) in runs.items()]))
-        paths = os.pathsep.join(map(str, [ROOT, RANKS, folder]))
+        paths = os.pathsep.join(map(str, [ROOT, RANKS, TOY, folder]))
         subprocess.run(
             [sys.executable, RANKS / 'run_ranks.py', plan], cwd=folder, check=True,
             env={**os.environ, 'PYTHONPATH': paths, 'OMP_NUM_THREADS': '1'},

@@ -48,29 +48,25 @@ def quality(load):
     return quality
 
 
-def test_the_model_that_comes_with_mmodise(quality):
-    everything, base, novel = quality('all names')
-    assert everything > 48 and base > 55 and novel > 8
+@pytest.mark.parametrize(('name', 'expected'), [
+    ('all names', (54.0, 59.8, 36.5)),
+    ('display names only', (53.9, 59.7, 36.6)),
+    ('only untrained names', (55.0, 59.1, 42.7)),
+    ('30 absent classes more', (52.4, 59.7, 30.4)),
+    ('own classes of each image', (57.0, 64.4, 34.8))])
+def test_the_model_that_comes_with_mmodise(quality, name, expected):
+    """As measured on these images; a segment of a novel class is there more or less."""
+    everything, base, novel = quality(name)
+    assert (everything, base) == pytest.approx(expected[:2], abs=1)
+    assert novel == pytest.approx(expected[2], abs=3)
 
 
-@pytest.mark.parametrize(
-    ('name', 'share'), [('display names only', 0.95), ('only untrained names', 0.75)])
-def test_other_words_for_the_same_classes(quality, name, share):
-    assert quality(name)[0] > share * quality('all names')[0]
-
-
-def test_classes_that_are_in_no_image(quality):
-    disturbed = quality('30 absent classes more')
-    assert disturbed[0] > 0.8 * quality('all names')[0]
-
-
-def test_each_image_with_its_own_classes(load, quality):
+def test_a_batch_of_images_with_their_own_classes_equals_single_ones(load, quality):
     name = 'own classes of each image'
-    assert quality(name)[0] > quality('all names')[0]
     runner = load(1)
     variants = vocabularies.variants(runner.model.panoptic_head.vocabulary)
     single = vocabularies.evaluate(runner, variants[name])
-    assert single['coco_panoptic/PQ'] == pytest.approx(quality(name)[0], abs=0.5)
+    assert single['coco_panoptic/PQ'] == pytest.approx(quality(name)[0], abs=0.1)
 
 
 def test_names_that_were_never_trained():

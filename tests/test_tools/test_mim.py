@@ -17,7 +17,15 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec('mim') is None, reason=
 ROOT = Path(__file__).parents[2]
 TOY = Path(__file__).parent / 'toy'
 FILES = ('mmodise', 'configs', 'tools', 'setup.py', 'pyproject.toml', 'MANIFEST.in', 'README.md',
-         'LICENSE', 'model-index.yml')
+         'LICENSE', 'model-index.yml', 'requirements.txt', 'requirements-openmmlab.txt')
+COMMANDS = sorted(path.stem for path in (ROOT / 'tools').rglob('*.py'))
+# in one process: mim takes longer to start than the commands
+HELP_OF_ALL = """
+import sys
+from mim.commands.run import run
+for command in sys.argv[1:]:
+    run('mmodise', command, other_args=('--help', ))
+"""
 
 
 class Installation:
@@ -44,17 +52,21 @@ class Installation:
         (self.source / 'tools' / 'toy_tool.py').write_text('import sys; print(sys.argv[1:])')
 
     def build_wheel(self) -> Path:
-        self.pip('wheel', '--wheel-dir', self.folder, self.source)
-        shutil.rmtree(self.source)  # the wheel must do without it
+        """From a source distribution, as package indexes offer it."""
+        make_sdist = 'import sys, setuptools.build_meta as b; print(b.build_sdist(sys.argv[1]))'
+        sdist = self.call(
+            sys.executable, '-c', make_sdist, self.folder, cwd=self.source).split()[-1]
+        shutil.rmtree(self.source)  # what was built must do without it
+        self.pip('wheel', '--wheel-dir', self.folder, self.folder / sdist)
         return next(self.folder.glob('*.whl'))
 
     def pip(self, command: str, *arguments) -> None:
         self.call(sys.executable, '-m', 'pip', '--python', self.python, command, '--quiet',
                   '--no-deps', '--no-build-isolation', *arguments)
 
-    def call(self, *command) -> str:
+    def call(self, *command, cwd: Path | None = None) -> str:
         result = subprocess.run(
-            [str(word) for word in command], cwd=self.folder, text=True, capture_output=True,
+            [str(word) for word in command], cwd=cwd or self.folder, text=True, capture_output=True,
             env=dict(os.environ, PYTHONPATH=str(TOY), CUDA_VISIBLE_DEVICES=''))
         assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
         return result.stdout
@@ -91,10 +103,16 @@ def test_mim_trains_in_two_processes(editable):
     assert (editable.folder / 'two' / 'iter_2.pth').is_file()
 
 
-def test_mim_runs_scripts_of_an_editable_installation(editable):
-    output = editable.call(
-        editable.python, '-m', 'mim', 'run', 'mmodise', 'toy_tool', '--texts', 'cat')
+@pytest.mark.parametrize('way', ['editable', 'wheel'])
+def test_mim_runs_every_command(way, request):
+    installation = request.getfixturevalue(way)
+    output = installation.call(
+        installation.python, '-m', 'mim', 'run', 'mmodise', 'toy_tool', '--texts', 'cat')
     assert "['--texts', 'cat']" in output
+    output = installation.call(installation.python, '-c', HELP_OF_ALL, *COMMANDS)
+    for command in COMMANDS:
+        assert f'usage: {command}.py' in output
+    assert 'Multiple scripts' not in output
 
 
 def test_editable_installation_leaves_no_copies(editable):
@@ -104,20 +122,27 @@ def test_editable_installation_leaves_no_copies(editable):
 
 
 def test_wheel_carries_real_files_for_mim(wheel):
-    mim = wheel.site_packages / 'mmodise' / '.mim'
-    for folder in ('configs', 'tools'):
-        files = {p.relative_to(ROOT) for p in (ROOT / folder).rglob('*')
-                 if p.is_file() and '__pycache__' not in p.parts}
-        assert all((mim / file).read_bytes() == (ROOT / file).read_bytes() for file in files)
-    assert (mim / 'model-index.yml').is_file()
-    assert not any(path.is_symlink() for path in mim.rglob('*'))
+    metadata, = wheel.site_packages.glob('mmodise-*.dist-info')
+    for mim in (wheel.site_packages / 'mmodise/.mim', metadata / '.mim'):  # openmim's, onedl-mim's
+        for folder in ('configs', 'tools'):
+            files = {p.relative_to(ROOT) for p in (ROOT / folder).rglob('*')
+                     if p.is_file() and '__pycache__' not in p.parts}
+            assert all((mim / file).read_bytes() == (ROOT / file).read_bytes() for file in files)
+        assert (mim / 'model-index.yml').is_file()
+        assert not any(path.is_symlink() for path in mim.rglob('*'))
     installed = {p.name for p in wheel.site_packages.iterdir()}
     assert not installed & {'configs', 'tools', 'tests'}
 
 
-def test_wheel_trains_with_its_own_script_and_config(wheel):
-    mim = wheel.site_packages / 'mmodise' / '.mim'
+def test_wheel_has_all_files_of_the_package(wheel):
+    files = {path.relative_to(ROOT) for path in (ROOT / 'mmodise').rglob('*')
+             if path.is_file() and '__pycache__' not in path.parts}
+    assert len(files) > 100
+    assert not [file for file in files if not (wheel.site_packages / file).is_file()]
+
+
+def test_mim_trains_from_a_wheel(wheel):
     wheel.call(
-        wheel.python, mim / 'tools' / 'train.py', mim / 'configs' / 'toy' / 'toy_recipe.py',
-        '--work-dir', 'work', '--cfg-options', 'train_cfg.max_iters=2')
+        wheel.python, '-m', 'mim', 'train', 'mmodise', 'toy_recipe.py', '--work-dir', 'work',
+        '--cfg-options', 'train_cfg.max_iters=2')
     assert (wheel.folder / 'work' / 'iter_2.pth').is_file()

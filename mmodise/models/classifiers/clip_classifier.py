@@ -76,7 +76,7 @@ class CLIPClassifier(MaskClassifier):
             Tensor: bool, (Q, rows, columns) of CLIP's patches.
         """
         masks = self._resize(mask_logits.float()).sigmoid()
-        return F.max_pool2d(masks, self.clip.patch_size) >= 0.5
+        return F.max_pool2d(masks[:, None], self.clip.patch_size)[:, 0] >= 0.5
 
     def classify(self, embeddings: Tensor, vocabulary: Vocabulary) -> Tensor:
         """CLIP's logits of mask embeddings (Q, D) for a vocabulary of K classes, (Q, K)."""
@@ -89,4 +89,6 @@ class CLIPClassifier(MaskClassifier):
 
     @staticmethod
     def _upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
-        return F.interpolate(maps[None], tuple(size), mode='bilinear', align_corners=False)[0]
+        # maps as a batch, which may be empty
+        maps = F.interpolate(maps[:, None], tuple(size), mode='bilinear', align_corners=False)
+        return maps[:, 0]

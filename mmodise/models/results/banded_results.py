@@ -65,10 +65,8 @@ class BandedPanoptic:
 
     def finish(self) -> PixelData:
         """The map, class + 1000 x instance, int32, (1, H, W), and what its readers must know."""
-        # as a division in float64 decides, which not all devices have
-        share = Fraction(float(self.kept_share)).limit_denominator(2**31)
         valid = (self.won > 0) & (self.areas > 0)
-        valid &= self.won * share.denominator >= self.areas * share.numerator
+        valid &= is_share(self.won, self.areas, self.kept_share)
         things = valid & (self.labels < self.vocabulary.num_things)
         segments = self.labels + INSTANCE_OFFSET * things.cumsum(0) * things
         # where class 0 is stuff, its id 0 is what a PNG writes for void
@@ -174,6 +172,20 @@ def semantic_scores(classes: Tensor, masks: Tensor) -> Tensor:
         Tensor: (K, ...).
     """
     return torch.tensordot(classes, masks, dims=([0], [0]))
+
+
+def is_share(parts: Tensor, wholes: Tensor, share: float) -> Tensor:
+    """Whether parts are at least a share of wholes, as a division in float64 decides.
+
+    Computed in whole numbers, since not all devices have float64.
+
+    Args:
+        parts (Tensor): int64, less than 2**31.
+        wholes (Tensor): Likewise.
+        share (float): The share.
+    """
+    fraction = Fraction(float(share)).limit_denominator(2**31)
+    return parts * fraction.denominator >= wholes * fraction.numerator
 
 
 def _extent(hits: Tensor) -> tuple[Tensor, Tensor]:

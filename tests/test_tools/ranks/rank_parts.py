@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -106,3 +107,18 @@ class Kill(Hook):
             os.kill(os.getpid(), signal.SIGKILL)
 
         os.fsync = fsync
+
+
+@HOOKS.register_module()
+class BadSample(Hook):
+    """One process meets a bad sample; the others wait for it, and nothing interrupts them."""
+
+    def __init__(self, rank):
+        self.rank = rank
+
+    def before_train_iter(self, runner, **kwargs):
+        if runner.iter == 1:
+            if runner.rank == self.rank:
+                raise ValueError('000007.png has no segment')
+            time.sleep(600)
+            raise AssertionError('left waiting')
