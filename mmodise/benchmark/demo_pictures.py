@@ -9,10 +9,10 @@ import numpy as np
 from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmdet.structures import DetDataSample
 from mmengine.runner import Runner
-from panopticapi.utils import rgb2id
 from PIL import Image
 from tqdm import tqdm
 
+from ..datasets.panoptic import Findings, read_segments
 from ..visualization import enlarge, paint_segments, picture_grid
 
 NUM_PICTURES, NUM_IN_OVERVIEW = 12, 3
@@ -20,12 +20,11 @@ NUM_PICTURES, NUM_IN_OVERVIEW = 12, 3
 
 def ground_truth(sample: dict) -> np.ndarray:
     """Annotations of a sample of the data set as class + 1000 x instance, (H, W)."""
-    segment_ids = rgb2id(np.asarray(Image.open(sample['seg_map_path'])))
-    segment_map = np.full(segment_ids.shape, INSTANCE_OFFSET - 1, np.int64)  # void
-    for number, segment in enumerate(sample['segments_info'], start=1):
-        instance = number * INSTANCE_OFFSET if segment['is_thing'] else 0
-        segment_map[segment_ids == segment['id']] = segment['category'] + instance
-    return segment_map
+    path, infos = sample['seg_map_path'], sample['segments_info']
+    segments = read_segments(path, infos, Findings(path))
+    return segments.paint([
+        info['category'] + (number * INSTANCE_OFFSET if info['is_thing'] else 0)
+        for number, info in enumerate(segments.infos, start=1)], void=INSTANCE_OFFSET - 1)
 
 
 def compare(image: np.ndarray, truth: np.ndarray, output: DetDataSample,

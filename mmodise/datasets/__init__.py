@@ -1,10 +1,10 @@
 """Data sets that mmdet and mmseg lack, and steps of their pipelines."""
 
-from mmodise.datasets.captioned_images import CaptionedImagesDataset
-from mmodise.datasets.checked_panoptic import CheckedPanopticDataset
-from mmodise.datasets.shapes import ShapesPanopticDataset
-from mmodise.datasets.transforms import DrawWords, LoadPanopticIfAny
+from .captioned_images import CaptionedImagesDataset
+from .checked_panoptic import CheckedPanopticDataset
+from .shapes import ShapesPanopticDataset
+from .transforms import DrawWords, LoadPanopticAnnotations, LoadPanopticIfAny, PillowResize
 
 __all__ = [
-    'CaptionedImagesDataset', 'CheckedPanopticDataset', 'DrawWords', 'LoadPanopticIfAny',
-    'ShapesPanopticDataset']
+    'CaptionedImagesDataset', 'CheckedPanopticDataset', 'DrawWords', 'LoadPanopticAnnotations',
+    'LoadPanopticIfAny', 'PillowResize', 'ShapesPanopticDataset']

@@ -1,7 +1,6 @@
 """Images with captions and without masks."""
 
 import logging
-import os.path as osp
 
 from mmdet.registry import DATASETS
 from mmengine.logging import print_log
@@ -39,7 +38,7 @@ class CaptionedImagesDataset(CheckedPanopticDataset):
                 f'{nameless[0]}. Only as the caption_file of images with masks it needs none.')
         samples = [
             dict(
-                img_id=image['id'], img_path=osp.join(self.data_prefix['img'], image['file_name']),
+                img_id=image['id'], img_path=self._locate('img', image['file_name']),
                 height=image.get('height'), width=image.get('width'),
                 seg_map_path=None, instances=[], segments_info=[], **captions[image['id']])
             for image in content['images'] if image['id'] in captions

@@ -1,12 +1,12 @@
 """The embedded panoptic data set, in COCO's layout."""
 
-import json
 from pathlib import Path
 
 from mmdet.registry import DATASETS
 
-from mmodise.datasets.checked_panoptic import CheckedPanopticDataset
-from mmodise.datasets.shapes_world import (
+from .checked_panoptic import CheckedPanopticDataset
+from .panoptic import ClassMatch, Findings, PanopticFile
+from .shapes_world import (
     BASE_STUFF,
     BASE_THINGS,
     NOVEL_CLASSES,
@@ -72,22 +72,20 @@ class ShapesPanopticDataset(CheckedPanopticDataset):
         super().__init__(metainfo={**_METAINFO[split], **(metainfo or {})}, **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """Load the annotations, after a check that they fit the classes."""
+        """Load the annotations, if they are there."""
         if not Path(self.ann_file).is_file():
             raise FileNotFoundError(
                 f'The annotation file {self.ann_file} of the shapes data set is not there. Draw '
                 'the data set with `mim run mmodise make_shapes data/shapes`, or set data_root '
                 'to where it is.')
-        self._check_categories()
         return super().load_data_list()
 
-    def _check_categories(self) -> None:
-        """Refuse other categories than the classes: mmdet would shift the labels unnoticed."""
-        with open(self.ann_file, encoding='utf-8') as file:
-            found = tuple(category['name'] for category in json.load(file)['categories'])
-        if found != tuple(self.metainfo['classes']):
+    def _match_classes(self, file: PanopticFile, findings: Findings) -> ClassMatch:
+        """Refuse other categories than the classes: one of the two splits is not the right one."""
+        found, classes = {c['name'] for c in file.categories}, tuple(self._metainfo['classes'])
+        if found != set(classes):
             raise ValueError(
-                f'{self.ann_file} has {len(found)} categories {found}, and the data set '
-                f'{len(self.metainfo["classes"])} classes {tuple(self.metainfo["classes"])}: they '
-                "must be the same. Training annotations go with split='base', validation with "
-                "split='all'.")
+                f'{self.ann_file} has {len(found)} categories {tuple(sorted(found))}, and the data '
+                f'set {len(classes)} classes {classes}: they must be the same. Training annotations'
+                " go with split='base', validation with split='all'.")
+        return super()._match_classes(file, findings)

@@ -1,5 +1,6 @@
 """Metrics that MMDetection lacks, and what is made of the results of several evaluations."""
 
+from .checked_panoptic_metric import CheckedPanopticMetric
 from .ensemble_sweep import sweep_ensemble
 from .open_vocabulary_instance_metric import OpenVocabularyInstanceMetric
 from .open_vocabulary_panoptic_metric import OpenVocabularyPanopticMetric
@@ -9,6 +10,7 @@ from .summary import GROUPS, summarize
 
 __all__ = [
     'GROUPS',
+    'CheckedPanopticMetric',
     'OpenVocabularyInstanceMetric',
     'OpenVocabularyPanopticMetric',
     'OpenVocabularySemanticMetric',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,9 +10,10 @@ from mmdet.datasets.api_wrappers import COCO
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import METRICS
 from mmdet.structures.mask import encode_mask_results
-from mmengine.fileio import get_local_path
 
-from .metainfo import check_known, thing_classes
+from ..datasets.panoptic.classes import thing_classes
+from ..utils.masks import bounding_box
+from .instance_truth import InstanceTruth, index_instances
 from .panoptic_truth import PanopticTruth
 
 
@@ -23,21 +25,21 @@ class OpenVocabularyInstanceMetric(CocoMetric):
 
     - The ground truth may be panoptic annotations, whose things are the instances; things that are
       annotated as a group (``iscrowd``) count as in COCO: what is found inside is ignored.
-    - A label is the place of a class in the metainfo's ``classes``, the things first; mmdet goes by
-      the order of the annotation file.
+    - A label is the place of a class in the metainfo's ``classes``, the things first, whatever the
+      order of the annotation file; a class that only one of them has is left out, and told.
     - Only images that were tested count.
+    - With ``classwise``, a class of which nothing is annotated has no figure.
 
     Args:
         ann_file (str): COCO's instance annotations; or, with ``seg_prefix``, panoptic annotations.
-        seg_prefix (str, optional): The folder of the panoptic annotations' PNG files. Defaults to
-            None.
+        seg_prefix (str, optional): The folder of the panoptic annotations' maps. Defaults to None.
         metric (str | list[str]): As mmdet's. Defaults to 'segm', AP of the masks.
         **kwargs: As for ``CocoMetric``: ``classwise``, ``outfile_prefix``, …
 
     Raises:
         FileNotFoundError: If ``ann_file`` is not there.
-        ValueError: If ``ann_file`` holds other annotations; or, when the data set is known, if
-            things of its ``classes`` are not in ``ann_file``.
+        ValueError: If it is not valid; or, when the data set is known, if its things are spelt
+            differently there, or if it has none.
     """
 
     def __init__(
@@ -48,12 +50,15 @@ class OpenVocabularyInstanceMetric(CocoMetric):
         **kwargs,
     ) -> None:
         super().__init__(metric=metric, **kwargs)
-        self._truth = None
-        if seg_prefix is None:
-            self._coco_api = self._load(ann_file)
-        else:
+        self._coco_api = COCO()  # without one, mmdet asks samples for their annotations
+        self._is_panoptic = seg_prefix is not None
+        if self._is_panoptic:
             self._truth = PanopticTruth(ann_file, seg_prefix, self.backend_args)
-            self._coco_api = _index(self._truth.categories)
+            self._categories = self._truth.file.categories
+        else:
+            self._truth = InstanceTruth(
+                ann_file, self.backend_args, 'segm' in self.metrics, not self.format_only)
+            self._categories = self._truth.categories
 
     @property
     def dataset_meta(self) -> dict | None:
@@ -62,65 +67,73 @@ class OpenVocabularyInstanceMetric(CocoMetric):
 
     @dataset_meta.setter
     def dataset_meta(self, dataset_meta: Mapping) -> None:
-        names = [category['name'] for category in self._coco_api.cats.values()]
-        check_known(thing_classes(dataset_meta), names, 'things', 'categories of ann_file')
+        self._num_things = len(thing_classes(dataset_meta))
+        if not self._num_things:
+            raise ValueError(f'{type(self).__name__}: the data set has stuff only, of which there '
+                             'are no instances. Take this metric out.')
+        self._category_ids = self._truth.match(dataset_meta).category_ids[:self._num_things]
         self._dataset_meta = dict(dataset_meta)
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Note results, and the annotations of their images.
+
+        Args:
+            data_batch: Not read.
+            data_samples: Each with ``img_id``, ``ori_shape`` and ``pred_instances``.
+        """
+        first = len(self.results)
+        super().process(data_batch, data_samples)
+        for (truth, pred), sample in zip(self.results[first:], data_samples, strict=True):
+            truth['anns'] = []
+            if not self.format_only:
+                truth['anns'] = (
+                    self._read_things(sample) if self._is_panoptic else self._truth.read(truth))
+            if max(pred['labels'], default=0) >= self._num_things:
+                raise ValueError(
+                    f'{type(self).__name__}: the result of {sample.get("img_path")} has an instance'
+                    f' of label {max(pred["labels"])}, and the data set {self._num_things} things. '
+                    'Is it of another vocabulary?')
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Compute the metrics.
 
         Args:
-            results: What ``process`` has stored: an element an image.
+            results: What ``process`` has stored: an element per image.
         """
         images = [dict(gt, id=gt['img_id']) for gt, _ in results]
+        annotations = [annotation for image in images for annotation in image.pop('anns')]
+        self._coco_api = index_instances(self._categories, images, annotations)
         self.img_ids = [image['id'] for image in images]
-        if self._truth is not None:
-            self._coco_api = _index(self._truth.categories, images, self._read_instances())
-        ids = {category['name']: key for key, category in self._coco_api.cats.items()}
-        ids = [ids[name] for name in thing_classes(self.dataset_meta)]
-        self.cat_ids = sorted(ids)  # as COCO's evaluation has them, whatever it is given
-        places = np.array([self.cat_ids.index(key) for key in ids], dtype=int)
-        return super().compute_metrics(
-            [(gt, {**pred, 'labels': places[pred['labels']]}) for gt, pred in results])
+        known = np.array([key is not None for key in self._category_ids])
+        # as COCO's evaluation has them, whatever it is given
+        self.cat_ids = sorted(key for key in self._category_ids if key is not None)
+        places = np.array([
+            self.cat_ids.index(key) if key is not None else -1 for key in self._category_ids])
+        chosen = [(gt, _choose(pred, known, places)) for gt, pred in results]
+        metrics = super().compute_metrics(chosen)
+        return {key: value for key, value in metrics.items() if not math.isnan(value)}
 
-    def _load(self, ann_file: str) -> COCO:
-        try:
-            with get_local_path(ann_file, backend_args=self.backend_args) as path:
-                return COCO(path)
-        except (FileNotFoundError, KeyError) as error:
-            kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
-            raise kind(
-                f'{type(self).__name__}: ann_file={ann_file!r} cannot be read as instance '
-                f'annotations ({error!r}). Give a file of instances, such as '
-                'annotations/instances_val2017.json of COCO; or panoptic annotations, by ann_file '
-                'and seg_prefix, the folder of their PNG files.'
-            ) from error
-
-    def _read_instances(self) -> list[dict]:
-        """The things of the images that were tested, as COCO's instance annotations."""
-        things = {category['id'] for category in self._truth.categories if category['isthing']}
-        annotations = []
-        for image_id in self.img_ids:
-            segment_ids, segments = self._truth.read(image_id)
-            for segment in segments:
-                if segment['category_id'] not in things:
-                    continue
-                mask = segment_ids == segment['id']
-                annotations.append(dict(
-                    id=len(annotations) + 1,  # 0 means "no match" in COCO's evaluation
-                    image_id=image_id,
-                    category_id=segment['category_id'],
-                    iscrowd=segment.get('iscrowd', 0),
-                    area=int(mask.sum()),
-                    bbox=segment['bbox'],
-                    segmentation=encode_mask_results([mask])[0]))
-        return annotations
+    def _read_things(self, sample: Mapping) -> list[dict]:
+        """The things of an image, as COCO's instance annotations."""
+        segments = self._truth.read(sample)
+        if segments is None:
+            return []
+        places = [place for place, info in enumerate(segments.infos)
+                  if info['label'] < self._num_things]
+        masks = segments.masks(places)
+        return [
+            dict(
+                image_id=sample['img_id'], category_id=segments.infos[place]['category_id'],
+                iscrowd=segments.infos[place]['iscrowd'], area=int(segments.areas[place]),
+                bbox=bounding_box(mask), segmentation=encode_mask_results([mask])[0])
+            for place, mask in zip(places, masks, strict=True)]
 
 
-def _index(
-    categories: list[dict], images: Sequence[dict] = (), annotations: Sequence[dict] = ()
-) -> COCO:
-    coco = COCO()
-    coco.dataset = dict(categories=categories, images=images, annotations=annotations)
-    coco.createIndex()
-    return coco
+def _choose(pred: Mapping, known: np.ndarray, places: np.ndarray) -> dict:
+    """The instances of known categories, their labels as places in COCO's list of these."""
+    kept = known[pred['labels']]
+    chosen = {key: value[kept] if isinstance(value, np.ndarray) else value
+              for key, value in pred.items()}
+    if 'masks' in pred:
+        chosen['masks'] = [mask for mask, keep in zip(pred['masks'], kept, strict=True) if keep]
+    return {**chosen, 'labels': places[chosen['labels']]}

@@ -4,6 +4,7 @@ from .backbones import DiffusionBackbone
 from .captioners import ImplicitCaptioner
 from .classifiers import CLIPClassifier, MaskClassifier, MaskScores
 from .clip import FrozenCLIP
+from .data_preprocessor import PanopticDataPreprocessor
 from .ensembles import GeometricEnsemble
 from .extractors import StableDiffusionExtractor
 from .heads import MaskPredictions, MaskSource, MaskTargets, ODISECaptionHead, ODISEHead
@@ -27,6 +28,7 @@ __all__ = [
     'ODISECaptionHead',
     'ODISEHead',
     'OpenVocabularyFusionHead',
+    'PanopticDataPreprocessor',
     'StableDiffusionExtractor',
     'WholeBatchCrossEntropyLoss',
 ]

@@ -29,7 +29,7 @@ class FrozenNetworks(SimpleNamespace):
         prepare (Callable, optional): Called with the networks on each device that they are put on,
             for what a copy does not keep, such as compilation.
         **parts: Networks, tensors and other objects, which become attributes. Other objects are
-            copied by :func:`copy.deepcopy`.
+            the same on all devices, unless they have a ``__deepcopy__``.
     """
 
     def __init__(
@@ -91,9 +91,14 @@ class FrozenNetworks(SimpleNamespace):
                 id(tensor): nn.Parameter(tensor.to(device), requires_grad=False)
                 if isinstance(tensor, nn.Parameter) else tensor.to(device)
                 for tensor in self._tensors()}
-            parts = {name: value for name, value in vars(self).items() if name[0] != '_'}
             # what is in the memo is taken, so that nothing is held twice on the first device
-            return FrozenNetworks(self._origin, self._prepare, **copy.deepcopy(parts, moved))
+            return FrozenNetworks(self._origin, self._prepare, **{
+                name: copy.deepcopy(value, moved) if self._is_copied(value) else value
+                for name, value in vars(self).items() if name[0] != '_'})
+
+    @staticmethod
+    def _is_copied(value: object) -> bool:
+        return isinstance(value, (nn.Module, Tensor)) or hasattr(value, '__deepcopy__')
 
     def _tensors(self) -> list[Tensor]:
         of_networks = [tensor for network in self.networks()

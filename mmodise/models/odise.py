@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..vocabulary import Vocabulary
 from .classifiers import MaskScores
+from .data_preprocessor import check_padding
 from .ensembles import score_objects
 from .heads import MaskPredictions
 
@@ -99,7 +100,11 @@ class ODISE(MaskFormer):
 
         Returns:
             dict[str, Tensor]: Scalars; names of the classifier's begin with 'classifier.'.
+
+        Raises:
+            ValueError: If maps of classes were padded with a class.
         """
+        check_padding(self.data_preprocessor, len(self.panoptic_head.vocabulary))
         features = self.extract_feat(batch_inputs)
         if self.classifier is None or not self.classifier.trains:
             return self.panoptic_head.loss(features, batch_data_samples)

@@ -8,7 +8,6 @@ from mmdet.registry import DATASETS, TRANSFORMS
 from PIL import Image
 
 from mmodise.datasets import ShapesPanopticDataset
-from mmodise.datasets.checked_panoptic import missing_files
 from mmodise.datasets.shapes import shapes_metainfo
 from mmodise.datasets.shapes_world import BASE_STUFF, BASE_THINGS
 

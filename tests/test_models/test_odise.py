@@ -180,12 +180,12 @@ def test_vocabulary_of_a_sample(model):
 def test_a_sample_carries_its_vocabulary(model):
     """It comes before text, and no parser sees it: a name may hold what would separate names."""
     images, samples = batch((0, ), (('cat', None), ))
-    vocabulary = Vocabulary((('red, or blue; ball', ), ), (('sand', ), ))
+    vocabulary = Vocabulary((('red, or blue, ball', ), ), (('sand', ), ))
     samples[0].set_metainfo(dict(vocabulary=vocabulary))
     assert model.vocabulary_of(samples[0]) == vocabulary
     with torch.no_grad():
         result, = model.predict(images, samples)
-    assert result.pred_panoptic_seg.label_names == ['red, or blue; ball', 'sand']
+    assert result.pred_panoptic_seg.label_names == ['red, or blue, ball', 'sand']
 
 
 def test_a_vocabulary_that_is_none_is_named(model):

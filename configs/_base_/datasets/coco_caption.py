@@ -12,8 +12,8 @@ train_pipeline = [
         type='RandomResize',
         scale=image_size,
         ratio_range=(0.1, 2.0),
-        keep_ratio=True,
-        backend='pillow'),
+        resize_type='PillowResize',
+        keep_ratio=True),
     dict(type='RandomCrop', crop_size=image_size, recompute_bbox=True, allow_negative_crop=True),
     dict(type='Pad', size=image_size, pad_val=dict(img=grey, masks=0, seg=255)),
     dict(type='PackDetInputs', meta_keys=(

@@ -7,7 +7,7 @@ attention = dict(embed_dims=256, num_heads=8, dropout=0.0, batch_first=True)
 model = dict(
     type='ODISE',
     data_preprocessor=dict(  # RGB in [0, 1]
-        type='DetDataPreprocessor',
+        type='PanopticDataPreprocessor',
         mean=[0, 0, 0],
         std=[255, 255, 255],
         bgr_to_rgb=True,

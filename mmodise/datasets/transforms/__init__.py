@@ -1,6 +1,7 @@
 """Steps of data pipelines that mmdet lacks."""
 
-from mmodise.datasets.transforms.draw_words import DrawWords
-from mmodise.datasets.transforms.load_panoptic_if_any import LoadPanopticIfAny
+from .draw_words import DrawWords
+from .load_panoptic_annotations import LoadPanopticAnnotations, LoadPanopticIfAny
+from .pillow_resize import PillowResize
 
-__all__ = ['DrawWords', 'LoadPanopticIfAny']
+__all__ = ['DrawWords', 'LoadPanopticAnnotations', 'LoadPanopticIfAny', 'PillowResize']

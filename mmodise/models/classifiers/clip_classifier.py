@@ -80,7 +80,7 @@ class CLIPClassifier(MaskClassifier):
 
     def classify(self, embeddings: Tensor, vocabulary: Vocabulary) -> Tensor:
         """CLIP's logits of mask embeddings (Q, D) for a vocabulary of K classes, (Q, K)."""
-        names = self.clip.encode_texts([self.prompt.format(name) for name in vocabulary.names])
+        names = self.clip.encode_names(vocabulary, self.prompt)
         return class_scores(embeddings, names, vocabulary.class_indices, self.clip.logit_scale)
 
     def _resize(self, maps: Tensor) -> Tensor:

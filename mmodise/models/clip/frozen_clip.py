@@ -9,9 +9,11 @@ from mmdet.registry import MODELS
 from torch import Tensor, nn
 
 from ...checkpoints.clip_loading import clip_origin, load_clip
+from ...vocabulary import Vocabulary
 from ..frozen import FrozenModule, FrozenNetworks
 from .masked_tokens import check_mask_tokens, embed_masks
 from .text_embeddings import TextEmbeddings
+from .tokens import tokenize, warn_of_equal_names
 
 # texts whose embeddings are kept: 10,000 names with synonyms, bare and in a prompt, 0.2 GB of a
 # large CLIP's; training on captions brings new ones without end
@@ -128,12 +130,27 @@ class FrozenCLIP(FrozenModule):
         frozen = self.frozen
 
         def embed(new: list[str]) -> Tensor:
-            tokens = frozen.tokenizer(new).to(frozen.device, non_blocking=True)
+            tokens = tokenize(frozen.tokenizer, new, frozen.model.context_length)
+            tokens = tokens.to(frozen.device, non_blocking=True)
             return _widen(frozen.model.encode_text(tokens))
 
         # what is kept serves later calls that need gradients
         with self.own_precision(), torch.inference_mode(False):
             return frozen.texts.look_up(texts, embed)
+
+    def encode_names(self, vocabulary: Vocabulary, prompt: str) -> Tensor:
+        """Embed the names of a vocabulary, and warn of those that become one embedding.
+
+        Args:
+            vocabulary (Vocabulary): Its classes have N names.
+            prompt (str): What a name is put into, such as 'a photo of a {}.'.
+
+        Returns:
+            Tensor: (N, D), not normalised.
+        """
+        frozen = self.frozen
+        warn_of_equal_names(frozen.tokenizer, vocabulary, frozen.model.context_length, prompt)
+        return self.encode_texts([prompt.format(name) for name in vocabulary.names])
 
     @torch.no_grad()
     def encode_masks(self, images: Tensor, visible: Tensor) -> Tensor:

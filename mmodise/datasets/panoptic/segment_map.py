@@ -1,0 +1,90 @@
+"""The map of a panoptic annotation: an image file whose pixels are ids of segments."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+from mmengine.fileio import get
+from PIL import ExifTags, Image, ImageOps
+
+from .annotation_file import MAX_SEGMENT_ID
+
+MAP_FORMAT = (
+    'A map is an image without loss, best a PNG of 8 bits a channel; the colour of a pixel is the '
+    'id of its segment, R + 256 G + 256^2 B.')
+_COLOURS = ('RGB', 'RGBA', '1', 'L', 'LA', 'P', 'PA')
+_ONE_CHANNEL = ('1', 'L', 'LA', 'P', 'PA', 'I', 'I;16', 'I;16B', 'I;16L', 'F')
+_WORDS = {
+    '1': '1 bit', 'L': 'grey', 'LA': 'grey with alpha', 'P': 'palette', 'I': 'grey of 32 bits',
+    'I;16': 'grey of 16 bits', 'I;16B': 'grey of 16 bits', 'F': 'floating point'}
+
+
+class MapError(ValueError):
+    """A map that cannot be used.
+
+    Args:
+        what (str): The kind of mistake, the same for all files of that kind.
+        message (str): What was found in which file, what was expected, and what to do.
+    """
+
+    def __init__(self, what: str, message: str) -> None:
+        super().__init__(message)
+        self.what = what
+
+
+def read_map(path: str, backend_args: dict | None = None) -> tuple[str, list[np.ndarray]]:
+    """Read what the pixels of a map may mean.
+
+    Most maps mean one thing: colours. One of a single channel (grey, with a palette, of 16 bits)
+    may also mean numbers; what the annotation file lists says which it is.
+
+    Args:
+        path (str): The map.
+        backend_args (dict, optional): As in mmengine's ``fileio``. Defaults to None.
+
+    Returns:
+        tuple[str, list[ndarray]]: The file and its kind, for messages; and ids, (H, W), uint32,
+        from 0 to 256^3 - 1, for each meaning. A map that is to be turned by its EXIF data is.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        MapError: If it is no image or was cut short, or of a kind that cannot hold ids.
+    """
+    content = get(path, backend_args=backend_args)
+    try:
+        image = Image.open(io.BytesIO(content))
+        image.load()
+    except Exception as error:  # Pillow has many kinds
+        raise MapError('maps that cannot be read', unreadable(path, error)) from error
+    kind = f'{path} ({image.format}, {_WORDS.get(image.mode, image.mode)})'
+    if image.format == 'JPEG':
+        raise MapError('maps that are JPEGs inside', f'{kind}: a map cannot be a JPEG, whose '
+                       f'colours are not exact. {MAP_FORMAT}')
+    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+        image = ImageOps.exif_transpose(image)
+    readings = list(_readings(image))
+    if not readings:
+        raise MapError('maps of a kind that holds no ids', f'{kind}: a map holds whole numbers '
+                       f'from 0 to 256^3 - 1. {MAP_FORMAT}')
+    return kind, readings
+
+
+def unreadable(path: str, error: Exception) -> str:
+    """What is said of a file that is no image."""
+    return (f'{path} cannot be read; it is no image, or was cut short ({error}). Replace it, or '
+            'take the image out of the annotation file.')
+
+
+def _readings(image: Image.Image) -> Iterator[np.ndarray]:
+    if image.mode in _COLOURS:
+        # four bytes, red, green, blue and alpha, are a number, the lowest first
+        colours = np.asarray(image if image.mode == 'RGBA' else image.convert('RGBA'))
+        yield colours.view('<u4')[..., 0] & MAX_SEGMENT_ID
+    if image.mode in _ONE_CHANNEL:
+        numbers = np.asarray(image.getchannel(0) if image.mode in ('LA', 'PA') else image)
+        if image.mode == '1':
+            numbers = numbers.astype(np.uint8)
+        if ((numbers >= 0) & (numbers <= MAX_SEGMENT_ID) & (numbers == np.round(numbers))).all():
+            yield numbers.astype(np.uint32)

@@ -1,0 +1,199 @@
+"""Segments of an image: what the annotation file says of them, and their pixels in the map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+import numpy as np
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from .annotation_file import MAX_SEGMENT_ID, some
+from .findings import Findings
+from .segment_map import MAP_FORMAT, MapError, read_map
+
+_AREA_TOLERANCE = 0.02
+_TURNED = ('JPEG', 'MPO', 'PNG', 'TIFF')  # formats that OpenCV turns as their EXIF data say
+
+
+class Segments(NamedTuple):
+    """The segments of an image that have pixels.
+
+    Args:
+        numbers (ndarray): (H, W), 0 where there is none, n in the n-th of ``infos``.
+        infos (tuple[Mapping]): What the annotation file, or the data set, says of each.
+        areas (ndarray): Pixels of each.
+    """
+
+    numbers: np.ndarray
+    infos: tuple[Mapping, ...]
+    areas: np.ndarray
+
+    def paint(self, values: Sequence[int], void: int, dtype: type = np.int64) -> np.ndarray:
+        """A map, (H, W), with the value of each segment, and ``void`` elsewhere."""
+        return np.array([void, *values], dtype=dtype)[self.numbers]
+
+    def keep(self, places: Sequence[int]) -> Segments:
+        """Only some of the segments, by their places in ``infos``; the others become void."""
+        table = np.zeros(len(self.infos) + 1, self.numbers.dtype)
+        table[np.asarray(places, dtype=int) + 1] = np.arange(1, len(places) + 1)
+        return Segments(
+            table[self.numbers], tuple(self.infos[place] for place in places),
+            self.areas[list(places)])
+
+    def masks(self, places: Sequence[int]) -> np.ndarray:
+        """Masks of some of the segments, by their places in ``infos``, uint8, (n, H, W)."""
+        numbers = np.asarray(places, dtype=self.numbers.dtype).reshape(-1, 1, 1) + 1
+        return (self.numbers[None] == numbers).view(np.uint8)
+
+
+def read_segments(
+    path: str,
+    infos: Sequence[Mapping],
+    findings: Findings,
+    shape: tuple[int, int] | None = None,
+    image_path: str = '',
+    backend_args: dict | None = None,
+) -> Segments:
+    """Read the map of an image, and compare it with what is said of its segments.
+
+    Pixels of an id that is not listed are void. A segment without pixels is left out. Both are
+    told, and an area that is not that of the pixels.
+
+    Args:
+        path (str): The map.
+        infos (Sequence[Mapping]): Of each segment its ``id``, and perhaps ``area``.
+        findings (Findings): Of the map; gets what is told.
+        shape (tuple[int, int], optional): Height and width of the image as it was read. Defaults to
+            None, any will do.
+        image_path (str): The image, for messages. Defaults to ''.
+        backend_args (dict, optional): As in mmengine's ``fileio``. Defaults to None.
+
+    Raises:
+        FileNotFoundError: If the map is not there.
+        MapError: If it cannot be read, has not the image's size, or holds none of the segments.
+    """
+    kind, readings = read_map(path, backend_args)
+    if shape is not None and readings[0].shape != tuple(shape):
+        raise sizes_differ(image_path, shape, path, readings[0].shape)
+    segment_ids = [info['id'] for info in infos]
+    counted = [_count(ids, segment_ids) for ids in readings]
+    best = max(range(len(counted)), key=lambda i: np.count_nonzero(counted[i][1]))
+    numbers, areas, unlisted = counted[best]
+    if infos and not areas.any():
+        there = some(int(i) for i in np.unique(readings[best]) if i)
+        raise MapError(
+            'maps without any of the segments that are listed',
+            f'{kind} holds none of the {len(infos)} segments that the annotation file lists for '
+            f'it, with ids {some(segment_ids)}; the ids in it are {there}. {MAP_FORMAT}')
+    if unlisted:
+        others = set(np.unique(readings[best]).tolist()).difference(segment_ids, [0])
+        findings.warning(
+            'pixels of ids that the annotation file does not list for it',
+            f'{unlisted} pixels of ids {some(sorted(others))}', 'They are void.')
+    segments = _leave_out_empty(Segments(numbers, tuple(infos), areas), findings)
+    _compare_areas(segments, findings)
+    return segments
+
+
+def check_orientation(image_path: str, shape: tuple[int, int], findings: Findings) -> None:
+    """Look at a picture that is turned when it is shown, and is then of the same size.
+
+    Of another size it would not be that of its map. Here nobody can tell whether the map was drawn
+    over the picture as it is shown, which is assumed, or as it is stored, which is told.
+
+    Args:
+        image_path (str): A picture.
+        shape (tuple[int, int]): Its height and width.
+        findings (Findings): Gets what is told.
+
+    Raises:
+        MapError: If OpenCV does not turn pictures of this format as everybody else does.
+    """
+    orientation, picture_format = read_orientation(image_path)
+    if orientation == 1 or (orientation > 4 and shape[0] != shape[1]):
+        return
+    if picture_format not in _TURNED:
+        raise MapError(
+            'pictures that are read otherwise than they are shown',
+            f'{image_path} ({picture_format}): its EXIF data (orientation {orientation}) say how '
+            'it is to be turned when it is shown, and it is read as it is stored. Save it as it is '
+            'shown, without them.')
+    findings.warning(
+        'pictures that are turned when they are shown, and maps that may not be',
+        f'{image_path}, EXIF orientation {orientation}', 'They are taken to be drawn over the '
+        'picture as it is shown. If so, save it so, without EXIF data, and there is no doubt.')
+
+
+def read_orientation(image_path: str) -> tuple[int, str | None]:
+    """How a picture is to be turned when it is shown, as EXIF numbers it, and its format.
+
+    1 is as stored; so is what is not on a disk, or nothing that Pillow knows.
+    """
+    try:
+        with Image.open(image_path) as image:
+            return image.getexif().get(ExifTags.Base.Orientation, 1), image.format
+    except Exception:
+        return 1, None
+
+
+def check_sizes(image_path: str, map_path: str) -> None:
+    """Compare the sizes of a picture and its map as they are shown, by the headers of the files.
+
+    Raises:
+        MapError: If they differ. What has no header is left to whoever reads it.
+    """
+    with suppress(UnidentifiedImageError):
+        size, map_size = map(_shown_size, (image_path, map_path))
+        if size != map_size:
+            raise sizes_differ(image_path, size, map_path, map_size)
+
+
+def _shown_size(path: str) -> tuple[int, int]:
+    with Image.open(path) as image:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        lying = orientation > 4 and image.format in _TURNED
+        return image.size if lying else image.size[::-1]
+
+
+def sizes_differ(
+    image_path: str, shape: Sequence[int], map_path: str, map_shape: Sequence[int]
+) -> MapError:
+    """What is to be raised where an image and its map have other heights and widths."""
+    orientation, turned = read_orientation(image_path)[0], ''
+    if orientation != 1:
+        turned = (f" The picture's EXIF data (orientation {orientation}) say how it is to be "
+                  'turned when it is shown: draw the map over the picture as it is shown, or save '
+                  'the picture without them.')
+    return MapError(
+        'maps of another size than their image',
+        f'{image_path or "The image"} has {shape[1]} x {shape[0]} pixels, its annotation map '
+        f'{map_path} {map_shape[1]} x {map_shape[0]}. They must be the same: resize both or '
+        f'neither.{turned}')
+
+
+def _count(ids: np.ndarray, segment_ids: Sequence[int]) -> tuple[np.ndarray, np.ndarray, int]:
+    """Number the pixels; also returns the pixels of each segment, and of ids that are unlisted."""
+    table = np.zeros(MAX_SEGMENT_ID + 1, np.min_scalar_type(len(segment_ids)))  # pages never read
+    table[segment_ids] = np.arange(1, len(segment_ids) + 1)  # are never made
+    numbers = table.take(ids)
+    pixels = np.bincount(numbers.ravel(), minlength=len(segment_ids) + 1)
+    return numbers, pixels[1:], int(pixels[0] - np.count_nonzero(ids == 0))
+
+
+def _leave_out_empty(segments: Segments, findings: Findings) -> Segments:
+    empty = np.flatnonzero(segments.areas == 0)
+    for place in empty:
+        findings.warning('segments without a pixel', f'segment {segments.infos[place]["id"]}',
+                         'They are left out.')
+    return segments.keep(np.flatnonzero(segments.areas)) if len(empty) else segments
+
+
+def _compare_areas(segments: Segments, findings: Findings) -> None:
+    for info, pixels in zip(segments.infos, segments.areas.tolist(), strict=True):
+        said = info.get('area')
+        if said is not None and abs(said - pixels) > max(1, _AREA_TOLERANCE * pixels):
+            findings.warning(
+                "segments whose 'area' is not that of their pixels",
+                f'{said} of segment {info["id"]}, {pixels} pixels', 'The pixels are what counts.')

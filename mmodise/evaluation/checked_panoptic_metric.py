@@ -1,0 +1,192 @@
+"""mmdet's panoptic quality, by names, from maps that were checked."""
+
+from __future__ import annotations
+
+import os.path as osp
+from collections.abc import Mapping, Sequence
+
+import mmcv
+import numpy as np
+from mmdet.evaluation import INSTANCE_OFFSET, CocoPanopticMetric
+from mmdet.registry import METRICS
+from mmengine.fileio import dump
+from mmengine.logging import print_log
+from panopticapi.evaluation import PQStat
+from panopticapi.utils import id2rgb
+
+from ..datasets.panoptic.classes import check_classes, thing_classes
+from ..datasets.panoptic.findings import Findings
+from ..datasets.panoptic.segments import Segments, read_segments
+from .panoptic_quality import match_segments
+from .panoptic_truth import PanopticTruth
+
+
+@METRICS.register_module(name='CocoPanopticMetric', force=True)  # old configs gain, too
+class CheckedPanopticMetric(CocoPanopticMetric):
+    """mmdet's ``CocoPanopticMetric``, under its name, with what it takes on trust checked.
+
+    Figures are mmdet's where the data are as they should be. It differs in this:
+
+    - A label is the place of a class in the metainfo's ``classes``, whatever the order of the
+      categories in the annotation file; a class that only one of them has is left out, and told.
+      The metainfo says what is a thing; its ``thing_classes`` may hold synonyms.
+    - The map of an image is the one that its annotation names, read as the data set reads it. The
+      areas of segments are those of their pixels.
+    - Only images that were tested count, and that are annotated.
+    - Results of images of one name in two folders do not overwrite each other.
+    - Maps are compared in memory as they come, by the process that tests.
+
+    Args:
+        ann_file (str, optional): COCO's panoptic JSON file. Defaults to None, with which samples
+            must have ``segments_info`` and ``seg_map_path``, or ``seg_prefix`` is given.
+        seg_prefix (str, optional): The folder of its maps. Defaults to None.
+        format_only (bool): Whether to write results and compute nothing. Defaults to False.
+        outfile_prefix (str, optional): Of the files that results are written to. Defaults to None,
+            none are written.
+        **kwargs: As for ``CocoPanopticMetric``; ``nproc`` has no effect.
+
+    Raises:
+        FileNotFoundError: If the file is not there, or all of its maps are not.
+        ValueError: If the file is not valid; or when the data set is known, if its classes are
+            spelt differently there.
+    """
+
+    def __init__(
+        self,
+        ann_file: str | None = None,
+        seg_prefix: str | None = None,
+        format_only: bool = False,
+        outfile_prefix: str | None = None,
+        **kwargs,
+    ) -> None:
+        super().__init__(seg_prefix=seg_prefix, **kwargs)
+        if format_only and outfile_prefix is None:
+            raise ValueError(f'{type(self).__name__}: format_only=True needs an outfile_prefix, '
+                             'which says where results are written.')
+        if ann_file and not format_only and seg_prefix is None:
+            raise ValueError(f'{type(self).__name__}: ann_file={ann_file!r} needs a seg_prefix, '
+                             'the folder of its maps.')
+        self.format_only, self.outfile_prefix = format_only, outfile_prefix
+        self._told: set[str] = set()
+        self._truth = None
+        if ann_file:
+            self._truth = PanopticTruth(
+                ann_file, None if format_only else seg_prefix, self.backend_args)
+
+    @property
+    def dataset_meta(self) -> dict | None:
+        """Metainfo of the data set, its thing classes called as in ``classes``."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, dataset_meta: Mapping) -> None:
+        classes = check_classes(dataset_meta)
+        if len(classes) >= INSTANCE_OFFSET:
+            raise ValueError(
+                f'{type(self).__name__}: the data set has {len(classes)} classes, and a panoptic '
+                f'result holds {INSTANCE_OFFSET - 1} at most (mmdet numbers segments so).')
+        self._category_ids = range(len(classes))
+        if self._truth is not None:
+            self._category_ids = self._truth.match(dataset_meta).category_ids
+        self._dataset_meta = dict(dataset_meta, thing_classes=thing_classes(dataset_meta))
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Compare results with the ground truth, and write them if they are asked for.
+
+        Args:
+            data_batch: Not read.
+            data_samples: Each with ``img_id``, ``img_path`` and ``pred_panoptic_seg``.
+        """
+        for sample in data_samples:
+            segment_ids, numbers, labels = self._read_prediction(sample)
+            truth = None if self.format_only else self._read_truth(sample)
+            stats = None if truth is None else match_segments(truth, numbers, labels)
+            written = None
+            if self.outfile_prefix is not None:
+                written = self._write(sample, segment_ids, numbers, labels)
+            self.results.append((stats, written))
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Compute the metrics, in percent.
+
+        Args:
+            results: What ``process`` has stored: an element per image.
+        """
+        stats = self._stats(results)
+        if self.outfile_prefix is not None:
+            dump(dict(annotations=[written for _, written in results]),
+                 f'{self.outfile_prefix}.panoptic.json')
+        if self.format_only:
+            print_log(f'Results are in {self.outfile_prefix}.panoptic.json', 'current')
+            return {}
+        return super().compute_metrics(stats)
+
+    def _stats(self, results: list) -> list[PQStat]:
+        """Counts of the images that are annotated."""
+        stats = [stat for stat, _ in results if stat is not None]
+        if not self.format_only and len(stats) < len(results):
+            findings = Findings(self._truth.file.path)
+            findings.warning(f'of {len(results)} images that were tested have no annotation',
+                             advice='They do not count.', count=len(results) - len(stats))
+            if not stats:
+                findings.error('images were tested, and none is annotated', count=len(results))
+            findings.raise_errors()
+            findings.tell()
+        return stats
+
+    def _read_prediction(self, sample: Mapping) -> tuple[np.ndarray, np.ndarray, list[int]]:
+        """Ids of the predicted segments, the map of their numbers from 1 on, and their labels."""
+        result, num_classes = sample['pred_panoptic_seg'], len(self.dataset_meta['classes'])
+        segments = result['sem_seg'].cpu().numpy()[0]
+        voids = {num_classes, result.get('ignore_index', num_classes)}
+        values = np.unique(segments)
+        labels = values % INSTANCE_OFFSET
+        strange = [label for label in labels if label >= num_classes and label not in voids]
+        if strange:
+            raise ValueError(
+                f'{type(self).__name__}: the result of {sample.get("img_path")} has a label '
+                f'{strange[0]}, and the data set {num_classes} classes. Is it of another '
+                'vocabulary?')
+        kept = [i for i, label in enumerate(labels)
+                if label not in voids and self._category_ids[label] is not None]
+        table = np.zeros(len(values), np.int64)
+        table[kept] = np.arange(1, len(kept) + 1)
+        return values[kept], table[np.searchsorted(values, segments)], labels[kept].tolist()
+
+    def _read_truth(self, sample: Mapping) -> Segments | None:
+        if self._truth is not None:
+            return self._truth.read(sample)
+        path = sample.get('seg_map_path') or osp.join(
+            self.seg_prefix, f'{osp.splitext(osp.basename(sample["img_path"]))[0]}.png')
+        findings, num_classes = Findings(path), len(self.dataset_meta['classes'])
+        segments = read_segments(
+            path, sample['segments_info'], findings, sample['ori_shape'][:2], sample['img_path'],
+            self.backend_args)
+        findings.tell(self._told)
+        segments = segments.keep([place for place, info in enumerate(segments.infos)
+                                  if info['category'] < num_classes])
+        num_things = len(self.dataset_meta['thing_classes'])
+        return segments._replace(infos=tuple(dict(
+            label=info['category'],
+            iscrowd=info['category'] < num_things and not info['is_thing'],
+        ) for info in segments.infos))
+
+    def _write(
+        self, sample: Mapping, segment_ids: np.ndarray, numbers: np.ndarray, labels: list[int]
+    ) -> dict:
+        """Write the map of a result in COCO's format; return the entry of its annotation file."""
+        name = f'{osp.splitext(osp.basename(sample["img_path"]))[0]}.png'
+        if self._truth is not None:
+            name = self._truth.result_name(sample['img_id'])
+        ids = np.array([0, *segment_ids])
+        # an id of 0 means void: that of the first class, if it is stuff, is another one
+        ids[1:][segment_ids == 0] = INSTANCE_OFFSET - 1
+        mmcv.imwrite(id2rgb(ids[numbers])[..., ::-1],
+                     osp.join(f'{self.outfile_prefix}.panoptic', name))
+        areas, num_things = np.bincount(numbers.ravel()), len(self.dataset_meta['thing_classes'])
+        return dict(
+            image_id=sample['img_id'], file_name=name,
+            segments_info=[
+                dict(id=int(ids[number]), category_id=self._category_ids[label],
+                     area=int(areas[number]), isthing=int(label < num_things))
+                for number, label in enumerate(labels, start=1)])
