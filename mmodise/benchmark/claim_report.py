@@ -84,9 +84,9 @@ timestep 0, features of UNet and VAE. Every other line changes one thing of it, 
 never.
 
 Figures are PQ in percent, mean ± sample standard deviation over seeds. "Head alone" is the same
-model without out-of-vocabulary scores (`CLIPClassifier`). Cost: seconds per iteration of training
-(wall clock, median, of the fastest seed), GFLOPs of the backbone an image, forward and backward
-(convolutions and matrix products), and the parameters trained, in millions."""
+model without `CLIPClassifier`, with in-vocabulary scores only. Cost: seconds an iteration of the
+training (wall clock, median, of the fastest seed), GFLOPs of the backbone an image, forward and
+backward (convolutions and matrix products), and the parameters trained, in millions."""
 
 RULE = """A claim *shows* where the difference of the means is larger than the sum of both standard
 deviations. That is a rule of thumb, not a test: the seeds are few, they change the head and the
@@ -179,15 +179,15 @@ def claim_section(claim: Claim, records: dict[str, dict[int, dict]]) -> str:
     return text
 
 
-def second_opinion_section(runs: dict[int, dict]) -> str:
+def ensemble_section(runs: dict[int, dict]) -> str:
     """Of the recipe with and without CLIPClassifier, and over its shares."""
     verdicts = [judge(quality(runs, group), quality(runs, group, 'without_clip'))
                 for group in GROUPS]
     text = (
-        '## With and without out-of-vocabulary scores\n\nPaper: the class of a mask is by the '
-        "weighted geometric mean of in-vocabulary scores, the head's, and out-of-vocabulary "
-        "scores, CLIP's; the official release weights CLIP's by 0.3 for "
-        'classes seen in training (alpha) and 0.7 for all others (beta).\n\n'
+        '## With and without CLIP\n\nPaper: the class of a mask is decided by the geometric mean '
+        "of the head's in-vocabulary scores and CLIP's out-of-vocabulary ones; the official "
+        'release gives CLIP 0.3 of it for classes seen in training (alpha) and 0.7 for all others '
+        '(beta).\n\n'
         + table(['', *GROUPS], [['recipe against its head alone', *verdicts]]))
     grid = mean_grid(runs)
     if grid is None:
@@ -255,5 +255,5 @@ def write_report(docs: Path, max_iters: int | None = None) -> Path:
         INTRODUCTION.format(seeds=seeds), conditions(done), main_table(done),
         '![Base and novel PQ of each line](images/claims.png)', RULE,
         *(claim_section(claim, records) for claim in CLAIMS),
-        second_opinion_section(records[BASELINE])]) + '\n', encoding='utf-8')
+        ensemble_section(records[BASELINE])]) + '\n', encoding='utf-8')
     return page
