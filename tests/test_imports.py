@@ -1,4 +1,4 @@
-"""Imports go down only: a room knows of those below it, and of none above."""
+"""Imports go down only: a package knows of those below it, and of none above."""
 
 import ast
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / 'mmodise'
-#: From the ground up; rooms of one floor do not know of each other.
+#: From the ground up; packages of one floor do not know of each other.
 FLOORS = (
     ('version', 'weights', 'utils', 'compat'),
     ('vocabulary', 'phrases'),
@@ -18,11 +18,11 @@ FLOORS = (
     ('apis', ),
     ('benchmark', ),
 )
-FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+FLOOR_OF = {part: floor for floor, parts in enumerate(FLOORS) for part in parts}
 
 
-def imported_rooms(path):
-    """Rooms of the package that a file imports, and the lines."""
+def imported_parts(path):
+    """Parts of mmodise that a file imports, and the lines."""
     package = path.relative_to(ROOT).parent.parts
     for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
         if isinstance(node, ast.Import):
@@ -42,17 +42,17 @@ def files():
     return [path for path in sorted(PACKAGE.rglob('*.py')) if path.parent != PACKAGE]
 
 
-def test_every_room_has_a_floor():
-    rooms = {path.name.removesuffix('.py') for path in PACKAGE.iterdir()
+def test_every_part_has_a_floor():
+    parts = {path.name.removesuffix('.py') for path in PACKAGE.iterdir()
              if path.suffix == '.py' or (path / '__init__.py').is_file()}
-    assert rooms - {'__init__', '__main__'} == set(FLOOR_OF)
+    assert parts - {'__init__', '__main__'} == set(FLOOR_OF)
 
 
 def test_imports_go_down():
-    up = [f'{path.relative_to(ROOT)}:{line} imports {room}'
-          for path in files() for room, line in imported_rooms(path)
-          if room in FLOOR_OF and room != (own := path.relative_to(PACKAGE).parts[0])
-          and FLOOR_OF[room] >= FLOOR_OF[own]]
+    up = [f'{path.relative_to(ROOT)}:{line} imports {part}'
+          for path in files() for part, line in imported_parts(path)
+          if part in FLOOR_OF and part != (own := path.relative_to(PACKAGE).parts[0])
+          and FLOOR_OF[part] >= FLOOR_OF[own]]
     assert not up
 
 
@@ -63,7 +63,7 @@ def test_imports_go_down():
 def test_how_imports_are_read(source, expected, tmp_path, monkeypatch):
     monkeypatch.setitem(globals(), 'ROOT', tmp_path)
     depth = 'a/b.py' if '...' in source else 'b.py'
-    path = tmp_path / 'mmodise/room' / depth
+    path = tmp_path / 'mmodise/part' / depth
     path.parent.mkdir(parents=True)
     path.write_text(source)
-    assert [room for room, _ in imported_rooms(path)] == expected
+    assert [part for part, _ in imported_parts(path)] == expected

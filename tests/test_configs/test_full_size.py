@@ -56,7 +56,7 @@ def networks_from_settings():
 
 
 def networks_from_file(path):
-    """Through the door that users take."""
+    """As users load them."""
     with torch.device('meta'):
         vae, unet, _ = load_stable_diffusion(str(path))
         return dict(vae=vae, unet=unet), load_text_encoder(str(path))

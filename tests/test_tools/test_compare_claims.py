@@ -133,9 +133,9 @@ def test_a_finished_run_leaves_a_record(finished):
     record, = read_records(finished[0])
     assert record['config'] == 'odise_sd-small-vae-only_shapes-panoptic'
     assert (record['seed'], record['iterations'], record['batch_size']) == (0, 2, 2)
-    for opinions in ('with_clip', 'without_clip'):
-        assert set(record[opinions]) == set(GROUPS)
-        assert all(set(values) == {'PQ', 'SQ', 'RQ'} for values in record[opinions].values())
+    for scores in ('with_clip', 'without_clip'):
+        assert set(record[scores]) == set(GROUPS)
+        assert all(set(values) == {'PQ', 'SQ', 'RQ'} for values in record[scores].values())
     cost = record['cost']
     assert cost['seconds_per_iteration'] > 0
     assert cost['backbone_gflops'] == pytest.approx(1.4, abs=0.05)  # docs/claims.md
