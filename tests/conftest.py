@@ -69,6 +69,22 @@ def golden_file(tmp_path_factory):
 
 
 @pytest.fixture(scope='session')
+def small():
+    """The module of a panoptic data set of three small images, see ``SmallSet``."""
+    path = ROOT / 'tests/small_set.py'
+    spec = importlib.util.spec_from_file_location('small_set', path)
+    module = sys.modules.setdefault(spec.name, importlib.util.module_from_spec(spec))
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def small_set(small, tmp_path):
+    """A panoptic data set of three small images, to be changed before it is written."""
+    return small.SmallSet(tmp_path / 'set')
+
+
+@pytest.fixture(scope='session')
 def truth_as_prediction():
     """Give a function that makes the annotations of a sample, as mmdet loads them, its results."""
     from mmdet.evaluation import INSTANCE_OFFSET

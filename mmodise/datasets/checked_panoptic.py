@@ -22,7 +22,7 @@ from .panoptic.file_names import FolderListings
 from .panoptic.findings import Findings
 from .panoptic.labels import FILL, swap_fill, void_label
 from .panoptic.segment_map import MapError, unreadable
-from .panoptic.segments import check_sizes
+from .panoptic.segments import check_size
 from .transforms import LoadPanopticAnnotations
 from .transforms.pillow_resize import refuse_bytes_only
 
@@ -196,11 +196,9 @@ class CheckedPanopticDataset(CocoPanopticDataset):
         info = self.get_data_info(idx)
         info['void_label'] = self._void
         files = [path for path in (info['img_path'], info['seg_map_path']) if path]
-        if len(files) == 2 and self._is_local() and not any(
-                isinstance(step, LoadPanopticAnnotations) for step in self.pipeline.transforms):
-            check_sizes(*files)
         try:
-            return _restore_labels(self.pipeline(info), self._void)
+            sample = self.pipeline(info)
+            self._check_size(info)
         except MapError:
             raise
         except Exception as error:
@@ -208,6 +206,13 @@ class CheckedPanopticDataset(CocoPanopticDataset):
             raise ValueError(
                 bad[0] if bad else f'The pipeline fails at {" and ".join(files)}: {error!r}'
             ) from error
+        return _restore_labels(sample, self._void)
+
+    def _check_size(self, info: dict) -> None:
+        """Look at a map that the pipeline does not read."""
+        reads = any(isinstance(step, LoadPanopticAnnotations) for step in self.pipeline.transforms)
+        if info['seg_map_path'] and 'ori_shape' in info and not reads and self._is_local():
+            check_size(info['img_path'], info['ori_shape'], info['seg_map_path'])
 
     def _is_local(self) -> bool:
         backend = get_file_backend(self.data_prefix['img'], backend_args=self.backend_args)
@@ -243,7 +248,7 @@ def _size(image: Mapping, path: str) -> tuple[int | None, int | None]:
 
 
 def _box(segment: Mapping) -> dict:
-    if 'bbox' not in segment:
+    if segment.get('bbox') is None:
         return {}
     left, top, width, height = segment['bbox']
     return dict(bbox=[left, top, left + width, top + height])

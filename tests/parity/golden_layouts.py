@@ -119,7 +119,7 @@ def _golden(name: str, values: np.ndarray, known: Mapping | None) -> Golden:
 def _settings(meta: dict, kind: str, record: Mapping | None = None) -> dict[str, Any]:
     """Settings of a model that a set names: those of its own record, or of ``meta.json``."""
     places = dict(
-        alpha='classifier.alpha', beta='classifier.beta', steps='backbone.extractor.timesteps',
+        alpha='ensemble.alpha', beta='ensemble.beta', steps='backbone.extractor.timesteps',
         object_mask_threshold='test_cfg.object_mask_thr', topk='test_cfg.max_per_image')
     settings = {}
     for name, place in places.items():

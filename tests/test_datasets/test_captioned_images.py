@@ -6,6 +6,9 @@ import pytest
 from mmdet.registry import DATASETS, MODELS
 from mmengine.dataset import pseudo_collate
 
+from mmodise.datasets.shapes import shapes_metainfo
+from mmodise.datasets.shapes_world import BASE_STUFF, BASE_THINGS
+
 PIPELINE = [
     dict(type='LoadImageFromFile'), dict(type='LoadPanopticIfAny'),
     dict(type='DrawWords', extractor='builtin'), dict(type='RandomFlip', prob=0.5),
@@ -51,10 +54,7 @@ def test_a_mixture_of_both_kinds_goes_into_one_batch(root):
                  ann_file='annotations/panoptic_train.json',
                  caption_file='annotations/captions_train.json',
                  data_prefix=dict(img='train/', seg='annotations/panoptic_train/'))
-    info = dict(classes=('ball', ), thing_classes=('ball', ), stuff_classes=())
-    categories = [dict(id=i, name='ball', isthing=1) for i in range(1, 25)]
-    path = root / 'annotations/panoptic_train.json'
-    path.write_text(json.dumps({**json.loads(path.read_text()), 'categories': categories}))
+    info = shapes_metainfo(BASE_THINGS, BASE_STUFF)
     dataset = DATASETS.build(dict(type='ConcatDataset', datasets=[
         dict(captions_only(root), metainfo=info), dict(masks, metainfo=info)]))
     assert len(dataset) == 8

@@ -8,6 +8,7 @@ from mmdet.registry import DATASETS, TRANSFORMS
 from PIL import Image
 
 from mmodise.datasets import ShapesPanopticDataset
+from mmodise.datasets.panoptic import FolderListings
 from mmodise.datasets.shapes import shapes_metainfo
 from mmodise.datasets.shapes_world import BASE_STUFF, BASE_THINGS
 
@@ -61,9 +62,11 @@ def test_each_folder_is_listed_once(tmp_path, monkeypatch):
     listed = []
     monkeypatch.setattr(
         os, 'listdir', lambda folder, listdir=os.listdir: listed.append(folder) or listdir(folder))
-    paths = [str(tmp_path / path) for path in ('there/a', 'there/b', 'there/a', 'nowhere/a')]
-    assert missing_files(paths) == [paths[1], paths[3]]
-    assert listed == [str(tmp_path / 'there')]
+    listings = FolderListings()
+    there = str(tmp_path / 'there')
+    assert [listings.find(there, name) for name in 'aba'] == [f'{there}/a', None, f'{there}/a']
+    assert listings.find(str(tmp_path), 'nowhere/a') is None
+    assert listed == [there]
 
 
 @pytest.mark.parametrize('file', [IMAGE, MAP])

@@ -14,7 +14,13 @@ from PIL import Image
 
 from ..panoptic.findings import Findings
 from ..panoptic.segment_map import MapError, unreadable
-from ..panoptic.segments import check_orientation, compare_box, read_segments, shown_shape
+from ..panoptic.segments import (
+    check_orientation,
+    compare_box,
+    header_orientation,
+    read_segments,
+    shown_shape,
+)
 
 MIN_SIDE = 32  # pixels; what is smaller is odd
 MAX_ASPECT = 5  # long side by short side; what is longer is odd
@@ -80,7 +86,7 @@ def _check_image(
         content = get(path, backend_args=sample.backend_args)
         digest = hashlib.blake2b(content, digest_size=16).digest()
         image = Image.open(io.BytesIO(content))
-        shape, mode = shown_shape(image), image.mode
+        header, mode, shape = header_orientation(image), image.mode, shown_shape(image)
         image.draft('L', (1, 1))  # of a JPEG all bytes are read, and few pixels made
         image.load()
     except Exception as error:  # Pillow has many kinds
@@ -88,7 +94,7 @@ def _check_image(
         return None, digest
     try:
         if sample.map_path:
-            check_orientation(path, shape, findings, image)
+            check_orientation(path, shape, findings, header)
     except MapError as error:
         findings.error(error.what, str(error))
     _check_kind(image, mode, content, findings)

@@ -101,7 +101,7 @@ def read_panoptic_file(
     findings = Findings(path) if given is None else given
     images = check_images(content, findings)
     categories = check_categories(content, findings)
-    annotations, strays = _check_annotations(content, images, categories, findings)
+    annotations, strays = _check_annotations(content, images, findings)
     file = PanopticFile(path, images, annotations, categories, strays, 'annotations' in content)
     _check_map_names(file, findings)
     if given is None:
@@ -202,10 +202,11 @@ def is_id(value: Any) -> bool:
 
 
 def _check_annotations(
-    content: Mapping, images: Mapping, categories: list[dict], findings: Findings
+    content: Mapping, images: Mapping, findings: Findings
 ) -> tuple[dict[Hashable, dict], list[Hashable]]:
     annotations, strays = {}, []
-    category_ids = {category['id'] for category in categories}
+    category_ids = {category['id'] for category in content['categories']
+                    if isinstance(category, dict) and is_id(category.get('id'))}
     entries = content.get('annotations', [])
     if not isinstance(entries, list):
         raise ValueError(f"{findings.where}: 'annotations' is no list, but {short(entries)}.")

@@ -104,7 +104,10 @@ def read_segments(
 
 
 def check_orientation(
-    image_path: str, shape: tuple[int, int], findings: Findings, image: Image.Image | None = None
+    image_path: str,
+    shape: tuple[int, int],
+    findings: Findings,
+    header: tuple[int, str | None] | None = None,
 ) -> None:
     """Look at a picture that is turned when it is shown, and is then of the same size.
 
@@ -115,13 +118,12 @@ def check_orientation(
         image_path (str): A picture.
         shape (tuple[int, int]): Its height and width.
         findings (Findings): Gets what is told.
-        image (Image, optional): The picture, if it is open. Defaults to None.
+        header (tuple, optional): Of :func:`header_orientation`. Defaults to None, it is read.
 
     Raises:
         MapError: If OpenCV does not turn pictures of this format as everybody else does.
     """
-    orientation, picture_format = (
-        read_orientation(image_path) if image is None else _orientation(image))
+    orientation, picture_format = header or read_orientation(image_path)
     if orientation == 1 or (orientation > 4 and shape[0] != shape[1]):
         return
     if picture_format not in _TURNED:
@@ -143,35 +145,41 @@ def read_orientation(image_path: str) -> tuple[int, str | None]:
     """
     try:
         with Image.open(image_path) as image:
-            return _orientation(image)
+            return header_orientation(image)
     except Exception:
         return 1, None
 
 
-def _orientation(image: Image.Image) -> tuple[int, str | None]:
+def header_orientation(image: Image.Image) -> tuple[int, str | None]:
+    """As :func:`read_orientation`, of a picture that is open and not loaded."""
     return image.getexif().get(ExifTags.Base.Orientation, 1), image.format
 
 
-def check_sizes(image_path: str, map_path: str) -> None:
-    """Compare the sizes of a picture and its map as they are shown, by the headers of the files.
+def check_size(image_path: str, shape: tuple[int, int], map_path: str) -> None:
+    """Compare the size of a picture with that of its map, of which only the header is read.
+
+    Args:
+        image_path (str): The picture.
+        shape (tuple[int, int]): Its height and width as it was read.
+        map_path (str): The map. What has no header is left to whoever reads it.
 
     Raises:
-        MapError: If they differ. What has no header is left to whoever reads it.
+        MapError: If they differ.
     """
-    with suppress(UnidentifiedImageError):
-        size, map_size = map(_shown_size, (image_path, map_path))
-        if size != map_size:
-            raise sizes_differ(image_path, size, map_path, map_size)
-
-
-def _shown_size(path: str) -> tuple[int, int]:
-    with Image.open(path) as image:
-        return shown_shape(image)
+    with suppress(UnidentifiedImageError), Image.open(map_path) as image:
+        if image.format == 'TIFF':
+            image.load()  # before, its size may be that of what is stored
+        lies = image.getexif().get(ExifTags.Base.Orientation, 1) > 4
+        map_shape = image.size if lies else image.size[::-1]
+        if map_shape != tuple(shape):
+            raise sizes_differ(image_path, shape, map_path, map_shape)
 
 
 def shown_shape(image: Image.Image) -> tuple[int, int]:
     """Height and width of a picture as OpenCV reads it, of what its header says."""
-    orientation, picture_format = _orientation(image)
+    if image.format == 'TIFF':
+        image.load()  # turns it; before, its size may be that of what is stored
+    orientation, picture_format = header_orientation(image)
     return image.size if orientation > 4 and picture_format in _TURNED else image.size[::-1]
 
 
