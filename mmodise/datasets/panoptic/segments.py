@@ -15,6 +15,7 @@ from .findings import Findings
 from .segment_map import MAP_FORMAT, MapError, read_map
 
 _AREA_TOLERANCE = 0.02
+_MANY_IDS, _FEW_PIXELS = 20, 16  # more ids than segments that were taken out, and smaller ones
 _TURNED = ('JPEG', 'MPO', 'PNG', 'TIFF')  # formats that OpenCV turns as their EXIF data say
 
 
@@ -78,7 +79,8 @@ def read_segments(
 
     Raises:
         FileNotFoundError: If the map is not there.
-        MapError: If it cannot be read, has not the image's size, or holds none of the segments.
+        MapError: If it cannot be read, has not the image's size, or holds none of the segments, or
+            shades of their ids.
     """
     kind, readings = read_map(path, backend_args)
     if shape is not None and readings[0].shape != tuple(shape):
@@ -95,9 +97,15 @@ def read_segments(
             f'it, with ids {some(segment_ids)}; the ids in it are {there}. {MAP_FORMAT}')
     if unlisted:
         others = set(np.unique(readings[best]).tolist()).difference(segment_ids, [0])
-        findings.warning(
-            'pixels of ids that the annotation file does not list for it',
-            f'{unlisted} pixels of ids {some(sorted(others))}', 'They are void.')
+        found = f'{unlisted} pixels of ids {some(sorted(others))}'
+        if len(others) >= _MANY_IDS and unlisted < _FEW_PIXELS * len(others):
+            raise MapError(
+                'maps with shades of ids',
+                f'{kind} holds {found} ({len(others)} ids of a few pixels each), which the '
+                'annotation file does not list for it. Was it compressed with loss, or resized '
+                f'with other than nearest neighbours? {MAP_FORMAT}')
+        findings.warning('pixels of ids that the annotation file does not list for it', found,
+                         'They are void.')
     segments = _leave_out_empty(Segments(numbers, tuple(infos), areas), findings)
     _compare_areas(segments, findings)
     return segments
