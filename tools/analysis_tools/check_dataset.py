@@ -58,8 +58,9 @@ def main(argv: list[str] | None = None) -> None:
     from tqdm import tqdm
 
     from mmodise.datasets.check import check_data_sets, configured_sets, folder_set
-    from mmodise.datasets.check.output import draw, refuse_foreign, write
+    from mmodise.datasets.check.output import refuse_foreign, write_picture, write_report
     from mmodise.engine.config import load_config
+    from mmodise.visualization.annotated_samples import draw_samples
     MMLogger.get_current_instance().setLevel(logging.ERROR)  # what is told is in the report
     init_default_scope('mmdet')
     picture = args.picture or Path(
@@ -75,12 +76,13 @@ def main(argv: list[str] | None = None) -> None:
     except (OSError, ValueError) as error:
         sys.exit(f'check_dataset.py: {error}')
     print(report.text())
-    drawn = draw(report, picture)
-    if drawn:
+    drawn = draw_samples(report)
+    if drawn is not None:
+        write_picture(drawn, picture)
         print(f'Look at {picture}: are the segments where they should be?')
     if args.out:
-        write(json.dumps(dict(report.content(), picture=str(picture) if drawn else None), indent=1),
-              args.out)
+        shown = None if drawn is None else str(picture)
+        write_report(json.dumps(dict(report.content(), picture=shown), indent=1), args.out)
         print(f'Report: {args.out}')
     sys.exit(1 if report.count(is_error=True) else 0)
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from ...utils import WholeFileBackend
-from .picture import draw_samples
-from .report import Report
-
 _MARK = 'mmodise check_dataset'
 
 
@@ -27,22 +25,18 @@ def refuse_foreign(report: Path | None, picture: Path) -> None:
                              'overwritten. Give another name.')
 
 
-def write(content: str, path: Path) -> None:
+def write_report(content: str, path: Path) -> None:
     """Write a report."""
     path.parent.mkdir(parents=True, exist_ok=True)
     WholeFileBackend().put_text(content + '\n', path)
 
 
-def draw(report: Report, path: Path) -> bool:
-    """Write the picture of samples, if there are any to draw."""
-    picture = draw_samples(report)
-    if picture is None:
-        return False
+def write_picture(picture: np.ndarray, path: Path) -> None:
+    """Write the picture of samples, RGB, uint8."""
     path.parent.mkdir(parents=True, exist_ok=True)
     mark = PngInfo()
     mark.add_text('Software', _MARK)
     Image.fromarray(picture).save(path, format='PNG', pnginfo=mark)
-    return True
 
 
 def _is_report(path: Path) -> bool:

@@ -69,8 +69,9 @@ class Findings:
         """Add what was found in a part, such as a map; examples say in which."""
         for finding in part:
             example = ', '.join(filter(None, finding.examples[:_NAMED]))
-            self._add(finding.what, f'{part.where}: {example}' if example else part.where,
-                      finding.advice, finding.is_error, finding.count)
+            if part.where not in example:
+                example = f'{part.where}: {example}' if example else part.where
+            self._add(finding.what, example, finding.advice, finding.is_error, finding.count)
 
     def raise_errors(self) -> None:
         """Refuse the data if there is an error.

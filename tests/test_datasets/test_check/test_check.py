@@ -10,8 +10,8 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmodise.datasets.check import check_data_sets, configured_sets, folder_set
-from mmodise.datasets.check.picture import draw_samples
 from mmodise.datasets.check.samples import MAX_ASPECT, MIN_SIDE, check_sample
+from mmodise.visualization.annotated_samples import draw_samples
 
 ALWAYS = {'tiny-images'}  # those of the small set are
 

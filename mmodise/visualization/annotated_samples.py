@@ -1,4 +1,4 @@
-"""A picture of some samples, to look at whether the masks are where they should be."""
+"""A picture of some samples of data sets that were checked: are the masks where they should be?"""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import numpy as np
 from mmdet.evaluation import INSTANCE_OFFSET
 from PIL import Image, ImageDraw, ImageOps
 
-from ...visualization import enlarge, paint_segments, picture_grid
-from ...visualization.labels import load_font
-from ..panoptic.findings import Findings
-from ..panoptic.segments import read_segments
-from .report import Report
-from .samples import Sample
+from ..datasets.check.report import Report
+from ..datasets.check.samples import Sample
+from ..datasets.panoptic.findings import Findings
+from ..datasets.panoptic.segments import read_segments
+from .labels import load_font
+from .picture_grid import picture_grid
+from .segments import enlarge, paint_segments
 
 _TILE, _COLUMNS = 480, 3
 
