@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
+from scipy.ndimage import find_objects
 
 from .annotation_file import MAX_SEGMENT_ID, some
 from .findings import Findings
@@ -47,6 +48,11 @@ class Segments(NamedTuple):
         """Masks of some of the segments, by their places in ``infos``, uint8, (n, H, W)."""
         numbers = np.asarray(places, dtype=self.numbers.dtype).reshape(-1, 1, 1) + 1
         return (self.numbers[None] == numbers).view(np.uint8)
+
+    def boxes(self) -> list[list[int]]:
+        """Left, top, right and bottom (these two excluded) of the pixels of each."""
+        found = find_objects(self.numbers, len(self.infos))
+        return [[x.start, y.start, x.stop, y.stop] for y, x in found]
 
 
 def read_segments(
@@ -105,7 +111,12 @@ def read_segments(
     return segments
 
 
-def check_orientation(image_path: str, shape: tuple[int, int], findings: Findings) -> None:
+def check_orientation(
+    image_path: str,
+    shape: tuple[int, int],
+    findings: Findings,
+    header: tuple[int, str | None] | None = None,
+) -> None:
     """Look at a picture that is turned when it is shown, and is then of the same size.
 
     Of another size it would not be that of its map. Here nobody can tell whether the map was drawn
@@ -115,11 +126,12 @@ def check_orientation(image_path: str, shape: tuple[int, int], findings: Finding
         image_path (str): A picture.
         shape (tuple[int, int]): Its height and width.
         findings (Findings): Gets what is told.
+        header (tuple, optional): Of :func:`header_orientation`. Defaults to None, it is read.
 
     Raises:
         MapError: If OpenCV does not turn pictures of this format as everybody else does.
     """
-    orientation, picture_format = read_orientation(image_path)
+    orientation, picture_format = header or read_orientation(image_path)
     if orientation == 1 or (orientation > 4 and shape[0] != shape[1]):
         return
     if picture_format not in _TURNED:
@@ -141,9 +153,14 @@ def read_orientation(image_path: str) -> tuple[int, str | None]:
     """
     try:
         with Image.open(image_path) as image:
-            return image.getexif().get(ExifTags.Base.Orientation, 1), image.format
+            return header_orientation(image)
     except Exception:
         return 1, None
+
+
+def header_orientation(image: Image.Image) -> tuple[int, str | None]:
+    """As :func:`read_orientation`, of a picture that is open and not loaded."""
+    return image.getexif().get(ExifTags.Base.Orientation, 1), image.format
 
 
 def check_size(image_path: str, shape: tuple[int, int], map_path: str) -> None:
@@ -164,6 +181,32 @@ def check_size(image_path: str, shape: tuple[int, int], map_path: str) -> None:
         map_shape = image.size if lies else image.size[::-1]
         if map_shape != tuple(shape):
             raise sizes_differ(image_path, shape, map_path, map_shape)
+
+
+def shown_shape(image: Image.Image) -> tuple[int, int]:
+    """Height and width of a picture as OpenCV reads it, of what its header says."""
+    if image.format == 'TIFF':
+        image.load()  # turns it; before, its size may be that of what is stored
+    orientation, picture_format = header_orientation(image)
+    return image.size if orientation > 4 and picture_format in _TURNED else image.size[::-1]
+
+
+def compare_box(
+    segment_id: int, said: Sequence[float], box: Sequence[int], findings: Findings
+) -> None:
+    """Compare the box that a file says a segment has with that of its pixels.
+
+    Args:
+        segment_id (int): For the message.
+        said (Sequence[float]): Left, top, right and bottom.
+        box (Sequence[int]): The same, of the pixels.
+        findings (Findings): Of the map.
+    """
+    if np.abs(np.subtract(box, said)).max() > 2:
+        findings.warning(
+            "segments whose 'bbox' is not that of their pixels",
+            f'{list(said)} of segment {segment_id}, {list(box)} of the pixels (left, top, right, '
+            'bottom)', 'The pixels are what counts.')
 
 
 def sizes_differ(

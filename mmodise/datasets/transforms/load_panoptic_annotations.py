@@ -8,7 +8,7 @@ from mmdet.structures.mask import BitmapMasks
 
 from ..panoptic.findings import Findings
 from ..panoptic.labels import FILL, label_dtype, swap_fill
-from ..panoptic.segments import Segments, check_orientation, read_segments
+from ..panoptic.segments import Segments, check_orientation, compare_box, read_segments
 
 
 @TRANSFORMS.register_module(force=True)  # old configs gain, too
@@ -108,10 +108,7 @@ def _fit_instances(
     for info, mask in zip(things, masks, strict=True):
         left, top, width, height = cv2.boundingRect(mask)
         box, said = [left, top, left + width, top + height], instances[info['id']].get('bbox')
-        if said is not None and np.abs(np.subtract(box, said)).max() > 2:
-            findings.warning(
-                "segments whose 'bbox' is not that of their pixels",
-                f'{said} of segment {info["id"]}, {box} of the pixels (left, top, right, bottom)',
-                'The pixels are what counts.')
+        if said is not None:
+            compare_box(info['id'], said, box, findings)
         fitted.append({**instances[info['id']], 'bbox': box})
     return fitted
