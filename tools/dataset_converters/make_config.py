@@ -44,7 +44,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                         help='only these annotation files')
     parser.add_argument('--images', type=Path, metavar='DIR', help='where pictures are')
     parser.add_argument('--maps', type=Path, metavar='DIR', help='where maps of classes are')
-    parser.add_argument('--classes', metavar='TEXT_OR_FILE', help='of maps: what their values mean, '
+    parser.add_argument('--classes', metavar='TEXT_OR_FILE', help='of maps: what values mean, '
                         "'floor; wall' from 0 on, or '7: floor; 11: wall', or '128,0,0: floor'")
     parser.add_argument('--val-share', type=float, default=0.2,
                         help='share of pictures for validation, where there are no splits')

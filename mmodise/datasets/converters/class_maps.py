@@ -22,14 +22,14 @@ MAP_FOLDERS = (
     'segmentationclass', 'segmentation', 'segmentations', 'semantic', 'maps', 'seg', 'groundtruth')
 _PICTURE_FOLDERS = ('images', 'image', 'imgs', 'img', 'img_dir', 'jpegimages', 'pictures')
 _ENDING = re.compile(
-    r'[_.-](mask|masks|label|labels|labelids|labeltrainids|gt|seg|segmentation|semantic|ann)$', re.I)
+    r'[_.-](masks?|labels?|labelids|labeltrainids|gt|seg|segmentation|semantic|ann)$', re.I)
 _VOID = 255
 
 
 def find_maps(folder: PictureFolder, maps: Path | None = None) -> list[Path]:
     """PNGs that are maps: those of a folder, or of folders that are called so."""
     if maps is not None:
-        found = [path for path in PictureFolder(maps).pictures]
+        found = PictureFolder(maps).pictures
     else:
         found = [path for path in folder.pictures if any(
             part.lower() in MAP_FOLDERS for part in path.relative_to(folder.root).parent.parts)]

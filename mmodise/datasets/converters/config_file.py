@@ -114,7 +114,7 @@ def config_text(
         images=_folder(places.images), maps=places.maps, classes=pformat(classes, width=90),
         vocabulary=places.vocabulary.as_posix(), test=test,
         model=_FULL_MODEL if full else _SMALL_MODEL, evaluators=_evaluators(places, test),
-        note='Iterations of 2 pictures per GPU; --auto-scale-lr fits the learning rate to the batch.'
+        note='Iterations of 2 pictures per GPU; --auto-scale-lr fits the rate of learning to it.'
         if full else 'Enough to see it learn; more pictures deserve more iterations.',
         max_iters=max_iters, warmup=250 if full else 20,
         train_cfg=f"max_iters=max_iters, val_interval={'max_iters // 4' if full else 'max_iters'}"
