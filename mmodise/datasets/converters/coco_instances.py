@@ -115,8 +115,10 @@ def _projects(contents: Mapping[Path, Mapping]) -> set[tuple]:
     found = set()
     for content in contents.values():
         first, others = content['categories'][0], content['categories'][1:]
-        if others and first['id'] == 0 and first['id'] not in used and all(
-                category.get('supercategory') == first['name'] for category in others):
+        above = {category.get('supercategory') for category in others}
+        if others and first['id'] == 0 and 0 not in used and (
+                above == {first['name']} or (first.get('supercategory') == 'none' and not (
+                    above & {None, '', 'none'}))):
             found.add((first['id'], first['name'].strip()))
     return found
 

@@ -7,8 +7,9 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -211,12 +212,16 @@ def _jobs(
 
 
 def _convert_all(jobs: list[Job], workers: int) -> list[Converted]:
-    progress: Callable = lambda results: list(tqdm(  # noqa: E731
-        results, total=len(jobs), desc='Annotations', unit='image'))
-    if workers < 2 or len(jobs) < 2 * workers:
-        return progress(map(convert, jobs))
-    with ProcessPoolExecutor(workers) as pool:
-        return progress(pool.map(convert, jobs, chunksize=max(1, min(16, len(jobs) // workers))))
+    with tqdm(total=len(jobs), desc='Annotations', unit='image') as bar, (
+            ProcessPoolExecutor(workers) if workers > 1 and len(jobs) >= 2 * workers
+            else nullcontext()) as pool:
+        chunk = max(1, min(16, len(jobs) // workers))
+        results = pool.map(convert, jobs, chunksize=chunk) if pool else map(convert, jobs)
+        done = []
+        for result in results:
+            done.append(result)
+            bar.update()
+    return done
 
 
 def _gather(done: Sequence[Converted], findings: Findings) -> None:

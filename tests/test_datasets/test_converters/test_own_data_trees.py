@@ -36,3 +36,19 @@ def test_segments_are_the_answers(tree, tool, tmp_path):
         assert list(picture.size) == item['size']
         split = {'train': 'train', 'valid': 'val', 'test': 'test'}.get(item['split'])
         assert split is None or picture.split == split
+
+
+@pytest.mark.skipif(not TREES.is_dir(), reason='needs ../shared')
+@pytest.mark.parametrize('name', ['cityscapes', 'coco_panoptic'])
+def test_data_sets_of_the_field(name, tmp_path):
+    root = shutil.copytree(TREES / 'open' / name, tmp_path / name)
+    images = json.loads((root / 'answers.json').read_text())['images']
+    (root / 'answers.json').unlink()
+    found = convert(root)
+    answers = {item['file']: item for item in images if item.get('segments')}
+    compared = answers.keys() & found.pictures.keys()
+    assert len(compared) > 2 and len(compared) == len(found.pictures)
+    for file in compared:
+        want = [(s['name'], s['area'], s['iscrowd']) for s in answers[file]['segments']]
+        assert sorted(found.pictures[file].segments) == sorted(want)
+        assert found.pictures[file].void == answers[file]['panoptic_void']
