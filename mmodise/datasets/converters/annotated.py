@@ -74,6 +74,7 @@ class Source:
         stuff (tuple[str], optional): Those that are stuff; None where the layout does not say.
         findings (Findings): What is told.
         note (str): A rule of this layout that is to be told.
+        meaning (str): What of the options decides how the files are read.
     """
 
     images: list[AnnotatedImage]
@@ -82,3 +83,4 @@ class Source:
     stuff: tuple[str, ...] | None = None
     findings: Findings = field(default_factory=lambda: Findings('annotations'))
     note: str = ''
+    meaning: str = ''

@@ -42,7 +42,8 @@ def read_cityscapes(
     names = {**_THINGS, **_STUFF} if values is None else dict(values)
     source = Source([], tuple(dict.fromkeys(names.values())), [*paths],
                     tuple(_STUFF.values()) if values is None else None,
-                    note='A thing without a number (cargroup) is a crowd.')
+                    note='A thing without a number (cargroup) is a crowd.',
+                    meaning=repr(sorted(names.items())))
     pictures = {(_stem(path), folder_split(path, folder.root)): path for path in folder.pictures
                 if path.stem.endswith(_PICTURE_ENDING)}
     for path in paths:

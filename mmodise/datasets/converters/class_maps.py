@@ -59,7 +59,7 @@ def read_class_maps(
     """
     source = Source([], tuple(dict.fromkeys(values.values())), [], note=(
         'Maps of classes do not tell objects apart: each connected region of a thing is an '
-        'object.'))
+        'object.'), meaning=repr(sorted(values.items())))
     pictures, taken = {}, set(maps)
     for path in folder.pictures if images is None else PictureFolder(images).pictures:
         if path not in taken:

@@ -52,6 +52,7 @@ def read_coco_instances(
     for path, content in contents.items():
         keep = crowds == 'keep' or (crowds == 'auto' and not _is_cvat(content))
         source.images += _images(path, content, names[path], folder, images, keep)
+        source.meaning += f'{keep}'
         if not keep and any(_flag(entry) for entry in content.get('annotations', ())):
             source.note = ('iscrowd 1 is how CVAT marks brush masks and groups: they are objects '
                            'here; --crowds keep makes crowds of them.')

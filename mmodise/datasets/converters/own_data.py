@@ -177,7 +177,7 @@ def _digest(source: Source, rules: Rules, options: Options) -> str:
     """What tells that an earlier run was of the same annotations and rules."""
     digest = hashlib.sha256(repr((
         sorted(rules.stuff), sorted(rules.void), rules.overlap, options.val_share, options.seed,
-        source.classes, source.note,
+        source.classes, source.meaning,
         [(str(image.path.resolve()), image.split) for image in source.images])).encode())
     for path in sorted(source.files):
         digest.update(path.read_bytes())

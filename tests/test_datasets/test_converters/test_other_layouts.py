@@ -111,6 +111,15 @@ def test_values_without_a_name_and_maps_without_a_picture_are_refused(tmp_path):
         convert(root, '--stuff', '', '--classes', 'a; b', '--out-dir', str(tmp_path / 'o'))
 
 
+def test_other_meanings_of_values_do_not_mix_with_what_is_there(tmp_path):
+    for name in 'xy':
+        save_picture(tmp_path / f'd/images/{name}.jpg')
+        save_map(tmp_path / f'd/masks/{name}.png', np.zeros((10, 12), np.uint8))
+    convert(tmp_path / 'd', '--stuff', '', '--classes', '0: a; 1: b')
+    with pytest.raises(SystemExit, match='or with other options'):
+        convert(tmp_path / 'd', '--stuff', '', '--classes', '1: a; 0: b')
+
+
 @pytest.mark.parametrize('text, values', [
     ('floor; tool box', {0: 'floor', 1: 'tool box'}),
     ('7: floor\n11 wall', {7: 'floor', 11: 'wall'}),
