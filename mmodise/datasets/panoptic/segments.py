@@ -14,7 +14,7 @@ from .findings import Findings
 from .segment_map import MAP_FORMAT, MapError, read_map
 
 _AREA_TOLERANCE = 0.02
-_TURNED = ('JPEG', 'MPO', 'PNG', 'TIFF')  # formats that OpenCV turns as their EXIF data say
+TURNED_FORMATS = ('JPEG', 'MPO', 'PNG', 'TIFF')  # formats that OpenCV turns as their EXIF data say
 
 
 class Segments(NamedTuple):
@@ -114,7 +114,7 @@ def check_orientation(image_path: str, shape: tuple[int, int], findings: Finding
     orientation, picture_format = read_orientation(image_path)
     if orientation == 1 or (orientation > 4 and shape[0] != shape[1]):
         return
-    if picture_format not in _TURNED:
+    if picture_format not in TURNED_FORMATS:
         raise MapError(
             'pictures that are read otherwise than they are shown',
             f'{image_path} ({picture_format}): its EXIF data (orientation {orientation}) say how '
@@ -153,7 +153,7 @@ def check_sizes(image_path: str, map_path: str) -> None:
 def _shown_size(path: str) -> tuple[int, int]:
     with Image.open(path) as image:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-        lying = orientation > 4 and image.format in _TURNED
+        lying = orientation > 4 and image.format in TURNED_FORMATS
         return image.size if lying else image.size[::-1]
 
 
