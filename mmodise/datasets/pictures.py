@@ -101,7 +101,7 @@ def _to_bytes(numbers: np.ndarray) -> np.ndarray:
     if lowest >= -0.5 and highest < 255.5 and (not is_float or highest > 2):
         return np.clip(np.rint(numbers), 0, 255).astype(np.uint8)
     raise ValueError(
-        f'The numbers of the array ({numbers.dtype}, {lowest:.4g} to {highest:.4g}) are not those '
+        f'The numbers of the array ({numbers.dtype}, {lowest:g} to {highest:g}) are not those '
         'of a picture: they must be from 0 to 255, or from 0 to 1. Give the picture as it was '
         'before it was normalized; the model does that itself.')
 
