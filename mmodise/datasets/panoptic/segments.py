@@ -16,7 +16,7 @@ from .segment_map import MAP_FORMAT, MapError, read_map
 
 _AREA_TOLERANCE = 0.02
 _MANY_IDS, _FEW_PIXELS = 20, 16  # more ids than segments that were taken out, and smaller ones
-_TURNED = ('JPEG', 'MPO', 'PNG', 'TIFF')  # formats that OpenCV turns as their EXIF data say
+TURNED_FORMATS = ('JPEG', 'MPO', 'PNG', 'TIFF')  # formats that OpenCV turns as their EXIF data say
 
 
 class Segments(NamedTuple):
@@ -134,7 +134,7 @@ def check_orientation(
     orientation, picture_format = header or read_orientation(image_path)
     if orientation == 1 or (orientation > 4 and shape[0] != shape[1]):
         return
-    if picture_format not in _TURNED:
+    if picture_format not in TURNED_FORMATS:
         raise MapError(
             'pictures that are read otherwise than they are shown',
             f'{image_path} ({picture_format}): its EXIF data (orientation {orientation}) say how '
@@ -188,7 +188,7 @@ def shown_shape(image: Image.Image) -> tuple[int, int]:
     if image.format == 'TIFF':
         image.load()  # turns it; before, its size may be that of what is stored
     orientation, picture_format = header_orientation(image)
-    return image.size if orientation > 4 and picture_format in _TURNED else image.size[::-1]
+    return image.size if orientation > 4 and picture_format in TURNED_FORMATS else image.size[::-1]
 
 
 def compare_box(
