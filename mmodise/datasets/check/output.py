@@ -10,6 +10,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from ...utils import WholeFileBackend
+
 _MARK = 'mmodise check_dataset'
 
 
