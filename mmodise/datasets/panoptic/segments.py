@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
-from scipy.ndimage import find_objects
 
 from .annotation_file import MAX_SEGMENT_ID, some
 from .findings import Findings
@@ -51,8 +50,17 @@ class Segments(NamedTuple):
 
     def boxes(self) -> list[list[int]]:
         """Left, top, right and bottom (these two excluded) of the pixels of each."""
-        found = find_objects(self.numbers, len(self.infos))
-        return [[x.start, y.start, x.stop, y.stop] for y, x in found]
+        padded = np.pad(self.numbers, ((0, 0), (0, 1)))  # void ends what goes on in the next row
+        starts, lengths = _runs(padded)
+        numbers = padded.ravel()[starts]
+        order = np.argsort(numbers, kind='stable')
+        rows, columns = np.divmod(starts[order], padded.shape[1])
+        places = np.searchsorted(numbers[order], np.arange(1, len(self.infos) + 1))
+        sides = (
+            np.minimum.reduceat(columns, places), np.minimum.reduceat(rows, places),
+            np.maximum.reduceat(columns + lengths[order], places),
+            np.maximum.reduceat(rows, places) + 1)
+        return np.stack(sides, axis=-1).tolist()
 
 
 def read_segments(
@@ -227,11 +235,21 @@ def sizes_differ(
 
 def _count(ids: np.ndarray, segment_ids: Sequence[int]) -> tuple[np.ndarray, np.ndarray, int]:
     """Number the pixels; also returns the pixels of each segment, and of ids that are unlisted."""
+    starts, lengths = _runs(ids)  # far fewer than pixels
+    ids_of_runs = ids.ravel()[starts]
     table = np.zeros(MAX_SEGMENT_ID + 1, np.min_scalar_type(len(segment_ids)))  # pages never read
     table[segment_ids] = np.arange(1, len(segment_ids) + 1)  # are never made
-    numbers = table.take(ids)
-    pixels = np.bincount(numbers.ravel(), minlength=len(segment_ids) + 1)
-    return numbers, pixels[1:], int(pixels[0] - np.count_nonzero(ids == 0))
+    runs = table.take(ids_of_runs)
+    pixels = np.bincount(runs, lengths, len(segment_ids) + 1).astype(int)
+    unlisted = pixels[0] - lengths[ids_of_runs == 0].sum()
+    return np.repeat(runs, lengths).reshape(ids.shape), pixels[1:], int(unlisted)
+
+
+def _runs(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where equal values begin, row after row, and how many they are."""
+    flat = values.ravel()
+    starts = np.append(0, np.flatnonzero(flat[1:] != flat[:-1]) + 1)
+    return starts, np.diff(starts, append=flat.size)
 
 
 def _leave_out_empty(segments: Segments, findings: Findings) -> Segments:

@@ -10,7 +10,9 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmodise.datasets.check import check_data_sets, configured_sets, folder_set
+from mmodise.datasets.check.annotations import read_files
 from mmodise.datasets.check.samples import MAX_ASPECT, MIN_SIDE, check_sample
+from mmodise.datasets.panoptic import Findings, read_segments
 from mmodise.visualization.annotated_samples import draw_samples
 
 ALWAYS = {'tiny-images'}  # those of the small set are
@@ -372,6 +374,32 @@ def test_data_sets_of_other_kinds_are_refused():
         configured_sets(Config(dict()))
 
 
+# What the reader counts by runs of equal pixels
+
+
+def test_pixels_and_boxes_of_segments(tmp_path):
+    random = np.random.default_rng(0)
+    for shape in ((1, 1), (1, 30), (17, 1), (5, 7), (23, 19)):
+        ids = random.integers(0, 6, shape)
+        colours = np.stack([ids, ids // 256, ids // 65536], axis=-1).astype(np.uint8)
+        Image.fromarray(colours).save(tmp_path / 'map.png')
+        listed = [int(i) for i in np.unique(ids) if 0 < i < 5]
+        findings = Findings('map')
+        if not listed:
+            continue
+        segments = read_segments(
+            str(tmp_path / 'map.png'), [dict(id=i) for i in listed], findings)
+        for place, (i, box) in enumerate(zip(listed, segments.boxes(), strict=True)):
+            mask = ids == i
+            assert ((segments.numbers == place + 1) == mask).all()
+            rows, columns = np.nonzero(mask)
+            assert segments.areas[place] == mask.sum()
+            assert box == [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        unlisted = [f.examples for f in findings if f.what.startswith('pixels of ids')]
+        count = int((ids == 5).sum())
+        assert unlisted == ([[f'{count} pixels of ids 5']] if count else [])
+
+
 # Processes, and the picture
 
 
@@ -405,7 +433,6 @@ def test_processes_find_the_same_in_the_same_order(many, monkeypatch):
 
 def test_what_processes_are_given_can_be_sent(small_set):
     """As where they are spawned; and what they give back."""
-    from mmodise.datasets.check.annotations import read_files
     small_set.save()
     files = read_files(folder_set(
         str(small_set.root / 'images'), str(small_set.ann_file), str(small_set.root / 'maps')))
