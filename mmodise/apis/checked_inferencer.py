@@ -20,6 +20,7 @@ from PIL import Image
 from torch import nn
 
 from ..checkpoints import load_fitting, reading_safely
+from ..compat.inferencer_texts import per_picture
 from ..datasets.pictures import read_picture, to_bgr
 from ..engine import set_tf32
 from ..vocabulary import Vocabulary
@@ -94,8 +95,8 @@ class CheckedInferencer(DetInferencer):
         if batch_size < 1:
             raise ValueError(f'batch_size is {batch_size}; it must be 1 or more.')
         pictures = self._inputs_to_list(inputs)
-        texts = _per_picture('texts', texts, len(pictures))
-        stuff_texts = _per_picture('stuff_texts', stuff_texts, len(pictures))
+        texts = per_picture('texts', texts, len(pictures))
+        stuff_texts = per_picture('stuff_texts', stuff_texts, len(pictures))
         if texts or stuff_texts:
             texts = texts or [None] * len(pictures)
             stuff_texts = stuff_texts or [None] * len(pictures)
@@ -180,22 +181,6 @@ class CheckedInferencer(DetInferencer):
 
         paths = self._results.write(stem, make)
         print_log(f'{name} -> {", ".join(map(str, paths))}', 'current', logging.INFO)
-
-
-def _per_picture(what: str, classes: _Classes, count: int) -> list | None:
-    if classes is None:
-        return None
-    if isinstance(classes, (str, Vocabulary)):
-        return [classes] * count
-    if not isinstance(classes, (list, tuple)):
-        raise ValueError(f'{what} is a {type(classes).__name__}; it must be a text, a Vocabulary, '
-                         'or a list with one of these per picture.')
-    if len(classes) != count:
-        raise ValueError(
-            f'{what} is a list of {len(classes)}, for {count} picture(s): a list has one '
-            'vocabulary per picture. The classes of one vocabulary are one text, with semicolons: '
-            "'cat, kitten; dog'.")
-    return list(classes)
 
 
 def _as_input(picture: object) -> str | np.ndarray:

@@ -88,8 +88,8 @@ def test_what_is_no_picture_is_refused(either, files, make, message):
     ('sand; water', ['sand', 'water']), (['sand'], ['sand']),
     ([['sand', 'water, lake']], ['sand', 'water']),
     (Vocabulary.from_lists((), ['sky']), ['sky'])])
-def test_stuff_alone_is_a_vocabulary(inferencer, files, stuff, names):
-    output = inferencer(files[0], stuff_texts=stuff, return_datasamples=True)
+def test_stuff_alone_is_a_vocabulary(either, files, stuff, names):
+    output = either(files[0], stuff_texts=stuff, return_datasamples=True)
     assert output['predictions'][0].pred_panoptic_seg.label_names == names
 
 
@@ -103,12 +103,20 @@ def test_pictures_may_differ_in_what_they_look_for(inferencer, files):
 @pytest.mark.parametrize(('texts', 'message'), [
     (dict(texts=['ball', 'box', 'star']), r'texts is a list of 3, for 2 picture.*cat, kitten; dog'),
     (dict(stuff_texts=['sand']), r'stuff_texts is a list of 1, for 2 picture'),
-    (dict(texts={'ball', 'box'}), 'texts is a set; it must be'),
+    (dict(texts={'ball', 'box'}), 'texts is a set; it must be')])
+def test_texts_are_one_for_all_pictures_or_one_for_each(
+        either, files, texts, message, monkeypatch):
+    monkeypatch.setattr(either, 'forward', lambda *args: pytest.fail('too late'))
+    with pytest.raises(ValueError, match=message):
+        either(files, **texts)
+
+
+@pytest.mark.parametrize(('texts', 'message'), [
     (dict(texts=['ball', '']), r'000002\.jpg brings classes .* The vocabulary is empty'),
     (dict(texts='ball', stuff_texts=['sand', 'ball']), r"000002\.jpg .* both called 'ball'"),
     (dict(texts='; '.join(map(str, range(10**3)))), 'has 1000 classes'),
     (dict(batch_size=0), 'batch_size is 0')])
-def test_texts_that_do_not_fit_are_refused_before_the_first_picture(
+def test_texts_that_are_no_vocabulary_are_refused_before_the_first_picture(
         inferencer, files, texts, message, monkeypatch):
     monkeypatch.setattr(inferencer, 'forward', lambda *args: pytest.fail('too late'))
     with pytest.raises(ValueError, match=message):
