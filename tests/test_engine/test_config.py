@@ -61,6 +61,16 @@ def test_mixed_precision_of_each_device():
         enable_amp(cfg, 'cpu', 'float16')
 
 
+def test_mixed_precision_lowers_frozen_generators_that_say_nothing_else():
+    extractors = [dict(type='StableDiffusionExtractor', **given) for given in (
+        {}, dict(dtype='float32'))]
+    cfg = Config(dict(optim_wrapper={}, model=dict(
+        backbone=dict(backbone=dict(extractor=extractors[0])), other=extractors[1])))
+    enable_amp(cfg, 'cpu')
+    assert cfg.model.backbone.backbone.extractor.dtype == 'bfloat16'
+    assert cfg.model.other.dtype == 'float32'
+
+
 def test_float32_is_float32_unless_the_config_says_otherwise():
     set_tf32(Config(dict(tf32=True)))
     assert allowed() == (True, True)
