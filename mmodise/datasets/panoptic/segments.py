@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from .annotation_file import MAX_SEGMENT_ID, some
+from .annotation_file import some
 from .findings import Findings
 from .segment_map import MAP_FORMAT, MapError, read_map
 
@@ -237,11 +237,13 @@ def _count(ids: np.ndarray, segment_ids: Sequence[int]) -> tuple[np.ndarray, np.
     """Number the pixels; also returns the pixels of each segment, and of ids that are unlisted."""
     starts, lengths = _runs(ids)  # far fewer than pixels
     ids_of_runs = ids.ravel()[starts]
-    table = np.zeros(MAX_SEGMENT_ID + 1, np.min_scalar_type(len(segment_ids)))  # pages never read
-    table[segment_ids] = np.arange(1, len(segment_ids) + 1)  # are never made
-    runs = table.take(ids_of_runs)
-    pixels = np.bincount(runs, lengths, len(segment_ids) + 1).astype(int)
-    unlisted = pixels[0] - lengths[ids_of_runs == 0].sum()
+    known = np.append(0, np.asarray(segment_ids, dtype=int))  # 0 is void
+    order = np.argsort(known)
+    nearest = order[np.searchsorted(known, ids_of_runs, 'right', order) - 1]
+    is_known = known[nearest] == ids_of_runs
+    runs = np.where(is_known, nearest, 0).astype(np.min_scalar_type(len(segment_ids)))
+    pixels = np.bincount(runs, lengths, len(known)).astype(int)
+    unlisted = lengths[~is_known].sum()
     return np.repeat(runs, lengths).reshape(ids.shape), pixels[1:], int(unlisted)
 
 
