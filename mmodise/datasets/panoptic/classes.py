@@ -13,6 +13,7 @@ from ...vocabulary import Vocabulary
 from .annotation_file import read_flag, some
 from .findings import Findings
 
+_MANY_PAIRS = 1_000_000  # of names; comparing more letter by letter takes too long
 _THINGS_FIRST = "Labels are places in 'classes': list the things first, then the stuff."
 
 
@@ -126,7 +127,8 @@ def match_classes(
     ids = {category['name'].strip(): category['id'] for category in categories}
     stripped = [name.strip() for name in classes]
     lacking = [name for name in stripped if name not in ids]
-    unknown = [name for name in ids if name not in set(stripped)]
+    known = set(stripped)
+    unknown = [name for name in ids if name not in known]
     match = ClassMatch(
         {ids[name]: label for label, name in enumerate(stripped) if name in ids},
         tuple(map(ids.get, stripped)))
@@ -136,7 +138,7 @@ def match_classes(
             f'are {some(classes)}', count=len(ids), advice='Names must be equal, character for '
             'character; a different spelling belongs into thing_classes or stuff_classes.')
         return match
-    near = {name: spelling for name in lacking if (spelling := _nearest(name, unknown))}
+    near = _nearest(lacking, unknown)
     for name, spelling in near.items():
         findings.error(
             'classes of the metainfo that have another name here', f'{name!r} is {spelling!r}',
@@ -163,8 +165,8 @@ def check_known(names: Sequence[str], known: Collection[str], what: str, where: 
     """
     unknown = [name for name in names if name not in known]
     if unknown:
-        near = {name: spelling for name in unknown if (spelling := _nearest(name, list(known)))}
-        hints = ''.join(f' Did you mean {right!r} by {name!r}?' for name, right in near.items())
+        hints = ''.join(f' Did you mean {right!r} by {name!r}?'
+                        for name, right in _nearest(unknown, list(known)).items())
         raise ValueError(
             f"The {what} {unknown} of the data set's metainfo are not among the {where}, "
             f'{list(known)}. Names must be equal, character for character.{hints}')
@@ -193,32 +195,33 @@ def _check_parts(classes: tuple[str, ...], things: tuple, stuff: tuple | None) -
             f'{"no" if stuff is None else len(stuff)} stuff_classes: things and stuff together '
             f'must be the classes. {_THINGS_FIRST}')
     names = [_names(entry) for entry in entries]
+    places = {name: place for place, found in enumerate(names) for name in found}
     for place, name in enumerate(classes[:len(entries)]):
-        others = [i for i, found in enumerate(names) if name in found and i != place]
-        if others and name not in names[place]:
+        if name not in names[place] and name in places:
             raise ValueError(
-                f'{name!r} is number {place + 1} of metainfo.classes, and number {others[0] + 1} '
-                f'of thing_classes and stuff_classes, where number {place + 1} is '
-                f'{entries[place]!r}. {_THINGS_FIRST}')
+                f'{name!r} is number {place + 1} of metainfo.classes, and number '
+                f'{places[name] + 1} of thing_classes and stuff_classes, where number {place + 1} '
+                f'is {entries[place]!r}. {_THINGS_FIRST}')
 
 
-def _nearest(name: str, names: Sequence[str]) -> str | None:
-    """The name that was probably meant: the same but for capitals, dashes or a letter or two.
+def _nearest(names: Sequence[str], others: Sequence[str]) -> dict[str, str]:
+    """Names that were probably meant: the same but for capitals, dashes or a letter or two.
 
     A list of synonyms looks like each of them. Names that differ in a number are different.
     """
-    spellings = [_plain(part) for part in (name, *name.split(','))]
-    others = {}
-    for other in names:
-        for part in (other, *other.split(',')):
-            others.setdefault(_plain(part), other)
-    for spelling in spellings:
-        if spelling in others:
-            return others[spelling]
-    digits = re.findall(r'\d+', name)
-    near = [plain for plain in difflib.get_close_matches(spellings[0], others, n=3, cutoff=0.85)
-            if re.findall(r'\d+', plain) == digits]
-    return others[near[0]] if near else None
+    plain = {_plain(part): other for other in reversed(others)
+             for part in (*other.split(','), other)}
+    found = {}
+    for name in names:
+        spellings = [_plain(part) for part in (name, *name.split(','))]
+        near = [spelling for spelling in spellings if spelling in plain]
+        if not near and len(names) * len(others) < _MANY_PAIRS:
+            near = [spelling for spelling in difflib.get_close_matches(
+                        spellings[0], plain, n=3, cutoff=0.85)
+                    if re.findall(r'\d+', spelling) == re.findall(r'\d+', name)]
+        if near:
+            found[name] = plain[near[0]]
+    return found
 
 
 def _plain(name: str) -> str:
