@@ -5,7 +5,8 @@ python tools/predict.py IMAGE... --config CONFIG --checkpoint FILE --texts "cat,
 
 Semicolons separate classes, commas the names of a class. For each image NAME.jpg, DIR gets
 NAME.png, the picture with the segments and their names, and NAME_panoptic.png with
-NAME_panoptic.json, the segments in COCO's panoptic format (category 1 is the first class).
+NAME_panoptic.json, the segments in COCO's panoptic format (category 1 is the first class). No file
+is overwritten: where one of these names is taken, they are NAME_2.png and so on.
 """
 
 from __future__ import annotations
@@ -17,9 +18,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
-    from mmdet.apis import DetInferencer
 
-    from mmodise.apis import PanopticResult
+    from mmodise.apis import CheckedInferencer, PanopticResult, ResultFolder
     from mmodise.vocabulary import Vocabulary
 
 
@@ -60,7 +60,7 @@ def read_vocabulary(texts: str, stuff_texts: str) -> Vocabulary | None:
     return Vocabulary.read(texts, stuff_texts)
 
 
-def build_inferencer(args: argparse.Namespace) -> DetInferencer:
+def build_inferencer(args: argparse.Namespace) -> CheckedInferencer:
     """Load the model.
 
     Raises:
@@ -77,31 +77,12 @@ def build_inferencer(args: argparse.Namespace) -> DetInferencer:
     if not cfg.model.get('test_cfg', {}).get('panoptic_on', True):
         raise ValueError(
             'model.test_cfg.panoptic_on is False, but panoptic results are what this script '
-            'writes. For others use mmdet.apis.DetInferencer from Python.')
+            'writes. For others use mmodise.apis.CheckedInferencer from Python.')
     return CheckedInferencer(cfg, args.checkpoint, device=args.device, show_progress=False)
 
 
-def read_image(path: Path) -> np.ndarray:
-    """Read a file as BGR, uint8, (H, W, 3).
-
-    Raises:
-        OSError: If it is missing or is no image.
-    """
-    import mmcv
-    if not path.is_file():
-        raise FileNotFoundError(
-            f'{path}: ' + ('is a folder' if path.is_dir() else 'there is no such file'))
-    content = path.read_bytes()
-    image = mmcv.imfrombytes(content) if content else None
-    if image is None:
-        raise OSError(
-            f'{path}: {len(content):,} bytes that OpenCV cannot read as an image; it is none, or '
-            'was cut short')
-    return image
-
-
 def predict(
-    inferencer: DetInferencer, image: np.ndarray, vocabulary: Vocabulary | None
+    inferencer: CheckedInferencer, image: np.ndarray, vocabulary: Vocabulary | None
 ) -> PanopticResult:
     """Segment one image, BGR, uint8, (H, W, 3)."""
     from mmodise.apis import PanopticResult
@@ -112,9 +93,11 @@ def predict(
         sample.pred_panoptic_seg, inferencer.model.vocabulary_of(sample))
 
 
-def write_result(result: PanopticResult, image: np.ndarray, image_file: Path, stem: Path) -> None:
-    """Write the picture and COCO's two files; ``stem`` is their path up to the endings."""
-    import mmcv
+def write_result(
+    result: PanopticResult, image: np.ndarray, image_file: Path, folder: ResultFolder
+) -> Path:
+    """Write the picture and COCO's two files; tell where the picture went."""
+    import cv2
     import numpy as np
 
     from mmodise.visualization import enlarge, paint_segments
@@ -122,8 +105,14 @@ def write_result(result: PanopticResult, image: np.ndarray, image_file: Path, st
     segment_map = np.where(result.segment_ids, result.segment_ids, len(result.vocabulary))
     picture = paint_segments(
         *enlarge(image[..., ::-1].copy(), segment_map), result.vocabulary.class_names)
-    mmcv.imwrite(picture[..., ::-1], f'{stem}.png')
-    result.save(f'{stem}_panoptic.png', f'{stem}_panoptic.json', image_file)
+    png = cv2.imencode('.png', picture[..., ::-1])[1].tobytes()
+
+    def make(stem: str) -> dict[str, bytes]:
+        names = f'{stem}_panoptic.png', f'{stem}_panoptic.json'
+        coco = result.encode(names[0], image_file.name)
+        return {f'{stem}.png': png, **dict(zip(names, coco, strict=True))}
+
+    return folder.write(image_file.stem, make)[0]
 
 
 def format_segments(result: PanopticResult) -> str:
@@ -138,22 +127,14 @@ def format_segments(result: PanopticResult) -> str:
     return AsciiTable(rows).table
 
 
-def output_stems(images: list[Path], out_dir: Path) -> list[Path]:
-    """Where the files of each image go; images of the same name are numbered."""
-    stems = []
-    for path in images:
-        stem, number = out_dir / path.stem, 2
-        while stem in stems:
-            stem, number = out_dir / f'{path.stem}_{number}', number + 1
-        stems.append(stem)
-    return stems
-
-
 def main() -> None:
     """Segment every image that can be read; exit with 1 if one could not."""
     args = parse_args()
     import mmodise  # noqa: F401  before mmdet; after the options, so that --help answers quickly
+    from mmodise.apis import ResultFolder
+    from mmodise.datasets.pictures import read_picture
     try:
+        folder = ResultFolder(args.out_dir)
         vocabulary = read_vocabulary(args.texts, args.stuff_texts)
         inferencer = build_inferencer(args)
         model = inferencer.model
@@ -163,21 +144,22 @@ def main() -> None:
     for name, classes in ({} if vocabulary is None else vocabulary.shared_names).items():
         print(f'predict.py: {name!r} is a name of several classes; where it fits best, the first '
               f'is found: {", ".join(classes)}', file=sys.stderr)
-    args.out_dir.mkdir(parents=True, exist_ok=True)
     failures = []
-    stems = output_stems(args.images, args.out_dir)
-    for number, (path, stem) in enumerate(zip(args.images, stems, strict=True), start=1):
+    for number, path in enumerate(args.images, start=1):
         try:
-            image = read_image(path)
+            image = read_picture(path)
         except OSError as error:
             failures.append(str(error))
             continue
         result = predict(inferencer, image, vocabulary)
-        write_result(result, image, path, stem)
-        print(f'[{number}/{len(stems)}] {path} -> {stem}.png: '
+        try:
+            written = write_result(result, image, path, folder)
+        except OSError as error:
+            sys.exit(f'predict.py: {error}')
+        print(f'[{number}/{len(args.images)}] {path} -> {written}: '
               f'{len(result.segments_info)} segments\n{format_segments(result)}', flush=True)
     if failures:
-        summary = f'predict.py: {len(failures)} of {len(stems)} images could not be read:'
+        summary = f'predict.py: {len(failures)} of {len(args.images)} images could not be read:'
         sys.exit('\n'.join([summary, *failures]))
 
 

@@ -1,4 +1,4 @@
-# Over a random diffusion model: `python tools/make_small_models.py data/small_models` writes it.
+# Over a random diffusion model: `mim run mmodise make_small_models data/small_models` writes it.
 _base_ = '../odise/odise_sd-small_shapes-panoptic.py'
 
 model = dict(

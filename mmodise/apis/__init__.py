@@ -2,5 +2,6 @@
 
 from .checked_inferencer import CheckedInferencer
 from .panoptic_result import PanopticResult
+from .result_folder import ResultFolder
 
-__all__ = ['CheckedInferencer', 'PanopticResult']
+__all__ = ['CheckedInferencer', 'PanopticResult', 'ResultFolder']

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from mmengine.structures import PixelData
 from panopticapi.utils import id2rgb
 from PIL import Image
 
+from ..utils import WholeFileBackend
 from ..utils.masks import bounding_box
 from ..vocabulary import Vocabulary
 
@@ -22,7 +24,7 @@ class PanopticResult:
 
     ::
 
-        inferencer = DetInferencer(model=CONFIG, weights=CHECKPOINT)
+        inferencer = CheckedInferencer(model=CONFIG, weights=CHECKPOINT)
         sample, = inferencer(IMAGE, texts='cat; dog', return_datasamples=True)['predictions']
         vocabulary = inferencer.model.vocabulary_of(sample)
         result = PanopticResult.from_panoptic_seg(sample.pred_panoptic_seg, vocabulary)
@@ -70,22 +72,36 @@ class PanopticResult:
         ]
 
     def save(self, png_file: str | Path, json_file: str | Path, image_file: str | Path) -> None:
-        """Write COCO's panoptic PNG (segment id = R + 256 G + 65536 B) and JSON.
+        """Write COCO's panoptic PNG and JSON, see :meth:`encode`.
 
         Args:
             png_file (str | Path): Gets the map of the segments.
             json_file (str | Path): Gets ``images``, ``annotations`` and ``categories``.
             image_file (str | Path): The image that the JSON is about, whose name it contains.
         """
-        Image.fromarray(id2rgb(self.segment_ids)).save(png_file)
+        png, text = self.encode(Path(png_file).name, Path(image_file).name)
+        backend = WholeFileBackend()
+        backend.put(png, png_file)
+        backend.put(text, json_file)
+
+    def encode(self, png_name: str, image_name: str) -> tuple[bytes, bytes]:
+        """Make the content of COCO's panoptic PNG and JSON.
+
+        Args:
+            png_name (str): What the PNG will be called; its colours are segment ids,
+                R + 256 G + 65536 B.
+            image_name (str): What the image is called.
+        """
         height, width = self.segment_ids.shape
         content = dict(
-            images=[dict(id=1, file_name=Path(image_file).name, height=height, width=width)],
+            images=[dict(id=1, file_name=image_name, height=height, width=width)],
             annotations=[dict(
-                image_id=1, file_name=Path(png_file).name, segments_info=self.segments_info)],
+                image_id=1, file_name=png_name, segments_info=self.segments_info)],
             categories=self.categories)
-        Path(json_file).write_text(
-            json.dumps(content, ensure_ascii=False, indent=1), encoding='utf-8')
+        png = io.BytesIO()
+        Image.fromarray(id2rgb(self.segment_ids)).save(png, 'PNG')
+        text = json.dumps(content, ensure_ascii=False, indent=1)
+        return png.getvalue(), text.encode()
 
 
 def _describe(segment_id: int, mask: np.ndarray, vocabulary: Vocabulary) -> dict:

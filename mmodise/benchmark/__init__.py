@@ -1,1 +1,1 @@
-"""What the commands in ``tools/`` measure models with, and draw their results with."""
+"""What the commands in ``tools/`` are made of: timing, charts, claims, small models, the demo."""

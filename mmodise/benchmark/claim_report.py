@@ -84,9 +84,9 @@ timestep 0, features of UNet and VAE. Every other line changes one thing of it, 
 never.
 
 Figures are PQ in percent, mean ± sample standard deviation over seeds. "Head alone" is the same
-model without the second opinion (`CLIPClassifier`). Cost: seconds an iteration of the training
-(wall clock, median, of the fastest seed), GFLOPs of the backbone an image, forward and backward
-(convolutions and matrix products), and the parameters trained, in millions."""
+model without `CLIPClassifier`, with in-vocabulary scores only. Cost: seconds an iteration of the
+training (wall clock, median, of the fastest seed), GFLOPs of the backbone an image, forward and
+backward (convolutions and matrix products), and the parameters trained, in millions."""
 
 RULE = """A claim *shows* where the difference of the means is larger than the sum of both standard
 deviations. That is a rule of thumb, not a test: the seeds are few, they change the head and the
@@ -119,9 +119,9 @@ def read_records(path: Path, max_iters: int | None = None) -> dict[str, dict[int
     return {line: dict(sorted(runs.items())) for line, runs in records.items()}
 
 
-def quality(runs: dict[int, dict], group: str, opinions: str = 'with_clip') -> Spread:
+def quality(runs: dict[int, dict], group: str, scores: str = 'with_clip') -> Spread:
     """PQ of a group of classes over the seeds of a line."""
-    return Spread.of(run[opinions][group]['PQ'] for run in runs.values())
+    return Spread.of(run[scores][group]['PQ'] for run in runs.values())
 
 
 def cost(runs: dict[int, dict], key: str) -> float:
@@ -142,7 +142,7 @@ def main_table(records: dict[str, dict[int, dict]]) -> str:
               's / iteration', 'GFLOPs', 'trained, M']
     rows = [
         [LINES[line][1], len(runs),
-         *(quality(runs, group, opinions) for opinions in ('with_clip', 'without_clip')
+         *(quality(runs, group, scores) for scores in ('with_clip', 'without_clip')
            for group in GROUPS),
          f'{cost(runs, "seconds_per_iteration"):.2f}', f'{cost(runs, "backbone_gflops"):.1f}',
          f'{cost(runs, "trained_parameters") / 1e6:.2f}']
@@ -179,14 +179,15 @@ def claim_section(claim: Claim, records: dict[str, dict[int, dict]]) -> str:
     return text
 
 
-def second_opinion_section(runs: dict[int, dict]) -> str:
+def ensemble_section(runs: dict[int, dict]) -> str:
     """Of the recipe with and without CLIPClassifier, and over its shares."""
     verdicts = [judge(quality(runs, group), quality(runs, group, 'without_clip'))
                 for group in GROUPS]
     text = (
-        '## With and without the second opinion\n\nPaper: the class of a mask is the geometric '
-        "mean of the head's opinion and CLIP's; the official release gives CLIP 0.3 of it for "
-        'classes seen in training (alpha) and 0.7 for all others (beta).\n\n'
+        '## With and without CLIP\n\nPaper: the class of a mask is decided by the geometric mean '
+        "of the head's in-vocabulary scores and CLIP's out-of-vocabulary ones; the official "
+        'release gives CLIP 0.3 of it for classes seen in training (alpha) and 0.7 for all others '
+        '(beta).\n\n'
         + table(['', *GROUPS], [['recipe against its head alone', *verdicts]]))
     grid = mean_grid(runs)
     if grid is None:
@@ -254,5 +255,5 @@ def write_report(docs: Path, max_iters: int | None = None) -> Path:
         INTRODUCTION.format(seeds=seeds), conditions(done), main_table(done),
         '![Base and novel PQ of each line](images/claims.png)', RULE,
         *(claim_section(claim, records) for claim in CLAIMS),
-        second_opinion_section(records[BASELINE])]) + '\n', encoding='utf-8')
+        ensemble_section(records[BASELINE])]) + '\n', encoding='utf-8')
     return page

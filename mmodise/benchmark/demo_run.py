@@ -52,7 +52,7 @@ def is_unfinished(work_dir: Path, max_iters: int) -> bool:
 
 
 def evaluate(runner: Runner) -> dict[str, dict[str, float | None]]:
-    """Evaluate the trained model as it is, and once more with the head's opinion alone."""
+    """Evaluate the trained model as it is, and once more with in-vocabulary scores alone."""
     results = summarize(runner.test())
     classifier, runner.model.classifier = runner.model.classifier, None
     without_clip = summarize(runner.test())

@@ -12,13 +12,22 @@ OpenCV's libraries   :mod:`mmodise.compat.opencv`: nothing; an error that says w
 torch below 2.6      :mod:`mmodise.compat.torch_version`: nothing; likewise
 ==================  ===========================================================================
 
-One is replaced always: mmcv's PyTorch code for deformable attention, by the same code over a part
-of the queries at a time, :mod:`mmodise.compat.deformable_attention`.
+Two are replaced always: mmcv's PyTorch code for deformable attention, by the same code over a part
+of the queries at a time, :mod:`mmodise.compat.deformable_attention`; and how mmdet's inferencer
+pairs texts with pictures, :mod:`mmodise.compat.inferencer_texts`.
 """
 
 import logging
 
-from . import deformable_attention, mmcv_ops, opencv, panopticapi, torch_version, torchvision_ops
+from . import (
+    deformable_attention,
+    inferencer_texts,
+    mmcv_ops,
+    opencv,
+    panopticapi,
+    torch_version,
+    torchvision_ops,
+)
 
 
 def install() -> None:
@@ -32,7 +41,7 @@ def install() -> None:
     """
     torch_version.check()
     opencv.check()
-    parts = (torchvision_ops, mmcv_ops, deformable_attention, panopticapi)
+    parts = (torchvision_ops, mmcv_ops, deformable_attention, panopticapi, inferencer_texts)
     actions = [action for part in parts if (action := part.install()) is not None]
     if actions:
         from mmengine.logging import print_log

@@ -3,8 +3,14 @@
 from .captioned_images import CaptionedImagesDataset
 from .checked_panoptic import CheckedPanopticDataset
 from .shapes import ShapesPanopticDataset
-from .transforms import DrawWords, LoadPanopticAnnotations, LoadPanopticIfAny, PillowResize
+from .transforms import (
+    DrawWords,
+    InferencerLoader,
+    LoadPanopticAnnotations,
+    LoadPanopticIfAny,
+    PillowResize,
+)
 
 __all__ = [
-    'CaptionedImagesDataset', 'CheckedPanopticDataset', 'DrawWords', 'LoadPanopticAnnotations',
-    'LoadPanopticIfAny', 'PillowResize', 'ShapesPanopticDataset']
+    'CaptionedImagesDataset', 'CheckedPanopticDataset', 'DrawWords', 'InferencerLoader',
+    'LoadPanopticAnnotations', 'LoadPanopticIfAny', 'PillowResize', 'ShapesPanopticDataset']

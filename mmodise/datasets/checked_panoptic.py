@@ -1,7 +1,7 @@
 """Panoptic data sets in COCO's layout, whose errors name the files."""
 
 import os.path as osp
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 from mmdet.datasets import CocoPanopticDataset
 from mmdet.registry import DATASETS
@@ -94,11 +94,7 @@ class CheckedPanopticDataset(CocoPanopticDataset):
         findings = Findings(self.ann_file)
         file = read_panoptic_file(self.ann_file, self.backend_args, findings)
         findings.raise_errors()
-        self._metainfo = complete_metainfo(self._metainfo, file.categories, self.ann_file)
-        self._num_things = len(thing_classes(self._metainfo))
-        match = self._match_classes(file, findings)
-        self._has_maps = 'seg' in self.data_prefix and (file.is_annotated or not self.test_mode)
-        image_ids = self._annotated(file, match, findings) if self._has_maps else file.images
+        match, image_ids = self.join(file, findings)
         findings.raise_errors()
         findings.tell()
         self.cat2label = match.labels
@@ -113,6 +109,21 @@ class CheckedPanopticDataset(CocoPanopticDataset):
             content = read_captions(self.caption_file, self.backend_args)
             join_captions(data_list, self.ann_file, self.caption_file, content)
         return data_list
+
+    def join(self, file: PanopticFile, findings: Findings) -> tuple[ClassMatch, list[Hashable]]:
+        """Find the classes in an annotation file, and the images that will be used.
+
+        The metainfo is completed. What does not go together goes to ``findings``.
+
+        Raises:
+            ValueError: If neither the metainfo nor the file says what is a thing.
+        """
+        self._metainfo = complete_metainfo(self._metainfo, file.categories, self.ann_file)
+        self._num_things = len(thing_classes(self._metainfo))
+        match = self._match_classes(file, findings)
+        self.has_maps = 'seg' in self.data_prefix and (file.is_annotated or not self.test_mode)
+        images = self._annotated(file, match, findings) if self.has_maps else list(file.images)
+        return match, images
 
     def _match_classes(self, file: PanopticFile, findings: Findings) -> ClassMatch:
         return match_classes(
@@ -144,7 +155,7 @@ class CheckedPanopticDataset(CocoPanopticDataset):
         height, width = _size(image, path)
         info = dict(
             img_path=path, img_id=image['img_id'], height=height, width=width,
-            seg_map_path=self._locate('seg', image['segm_file']) if self._has_maps else None,
+            seg_map_path=self._locate('seg', image['segm_file']) if self.has_maps else None,
             instances=[], segments_info=[], left_out_segments=[])
         if self.return_classes:
             info.update(text=metainfo['thing_classes'], stuff_text=metainfo['stuff_classes'],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 
@@ -49,7 +50,10 @@ def load_config(
 
 
 def enable_amp(cfg: Config, device: str | None = None, dtype: str | None = None) -> None:
-    """Choose the optimizer wrapper for mixed precision.
+    """Choose the optimizer wrapper for mixed precision, and bfloat16 for frozen generators.
+
+    Frozen networks compute in their own precision, whatever autocast says. Extractors whose
+    ``dtype`` the config does not set get bfloat16, if the device computes in it.
 
     Args:
         cfg (Config): Changed in place.
@@ -61,7 +65,10 @@ def enable_amp(cfg: Config, device: str | None = None, dtype: str | None = None)
     Raises:
         ValueError: If ``dtype`` is one that the CPU does not have.
     """
-    if (device or get_device()) == 'cpu':
+    device = device or get_device()
+    if device == 'cpu' or (torch.cuda.is_available() and torch.cuda.is_bf16_supported(False)):
+        _lower_extractors(cfg.get('model'))
+    if device == 'cpu':
         if dtype not in (None, 'bfloat16'):
             raise ValueError(f'Training in {dtype} needs a GPU; the CPU has bfloat16.')
         cfg.optim_wrapper.type = 'CPUAmpOptimWrapper'
@@ -72,6 +79,15 @@ def enable_amp(cfg: Config, device: str | None = None, dtype: str | None = None)
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if dtype is not None:
         cfg.optim_wrapper.dtype = dtype
+
+
+def _lower_extractors(node: object) -> None:
+    """Let extractors compute in bfloat16, unless their config says in what."""
+    if isinstance(node, dict):
+        if node.get('type') == 'StableDiffusionExtractor':
+            node.setdefault('dtype', 'bfloat16')
+        for value in node.values():
+            _lower_extractors(value)
 
 
 def enable_auto_scale_lr(cfg: Config) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
+from mmengine.dist import get_rank, get_world_size
 from torch import distributed as dist
-from torch.distributed.distributed_c10d import _get_default_store
 
 _FAILURE, _INFORMED = 'failure', 'informed'
 _INTERVAL = 1.0  # seconds between two looks at the store
@@ -28,7 +28,7 @@ def failing_together() -> Iterator[None]:
     that fails leaves its error in the run's store, which a thread of each process looks at; each
     prints it and exits with code 1. Without other processes errors pass as ever.
     """
-    if not dist.is_initialized() or dist.get_world_size() == 1:
+    if get_world_size() == 1:
         yield
         return
     store, done = _connect(), threading.Event()
@@ -40,10 +40,7 @@ def failing_together() -> Iterator[None]:
             raise
         done.set()
         traceback.print_exc()
-        summary = ''.join(traceback.format_exception_only(error)).strip()
-        with suppress(RuntimeError):  # the store is gone with the process that keeps it
-            store.compare_set(
-                _FAILURE, '', f'Rank {dist.get_rank()} of {dist.get_world_size()}: {summary}')
+        _report(store, ''.join(traceback.format_exception_only(error)).strip())
         _exit(store)
     finally:
         done.set()
@@ -54,11 +51,20 @@ def _connect() -> dist.Store:
     try:
         address, port = os.environ['MASTER_ADDR'], int(os.environ['MASTER_PORT'])
     except KeyError:  # the processes have met by a file or an address in the config
-        store = _get_default_store()
+        store = dist.distributed_c10d._get_default_store()
     else:
         store = dist.TCPStore(address, port, is_master=False, wait_for_workers=False)
     attempt = os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')  # of torchrun, in the same store
     return dist.PrefixStore(f'mmodise/{attempt}', store)
+
+
+def _report(store: dist.Store, error: str) -> None:
+    """Leave the error for the others; if one has failed before, it is the cause of this one's."""
+    mine = f'Rank {get_rank()} of {get_world_size()}: {error}'
+    with suppress(RuntimeError):  # the store is gone with the process that keeps it
+        first = store.compare_set(_FAILURE, '', mine).decode()
+        if first != mine:
+            _tell(first)
 
 
 def _watch(store: dist.Store, done: threading.Event) -> None:
@@ -66,10 +72,12 @@ def _watch(store: dist.Store, done: threading.Event) -> None:
     with suppress(RuntimeError):
         while not done.wait(_INTERVAL):
             if store.check([_FAILURE]):
-                message = store.get(_FAILURE).decode()
-                print(f'Another process has failed, so this one stops, too.\n{message}',
-                      file=sys.stderr)
+                _tell(store.get(_FAILURE).decode())
                 _exit(store)
+
+
+def _tell(message: str) -> None:
+    print(f'Another process has failed, so this one stops, too.\n{message}', file=sys.stderr)
 
 
 def _exit(store: dist.Store) -> NoReturn:
@@ -79,8 +87,7 @@ def _exit(store: dist.Store) -> NoReturn:
     deadline = time.monotonic() + _PATIENCE
     with suppress(RuntimeError):
         informed = store.add(_INFORMED, 1)
-        while dist.get_rank() == 0 and informed < dist.get_world_size() and (
-                time.monotonic() < deadline):
+        while get_rank() == 0 and informed < get_world_size() and time.monotonic() < deadline:
             time.sleep(_INTERVAL / 10)
             informed = store.add(_INFORMED, 0)
     os._exit(1)  # what a regular end would wait for may wait for the others

@@ -17,7 +17,7 @@ class ShardedStrategy(FSDPStrategy):
     """mmengine's ``FSDPStrategy``, for what it does not do by itself.
 
     FSDP shards what is trained: its parameters, gradients and optimizer states. Frozen networks
-    are guests of a :class:`FrozenModule`, which FSDP does not see; each rank keeps its own.
+    are no children of a :class:`FrozenModule`: FSDP does not see them, each rank keeps its own.
 
     - FSDP takes no parameter without a dimension, such as a temperature. Each rank keeps these
       whole, and their gradients are averaged as DDP does it.
@@ -43,7 +43,7 @@ class ShardedStrategy(FSDPStrategy):
             self.optim_state_dict_config.offload_to_cpu = False
 
     def _wrap_model(self, model: nn.Module) -> nn.Module:
-        model = model.to(get_device())  # with its guests, which FSDP would leave behind
+        model = model.to(get_device())  # with its frozen networks, which FSDP would leave behind
         scalars = [parameter for parameter in model.parameters() if parameter.ndim == 0]
         for parameter in scalars:
             parameter.register_post_accumulate_grad_hook(_average_gradient)

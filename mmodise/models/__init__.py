@@ -6,7 +6,8 @@ from .classifiers import CLIPClassifier, MaskClassifier, MaskScores
 from .clip import FrozenCLIP
 from .data_preprocessor import PanopticDataPreprocessor
 from .ensembles import GeometricEnsemble
-from .extractors import StableDiffusionExtractor
+from .extractors import FeatureExtractor, FeatureMap, StableDiffusionExtractor
+from .frozen import FrozenModule, FrozenNetworks
 from .heads import MaskPredictions, MaskSource, MaskTargets, ODISECaptionHead, ODISEHead
 from .losses import GroundingLoss, WholeBatchCrossEntropyLoss
 from .odise import ODISE
@@ -16,7 +17,11 @@ __all__ = [
     'ODISE',
     'CLIPClassifier',
     'DiffusionBackbone',
+    'FeatureExtractor',
+    'FeatureMap',
     'FrozenCLIP',
+    'FrozenModule',
+    'FrozenNetworks',
     'GeometricEnsemble',
     'GroundingLoss',
     'ImplicitCaptioner',

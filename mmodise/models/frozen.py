@@ -41,6 +41,7 @@ class FrozenNetworks(SimpleNamespace):
         self._prepare = prepare
         for network in self.networks():
             network.eval().requires_grad_(False)
+            network.to(self.device)  # buffers of a network whose weights are on the meta device
         if prepare is not None:
             prepare(self)
         _IN_USE[self._origin, self.device] = self
@@ -53,16 +54,19 @@ class FrozenNetworks(SimpleNamespace):
 
     @classmethod
     def obtain(cls, origin: Hashable, make: Callable[[], FrozenNetworks]) -> FrozenNetworks:
-        """The networks of an origin that are in use, on any device with memory, or new ones.
+        """The networks of an origin that are in use, on any device, or new ones.
 
         Args:
             origin (Hashable): What they are made from, with the precision.
             make (Callable): Makes them, where there are none.
         """
         with _LOCK:
-            found = (value for (key, device), value in list(_IN_USE.items())
-                     if key == origin and device.type != 'meta')
-            return next(found, None) or make()
+            found = {device.type: value for (key, device), value in list(_IN_USE.items())
+                     if key == origin}
+            without_numbers = found.pop('meta', None)
+            if without_numbers is not None and torch.empty(0).is_meta:  # it is asked for by default
+                return without_numbers
+            return next(iter(found.values()), None) or make()
 
     def networks(self) -> list[nn.Module]:
         """The networks, without those that are None."""

@@ -46,8 +46,9 @@ class ODISE(MaskFormer):
         classifier (dict, optional): A :class:`MaskClassifier` for out-of-vocabulary scores:
             :class:`CLIPClassifier`. Defaults to None.
         ensemble (dict, optional): What makes one score of in- and out-of-vocabulary scores.
+            Defaults to a :class:`GeometricEnsemble`, which is also its type if none is said.
             ``alpha`` and ``beta`` of the classifier, where older configs and commands give them,
-            take the place of the ensemble's. Defaults to a :class:`GeometricEnsemble`.
+            take the place of the ensemble's.
         **kwargs: As in :class:`mmdet.models.MaskFormer`.
     """
 
@@ -55,13 +56,14 @@ class ODISE(MaskFormer):
         self,
         *args,
         classifier: OptConfigType = None,
-        ensemble: ConfigType = dict(type='GeometricEnsemble'),  # noqa: B006
+        ensemble: OptConfigType = None,
         **kwargs,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.classifier = self.ensemble = None
         if classifier is not None:
             self.classifier = MODELS.build(classifier)
+            ensemble = {'type': 'GeometricEnsemble', **(ensemble or {})}
             self.ensemble = MODELS.build({**ensemble, **_shares(classifier, ensemble)})
         try:
             self.panoptic_fusion_head.check_size([self.panoptic_head.vocabulary])

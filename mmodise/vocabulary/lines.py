@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from .names import ACCEPTED, MARKS, ClassNames
+from .names import ACCEPTED, MARKS, ClassNames, is_id
 from .structures import Classes, read_entries, read_entry
 from .tables import read_cells
 
@@ -142,7 +142,7 @@ def _without_numbers(rows: list) -> list:
 
 
 def _is_number(cell: str) -> bool:
-    return re.fullmatch(r'-?\d+(\.\d+)?|/[mgt]/\w+|n\d{8}', str(cell)) is not None
+    return is_id(cell) or re.fullmatch(r'-?\d+(\.\d+)?', cell) is not None
 
 
 def _split_semicolons(lines: list[str]) -> list[str]:

@@ -14,18 +14,21 @@ MARKS = '-*•+\u2013—·‣◦●■▪→►✓'  # of the entries of a list
 
 # What shows that something else was taken for a name: a list, a table, a file, an address.
 _NO_NAME = (
-    (r'[\[\]{}<>|=\\;\x00-\x1f\x7f\ufffd]', 'it holds {!r}'),
+    (r'[\[\]{}<>|=\\\x00-\x1f\x7f\ufffd]', 'it holds {!r}'),
     (r'\s[.#]\s', 'it holds {!r}'),
     (r'^["\u2018\u201a“”„«`]', 'it starts with {!r}, a quotation mark'),
     (r"^'.*'$", 'quotation marks are around it'),
     (rf'^[{MARKS}](?!\d)|^\?\s', 'it starts with {!r}, the mark of a list'),
     (r'^[-+.,:/_#~?!&%()\s]+$', 'it has no letter'),
     (r'^\d+\s*:\s*[^\W\d]|[^\W\d]\s*:\s*\d+$', 'a number comes with it, {!r}'),
+    (r'^(?i:things?|stuff)$', "it is a heading; write '# things' and '# stuff'"),
+    (r'&(amp|lt|gt|quot|apos|nbsp|#\d+)\b', 'it holds {!r}, of a web page'),
     (r':$', 'it ends with {!r}, as a key does'),
     (r'^@', 'it starts with {!r}, which names a file'),
     (r'^/[mgt]/\w+$|^n\d{8}$', 'it is an id'),
+    (r'^_+(ignore|background)_+$', 'it stands for what has no class'),
     (r'\w+://', 'it is an address'),
-    (r'^(\.{0,2}|~)/|\.(txt|json|jsonl|ya?ml|csv|tsv|names|py)$', 'it is the name of a file'),
+    (r'^(\.{0,2}|~)/|\.(?i:txt|json|jsonl|ya?ml|csv|tsv|names|py)$', 'it is the name of a file'),
     (r'^(None|null|NaN|nan)$', 'it stands for no value'),
     (r'^[^()]*\)|\([^()]*$', 'it has one half of a pair of brackets'),
 )
@@ -41,6 +44,11 @@ def clean_names(names: Iterable) -> ClassNames:
     """The names of a class, each once; what is no string is kept, for the check to show."""
     names = tuple(clean_name(name) if isinstance(name, str) else name for name in names)
     return tuple(name for index, name in enumerate(names) if name not in names[:index])
+
+
+def is_id(name: object) -> bool:
+    """Whether a name is an id of WordNet's or of Google's Knowledge Graph."""
+    return re.fullmatch(r'/[mgt]/\w+|n\d{8}', str(name)) is not None
 
 
 def check_names(index: int, names: ClassNames) -> None:

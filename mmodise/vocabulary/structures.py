@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
-from .names import ClassNames, clean_names
+from .names import ClassNames, clean_names, is_id
 
 # the class that is none, in OpenSeg's vocabulary files
 _INVALID = 'invalid_class_id'
@@ -51,25 +51,34 @@ class Classes(NamedTuple):
 
 def key_name(key: object) -> str:
     """A key or the title of a column, as it is looked up: 'Class Name' is 'class_name'."""
-    return re.sub(r'[\s_-]+', '_', str(key).strip().lower())
+    return re.sub(r'[\s_-]+', '_', str(key).strip(' \t.:').lower())
 
 
 def split_names(text: str) -> list[str]:
-    """Split at commas outside of quotation marks; nothing comes after one at the very end."""
+    """Split at commas outside of quotation marks; nothing comes after one at the very end.
+
+    Raises:
+        ValueError: If there is a semicolon, which would separate classes.
+    """
     names = []
     for match in _NAME.finditer(text):
         *cells, end = match.groups()
         names.append(next(cell for cell in cells if cell is not None).replace('""', '"'))
+        if ';' in names[-1]:
+            raise ValueError(
+                f'{text!r} holds a semicolon, but names one class. Give each class an entry of its '
+                'own; or this one as a list of names.')
         if not end:
             break
     return names if names[-1] else names[:-1]
 
 
 def read_entry(entry: str | Iterable) -> ClassNames:
-    """The names of one class: a string with commas, or a sequence of names."""
+    """The names of one class: a string with commas, or a sequence of names; perhaps an id first."""
     if not isinstance(entry, str) and not isinstance(entry, Iterable):
         entry = (entry,)
-    return clean_names(split_names(entry) if isinstance(entry, str) else entry)
+    names = clean_names(split_names(entry) if isinstance(entry, str) else entry)
+    return names[1:] if len(names) > 1 and is_id(names[0]) else names
 
 
 def read_entries(entries: Iterable) -> Classes:
@@ -110,7 +119,7 @@ def read_mapping(mapping: Mapping) -> Classes:
     Args:
         mapping: ``things`` and ``stuff`` (or ``thing_classes``, ``stuff_classes``); or one list
             under ``names``, ``classes``, ``categories`` and the like; or ids with names, in the
-            order of the ids; or names with ids; or several names with lists of synonyms.
+            order of the ids; or names with ids.
 
     Raises:
         ValueError: If it is none of these.
@@ -132,22 +141,18 @@ def read_mapping(mapping: Mapping) -> Classes:
 
 
 def _read_ids(mapping: Mapping) -> Classes:
-    """A mapping without a known key: between ids and names, or of names to synonyms."""
+    """A mapping without a known key: between ids and names."""
     values = list(mapping.values())
     if all(str(key).strip().isdecimal() for key in mapping):
         return read_entries(mapping[key] for key in sorted(mapping, key=lambda key: int(key)))
     if all(str(value).isdecimal() for value in values):
         return read_entries(sorted(mapping, key=lambda key: int(mapping[key])))
-    if len(mapping) > 1 and all(value in (None, '') or _is_list(value) for value in values):
-        return read_entries((key, *(value or ())) for key, value in mapping.items())
+    if all(value in (None, '') for value in values):  # {cat, dog} in YAML
+        return read_entries(mapping)
     shown = ', '.join(map(repr, list(mapping)[:5]))
     raise ValueError(
         f'A mapping with the keys {shown} names no classes. Expected: the keys "things" and '
-        '"stuff", or "names"; or {"0": "cat"}, or {"cat": ["kitten"], "dog": []}.')
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, Iterable) and not isinstance(value, str | Mapping)
+        '"stuff", or "names"; or {"0": "cat"}; or, with synonyms, [["cat", "kitten"], ["dog"]].')
 
 
 def _read_value(value: object) -> Classes:

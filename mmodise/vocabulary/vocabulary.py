@@ -53,7 +53,9 @@ class Vocabulary:
         _check_unique(self.class_names, self.num_things)
 
     def __repr__(self) -> str:
-        shown = ', '.join(self.class_names[:4]) + (', …' if len(self) > 4 else '')
+        shown = ', '.join(
+            name if len(name) <= 40 else f'{name[:37]}...' for name in self.class_names[:4])
+        shown += ', …' if len(self) > 4 else ''
         return f'Vocabulary({self.num_things} things, {self.num_stuff} stuff: {shown})'
 
     def __len__(self) -> int:
@@ -75,7 +77,7 @@ class Vocabulary:
             FileNotFoundError: If a file does not exist.
             ValueError: If it is not understood, or the classes are not valid.
         """
-        return cls._combine(_read(source), _read(stuff))
+        return cls._combine(_read(source), _read(stuff), isinstance(source, str | Path))
 
     @classmethod
     def named(cls, name: str) -> Vocabulary:
@@ -123,7 +125,7 @@ class Vocabulary:
         does no harm. A name with a comma stands in quotation marks. Other notations are read as in
         a file, see :meth:`from_file`.
         """
-        return cls._combine(read_value(things), read_value(stuff))
+        return cls._combine(read_value(things), read_value(stuff), is_text=True)
 
     @classmethod
     def from_file(cls, things: str | Path, stuff: str | Path | None = None) -> Vocabulary:
@@ -151,7 +153,7 @@ class Vocabulary:
         paths = [Path(path) for path in (things, stuff) if path is not None]
         files = [read_file(path) for path in paths]
         try:
-            return cls._combine(*files)
+            return cls._combine(files[0], files[1] if stuff is not None else Classes(), True)
         except ValueError as error:
             raise ValueError(f'{" and ".join(map(str, paths))}: {error}') from error
 
@@ -188,22 +190,24 @@ class Vocabulary:
         """
         if isinstance(text, Vocabulary) and stuff_text is None:
             return text
-        try:
+        if _is_constant(text) and _is_constant(stuff_text):
             return _from_constants(text, stuff_text)
-        except TypeError:  # a list has no hash
-            return cls._combine(_read_text(text), _read_text(stuff_text))
+        return cls._combine(_read_text(text), _read_text(stuff_text))
 
     @classmethod
-    def _combine(cls, things: Classes, stuff: Classes | None = None) -> Vocabulary:
-        both = things.and_stuff(stuff or Classes())
+    def _combine(cls, things: Classes, stuff: Classes, is_text: bool = False) -> Vocabulary:
+        both = things.and_stuff(stuff)
         vocabulary = cls(both.things, both.stuff)
-        if len(vocabulary) == 1 and len(vocabulary.names) > 1:
+        alone = len(both.things) < 2 and len(both.stuff) < 2
+        if is_text and alone and all(len(names) > 1 for names in vocabulary.classes):
             logging.getLogger(__name__).warning(
-                'The vocabulary is one class with the names %s. Semicolons separate classes, '
-                "commas the names of a class: 'cat, kitten; dog'.", ', '.join(vocabulary.names))
+                'The vocabulary is %s. Semicolons separate classes, commas the names of a class: '
+                "'cat, kitten; dog'.", ' and '.join(
+                    f'one class with the names {", ".join(names)}'
+                    for names in vocabulary.classes))
         return vocabulary
 
-    def to_metainfo(self) -> dict[str, tuple[str, ...]]:
+    def to_metainfo(self) -> dict[str, tuple[str | ClassNames, ...]]:
         """The classes as a data set's metainfo holds them; :meth:`from_metainfo` reads them."""
         return dict(thing_classes=tuple(map(_write_names, self.things)),
                     stuff_classes=tuple(map(_write_names, self.stuff)))
@@ -278,10 +282,16 @@ def _check_unique(class_names: tuple[str, ...], num_things: int) -> None:
         first_index[name] = index
 
 
+def _is_constant(text: object) -> bool:
+    return text is None or isinstance(text, str) or (
+        isinstance(text, tuple) and all(map(_is_constant, text)))
+
+
 @lru_cache(maxsize=256)
 def _from_constants(text: Hashable, stuff_text: Hashable) -> Vocabulary:
     """Parse texts and tuples once: the samples of a data set carry the same."""
-    return Vocabulary._combine(_read_text(text), _read_text(stuff_text))
+    return Vocabulary._combine(
+        _read_text(text), _read_text(stuff_text), isinstance(text or stuff_text, str))
 
 
 def _read(source: Vocabulary | Texts | Path) -> Classes:
@@ -302,8 +312,6 @@ def _read_text(text: Vocabulary | Texts | None) -> Classes:
     return read_value(text)
 
 
-def _write_names(names: ClassNames) -> str:
-    """One string of the names of a class; those with commas or quotation marks are quoted."""
-    return ', '.join(
-        '"{}"'.format(name.replace('"', '""')) if re.search('[,"]', name) else name
-        for name in names)
+def _write_names(names: ClassNames) -> str | ClassNames:
+    """One string of the names of a class, if none of them holds what separates names."""
+    return names if any(re.search('[,;"]', name) for name in names) else ', '.join(names)

@@ -75,11 +75,16 @@ class _Files:
             return default
         return json.loads(path.read_text(encoding='utf-8'))
 
+    def has(self, name: str) -> bool:
+        """Whether there is a file; notes it if there is not."""
+        found = (self.folder / name).is_file()
+        self.lacking += [] if found else [('', name, 'file (not there)')]
+        return found
+
     def load(self, name: str) -> dict[str, np.ndarray]:
         """The arrays of a file; none, which is noted, where there is no such file."""
         self.opened.add(path := self.folder / name)
-        if not path.is_file():
-            self.lacking.append(('', name, 'file (not there)'))
+        if not self.has(name):
             return {}
         with np.load(path) as file:
             return {key: file[key] for key in file}
@@ -119,7 +124,7 @@ def _golden(name: str, values: np.ndarray, known: Mapping | None) -> Golden:
 def _settings(meta: dict, kind: str, record: Mapping | None = None) -> dict[str, Any]:
     """Settings of a model that a set names: those of its own record, or of ``meta.json``."""
     places = dict(
-        alpha='classifier.alpha', beta='classifier.beta', steps='backbone.extractor.timesteps',
+        alpha='ensemble.alpha', beta='ensemble.beta', steps='backbone.extractor.timesteps',
         object_mask_threshold='test_cfg.object_mask_thr', topk='test_cfg.max_per_image')
     settings = {}
     for name, place in places.items():
@@ -156,7 +161,7 @@ def _read_open(files: _Files) -> GoldenSet:
             cases.append(Case(
                 kind, name, images[f'net{match[1]}'], images[f'orig{match[1]}'].shape[:2],
                 *_vocabulary(meta, match[2]), files.arrays(f'{kind}/{name}.npz'), segments))
-        if 'train' in summary:
+        if 'train' in summary and files.has(f'{kind}/train.npz'):
             steps.append(_open_step(files, kind, summary['train'], floor.get(f'{kind}/train', {})))
     photos = [
         Photo(f'img{i}', images[f'orig{i}'], (sizes['max'], sizes['short']),
@@ -205,7 +210,7 @@ def _read_mini(files: _Files, work_dir: Path) -> GoldenSet:
             cases.append(Case(
                 kind, name, inputs[f'image{number}'], tuple(meta['out_hw'][number]),
                 *_vocabulary(meta, match[2]), arrays, record['segments'].get(name, {})))
-        if 'train' in record:
+        if 'train' in record and files.has(f'{kind}_train.npz'):
             steps.append(_mini_step(
                 files, kind, record, inputs, floor.get(kind, {}).get('train', {})))
     constants = files.arrays('common.npz')

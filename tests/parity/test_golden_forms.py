@@ -153,9 +153,11 @@ def test_what_differs_fails_by_name(verify, written, tmp_path):
     rewrite(folder / 'caption_img0.npz', change_caption)
     rewrite(folder / 'caption_train.npz', change_step)
     np.savez(folder / 'more.npz', a=np.zeros(1))
+    (folder / 'label_train.npz').unlink()
     failed, _ = verify(folder)
     assert failed == {
         'label img0 win2.enc0 (listed, not stored)', 'more.npz file (unknown)',
+        'label_train.npz file (not there)',
         'label img0 win5.clip_input', 'caption img0 win5.clip_input',
         'label img0 clip.patch_masked_out', 'label img0 out.inst (surplus)',
         'label img0 out.inst.scores (of another shape)',  # which the statistics know of

@@ -242,7 +242,7 @@ def test_pickled_objects_are_refused_unless_allowed(official, tmp_path):
 
 @pytest.mark.parametrize('kind', ['caption'])
 def test_weights_on_their_own_are_read(official, tmp_path):
-    """As tools/keep_weights.py takes them out of a file with pickled objects."""
+    """As tools/model_converters/keep_weights.py takes them out of a file with pickled objects."""
     save_file(official['model'], tmp_path / 'weights.safetensors')
     checkpoint = read_official(tmp_path / 'weights.safetensors')
     assert from_official(checkpoint).num_parameters['objectness'] == 2 * 64 + 2

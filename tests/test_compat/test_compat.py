@@ -1,6 +1,7 @@
 import sys
 
 import pytest
+import torch
 
 from mmodise import compat
 
@@ -42,3 +43,11 @@ def test_opencv_without_libgl_names_the_command_that_helps(monkeypatch, tmp_path
 
 def test_other_errors_of_opencv_pass_as_they_are(monkeypatch, tmp_path):
     assert import_error(monkeypatch, tmp_path, 'numpy is too old') == 'numpy is too old'
+
+
+def test_torch_that_cannot_read_safely_is_refused(monkeypatch):
+    compat.torch_version.check()
+    monkeypatch.delattr(torch.serialization, 'get_unsafe_globals_in_checkpoint')
+    monkeypatch.setattr(torch, '__version__', '2.5.1')
+    with pytest.raises(ImportError, match=r'mmodise needs torch 2\.6 or newer, found 2\.5\.1'):
+        compat.install()

@@ -1,7 +1,7 @@
 """The paper's models with all their parameters, built on the meta device: shapes without numbers.
 
-Frozen weights are files of nothing but names and shapes. The names of Stable Diffusion's own file
-are not part of the project: without them its networks are built from their settings instead.
+Frozen weights are files of nothing but names and shapes; the networks of Stable Diffusion are also
+built from their settings.
 """
 
 import json
@@ -21,7 +21,7 @@ from mmodise.checkpoints.stable_diffusion.loading import load_stable_diffusion, 
 from mmodise.models.extractors import stable_diffusion as extractor_module
 
 ROOT = Path(__file__).parents[2]
-NAMES = ROOT.parent / 'shared/golden/full/keys_sd_v1.json'
+NAMES = ROOT / 'tests/data/full_size_names.json'
 LABEL, CAPTION = (
     ROOT / f'configs/odise/{name}_sd-v1_32xb2-lsj-50e_coco-panoptic.py'
     for name in ('odise', 'odise-caption'))
@@ -56,7 +56,7 @@ def networks_from_settings():
 
 
 def networks_from_file(path):
-    """Through the door that users take."""
+    """As users load them."""
     with torch.device('meta'):
         vae, unet, _ = load_stable_diffusion(str(path))
         return dict(vae=vae, unet=unet), load_text_encoder(str(path))
@@ -73,12 +73,10 @@ def clip_file(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def stable_diffusion_file(tmp_path_factory):
-    if not NAMES.is_file():
-        pytest.skip("the names of Stable Diffusion's own file are not there")
     path = tmp_path_factory.mktemp('stable_diffusion') / 'sd-v1.ckpt'
-    names = json.loads(NAMES.read_text())
+    shapes = json.loads(NAMES.read_text())['sd_v1']
     with torch.device('meta'):
-        weights = {name: torch.empty(entry['shape']) for name, entry in names.items()}
+        weights = {name: torch.empty(shape) for name, shape in shapes.items()}
     torch.save(dict(state_dict=weights), path)
     return path
 

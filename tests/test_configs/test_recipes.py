@@ -151,9 +151,9 @@ def test_a_full_size_recipe_is_the_papers(path):
     wrapper = build_optim_wrapper(torch.nn.Linear(2, 2), cfg.optim_wrapper)
     assert wrapper.clip_grad_kwargs == dict(max_norm=0.01, norm_type=2)
     assert {group['lr'] for group in wrapper.param_groups} == {1e-4}
-    head, classifier = cfg.model.panoptic_head, cfg.model.classifier
-    assert classifier.prompt == 'a photo of a {}.'
-    assert (head.type, head.prompt, classifier.alpha, classifier.beta) == (
+    head, ensemble = cfg.model.panoptic_head, cfg.model.ensemble
+    assert cfg.model.classifier.prompt == 'a photo of a {}.'
+    assert (head.type, head.prompt, ensemble.alpha, ensemble.beta) == (
         ('ODISECaptionHead', 'a photo of a {}.', 0.35, 0.65) if 'caption' in path.stem
         else ('ODISEHead', '{}', 0.3, 0.7))
 

@@ -46,9 +46,28 @@ def build(config):
 
 def test_sections_are_short():
     _, *sections = re.split(r'^## ', PAGE, flags=re.MULTILINE)
-    assert len(sections) >= 4
+    assert len(sections) == 5
     for section in sections:
         assert section.rstrip().count('\n') < MAX_LINES, section.splitlines()[0]
+
+
+@torch.no_grad()
+def test_extractor(folder):
+    """Its maps are the encoder's, and the model makes results of them."""
+    model = build(folder / 'vae.py')
+    extractor = model.backbone.extractor
+    inputs, samples = images()
+    maps, noted = extractor(inputs), []
+    levels = extractor.frozen.vae.encoder.down_blocks
+    for level in levels:
+        level.register_forward_hook(lambda _, args, output: noted.append(output))
+    extractor.frozen.vae.encode(2 * inputs - 1)
+    for found, expected, told in zip(maps, noted, extractor.maps, strict=True):
+        torch.testing.assert_close(found, expected)
+        assert found.shape[1:] == (told.channels, 128 // told.stride, 128 // told.stride)
+    assert [m.stride for m in extractor.maps] == [2, 4, 8, 8]
+    result = model.predict(inputs, samples)[0]
+    assert result.pred_panoptic_seg.sem_seg.shape == (1, 128, 128)
 
 
 @torch.no_grad()

@@ -96,6 +96,11 @@ def test_the_page_needs_records_of_that_length(report, tmp_path):
         report.write_report(tmp_path, max_iters=9)
 
 
+def test_an_unknown_line_lists_those_there_are(tools):
+    with pytest.raises(SystemExit, match=r'--lines r81: expected some of recipe, random, .*r18'):
+        tools['compare_claims'].main(['--lines', 'recipe', 'r81'])
+
+
 def test_every_line_has_a_config_and_every_claim_its_lines(report):
     claims = TOOLS.parent / 'configs/claims'
     paths = [report.CONFIGS / config for config, _ in report.LINES.values()]
@@ -128,9 +133,9 @@ def test_a_finished_run_leaves_a_record(finished):
     record, = read_records(finished[0])
     assert record['config'] == 'odise_sd-small-vae-only_shapes-panoptic'
     assert (record['seed'], record['iterations'], record['batch_size']) == (0, 2, 2)
-    for opinions in ('with_clip', 'without_clip'):
-        assert set(record[opinions]) == set(GROUPS)
-        assert all(set(values) == {'PQ', 'SQ', 'RQ'} for values in record[opinions].values())
+    for scores in ('with_clip', 'without_clip'):
+        assert set(record[scores]) == set(GROUPS)
+        assert all(set(values) == {'PQ', 'SQ', 'RQ'} for values in record[scores].values())
     cost = record['cost']
     assert cost['seconds_per_iteration'] > 0
     assert cost['backbone_gflops'] == pytest.approx(1.4, abs=0.05)  # docs/claims.md
@@ -179,7 +184,7 @@ def test_only_a_training_of_the_same_settings_goes_on(finished, tools):
     claim_run.forget_other_settings(load_config())
     assert Path(pointer.read_text()).name == 'iter_2.pth'
     before = pointer.read_text()
-    claim_run.forget_other_settings(load_config('model.classifier.alpha=0.25'))
+    claim_run.forget_other_settings(load_config('model.ensemble.alpha=0.25'))
     assert not pointer.is_file()
     pointer.write_text(before.replace('iter_2', 'iter_1'))  # which is not there
     claim_run.forget_other_settings(load_config())

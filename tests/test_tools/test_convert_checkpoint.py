@@ -15,7 +15,7 @@ PARTS = ROOT / 'tests/data/golden_open_parts/parts.json'
 
 @pytest.fixture(scope='module')
 def run(load_tool):
-    """Give a function that runs tools/convert_checkpoint.py in this process."""
+    """Give a function that runs tools/model_converters/convert_checkpoint.py in this process."""
     main = load_tool('convert_checkpoint').main
     return lambda *args: main([str(arg) for arg in args])
 

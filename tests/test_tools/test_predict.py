@@ -163,7 +163,43 @@ def test_a_name_that_several_classes_have_is_told(run, capsys):
             'screen') in capsys.readouterr().err
 
 
-def test_images_of_the_same_name_are_numbered(predict):
-    images = [Path('a/x.jpg'), Path('b/x.jpg'), Path('b/x.png'), Path('b/y.jpg')]
-    assert [str(stem) for stem in predict.output_stems(images, Path('out'))] == [
-        'out/x', 'out/x_2', 'out/x_3', 'out/y']
+@pytest.mark.parametrize('names', [
+    ['a.png', 'a_panoptic.png', 'b.jpg'], ['a.png', 'a.jpg', 'a_2_panoptic.png']])
+def test_results_beside_the_pictures_overwrite_none(run, demo_dir, tmp_path, capsys, names):
+    folder, before = tmp_path / 'out', {}
+    folder.mkdir()
+    for number, name in enumerate(names):
+        image = Image.open(demo_dir / f'data/shapes/val/{number + 1:06}.jpg')
+        image.save(folder / name)
+        before[name] = (folder / name).read_bytes()
+    (folder / 'notes.json').write_text('{}')
+    run(*(str(folder / name) for name in names), '--texts', 'ball; box')
+    assert {name: (folder / name).read_bytes() for name in names} == before
+    printed = [line.split(' -> ')[1].split(': ')[0] for line in
+               capsys.readouterr().out.splitlines() if ' -> ' in line]
+    assert len(set(printed)) == 3 and len(list(folder.iterdir())) == 1 + 4 * len(names)
+    for path, name in zip(map(Path, printed), names, strict=True):
+        content = json.loads(path.with_name(f'{path.stem}_panoptic.json').read_text())
+        assert content['images'][0]['file_name'] == name
+        assert content['annotations'][0]['file_name'] == f'{path.stem}_panoptic.png'
+    after = {path.name: path.read_bytes() for path in folder.iterdir()}
+    run(*(str(folder / name) for name in names), '--texts', 'ball; box')
+    assert after == {path.name: path.read_bytes() for path in folder.iterdir()}, 'its own files'
+
+
+def test_a_turned_picture_is_segmented_as_it_is_shown(run, demo_dir, tmp_path):
+    exif = Image.Exif()
+    exif[0x112] = 6  # a quarter to the right
+    image = Image.open(demo_dir / 'data/shapes/val/000001.jpg').crop((0, 0, 128, 96))
+    for ending in ('jpg', 'png', 'webp'):
+        image.save(tmp_path / f'{ending}.{ending}', exif=exif)
+    folder = run(*(str(tmp_path / f'{e}.{e}') for e in ('jpg', 'png', 'webp')), '--texts', 'ball')
+    for ending in ('jpg', 'png', 'webp'):
+        assert Image.open(folder / f'{ending}_panoptic.png').size == (96, 128)
+
+
+def test_a_file_in_place_of_the_folder_is_named(run, tmp_path):
+    (tmp_path / 'out').write_text('of the user')
+    with pytest.raises(SystemExit, match=r'predict\.py: .*out is a file'):
+        run('data/shapes/val/000001.jpg', '--texts', 'ball')
+    assert (tmp_path / 'out').read_text() == 'of the user'

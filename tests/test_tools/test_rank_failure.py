@@ -8,24 +8,27 @@ TOY = Path(__file__).parent / 'toy/toy_recipe.py'
 SIZE = 3
 
 
+RUNS = {f'rank_{rank}{"_stuck" * stuck}': (rank, stuck) for rank in (0, 1) for stuck in (0, 1)}
+
+
 @pytest.fixture(scope='module')
-def logs(run_ranks, tmp_path_factory):
-    """Logs of the processes by the rank that failed, the first of which keeps the run's store."""
+def runs(run_ranks, tmp_path_factory):
+    """Exit codes and logs of the processes; the first process keeps the run's store."""
     folder = tmp_path_factory.mktemp('failure')
-    for rank in (0, 1):
-        (folder / f'bad_{rank}.py').write_text(
+    for name, (rank, stuck) in RUNS.items():
+        (folder / f'{name}.py').write_text(
             f'_base_ = {str(TOY)!r}\n'
             "custom_imports = dict(imports=['toy_parts', 'rank_parts'], "
             'allow_failed_imports=False)\n'
-            f"custom_hooks = [dict(type='BadSample', rank={rank})]\n")
-    runs = run_ranks(folder, **{f'bad_{rank}': (SIZE, f'bad_{rank}.py') for rank in (0, 1)})
-    assert all(code == 1 for run in runs.values() for code, _ in run)
-    return {rank: [log for _, log in runs[f'bad_{rank}']] for rank in (0, 1)}
+            f"custom_hooks = [dict(type='BadSample', rank={rank}, stuck={bool(stuck)})]\n")
+    return run_ranks(folder, **{name: (SIZE, f'{name}.py') for name in RUNS})
 
 
-@pytest.mark.parametrize('failed', [0, 1])
-def test_all_processes_stop_with_the_message_of_the_one_that_failed(logs, failed):
-    for rank, log in enumerate(logs[failed]):
+@pytest.mark.parametrize('name', RUNS)
+def test_all_processes_stop_with_the_message_of_the_one_that_failed(runs, name):
+    failed, _ = RUNS[name]
+    for rank, (code, log) in enumerate(runs[name]):
+        assert code == 1
         assert 'left waiting' not in log
         if rank == failed:
             assert 'Traceback' in log and 'before_train_iter' in log

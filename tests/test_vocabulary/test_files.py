@@ -76,13 +76,20 @@ def test_read_finds_out_what_a_person_gave(tmp_path, monkeypatch):
         Vocabulary.read('dog', 'cityscapes')
 
 
-def test_one_class_with_commas_is_told(caplog):
+def test_one_class_with_commas_is_told(caplog, tmp_path):
     with caplog.at_level(logging.WARNING):
         Vocabulary.from_string('cat, kitten; dog')
         Vocabulary.from_string('cat', 'sky, clouds')
+        Vocabulary.from_lists(['person, man'])
+        Vocabulary.from_metainfo(dict(classes=('person, man',)))
         assert not caplog.records
         Vocabulary.from_string('cat, dog, bird')
-    assert 'one class with the names cat, dog, bird' in caplog.text
+        Vocabulary.from_string('a, b', 'c, d')
+        (tmp_path / 'classes').write_text('sea, sand, sun\n')
+        Vocabulary.from_file(tmp_path / 'classes')
+    assert 'is one class with the names cat, dog, bird. Sem' in caplog.text
+    assert 'the names sea, sand, sun.' in caplog.text
+    assert 'one class with the names a, b and one class with the names c, d' in caplog.text
 
 
 def test_equal_texts_of_samples_are_parsed_once():
@@ -96,10 +103,10 @@ def test_equal_texts_of_samples_are_parsed_once():
 
 
 def test_metainfo_and_back():
-    mine = Vocabulary((('cat', 'kitten'), ('Paris, Texas', '24" tv')), (('sky',),))
+    odd = ('Paris, Texas', '24" tv', 'red; or blue')
+    mine = Vocabulary((('cat', 'kitten'), odd), (('sky',),))
     metainfo = mine.to_metainfo()
-    assert metainfo == dict(
-        thing_classes=('cat, kitten', '"Paris, Texas", "24"" tv"'), stuff_classes=('sky',))
+    assert metainfo == dict(thing_classes=('cat, kitten', odd), stuff_classes=('sky',))
     assert Vocabulary.from_metainfo(metainfo) == mine
 
 

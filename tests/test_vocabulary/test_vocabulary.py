@@ -35,6 +35,10 @@ def test_equal_by_value_and_usable_as_a_key(vocabulary):
 def test_repr_is_short():
     many = Vocabulary.from_lists([f'class {i}' for i in range(2000)], ['sky'])
     assert repr(many) == 'Vocabulary(2000 things, 1 stuff: class 0, class 1, class 2, class 3, …)'
+    assert repr(Vocabulary.from_string('cat; ' + 9 * 'dog ')) == (
+        'Vocabulary(2 things, 0 stuff: cat, dog dog dog dog dog dog dog dog dog)')
+    assert repr(Vocabulary.from_string(99 * 'long ')) == (
+        'Vocabulary(1 things, 0 stuff: long long long long long long long lo...)')
     assert repr(Vocabulary(PETS)) == 'Vocabulary(2 things, 0 stuff: cat, dog)'
 
 

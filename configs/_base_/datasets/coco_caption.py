@@ -21,8 +21,8 @@ train_pipeline = [
 ]
 train_dataloader = dict(
     dataset=dict(
-        # What tools/extract_phrases.py makes of this file can be named instead, and spares each
-        # process that loads images to look for noun phrases.
+        # What `mim run mmodise extract_phrases` makes of this file can be named instead, and spares
+        # each process that loads images to look for noun phrases.
         caption_file='annotations/captions_train2017.json',
         return_classes=False,
         pipeline=train_pipeline))

@@ -1,4 +1,4 @@
-# The embedded data set; `python tools/make_shapes.py data/shapes` draws it.
+# The embedded data set; `mim run mmodise make_shapes data/shapes` draws it.
 dataset_type = 'ShapesPanopticDataset'
 data_root = 'data/shapes/'
 

@@ -40,9 +40,14 @@ class FolderListings:
         return None
 
     def nearest(self, path: str) -> str | None:
-        """The name of a file in the same folder that looks like one that is not there."""
+        """The name of a file in the same folder that looks like one that is not there.
+
+        Names with other numbers are those of other images.
+        """
         folder, name = osp.split(path)
-        names = {other.casefold(): other for other in self._list(folder)}
+        numbers = re.findall(r'\d+', name)
+        names = {other.casefold(): other for other in self._list(folder)
+                 if re.findall(r'\d+', other) == numbers}
         near = difflib.get_close_matches(name.casefold(), names, n=1, cutoff=0.85)
         return names[near[0]] if near else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass, field
 
 from mmengine.logging import print_log
@@ -27,6 +28,12 @@ class Finding:
     is_error: bool
     count: int = 0
     examples: list[str] = field(default_factory=list)
+
+    @property
+    def kind(self) -> str:
+        """What it is called in reports, the same for all files: ``what`` without its numbers."""
+        what = re.sub(r'^of \d+ ', '', self.what).partition(':')[0]
+        return '-'.join(re.findall(r'\w+', what.lower()))
 
     def message(self, where: str) -> str:
         """A line for people: the file, what was found how often and where, what to do."""
@@ -57,6 +64,14 @@ class Findings:
     def warning(self, what: str, example: str = '', advice: str = '', count: int = 1) -> None:
         """Note something in spite of which they can; ``advice`` says what is done."""
         self._add(what, example, advice, False, count)
+
+    def merge(self, part: Findings) -> None:
+        """Add what was found in a part, such as a map; examples say in which."""
+        for finding in part:
+            example = ', '.join(filter(None, finding.examples[:_NAMED]))
+            if part.where not in example:
+                example = f'{part.where}: {example}' if example else part.where
+            self._add(finding.what, example, finding.advice, finding.is_error, finding.count)
 
     def raise_errors(self) -> None:
         """Refuse the data if there is an error.

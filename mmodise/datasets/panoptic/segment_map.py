@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from mmengine.fileio import get
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from .annotation_file import MAX_SEGMENT_ID
 
@@ -71,8 +71,10 @@ def read_map(path: str, backend_args: dict | None = None) -> tuple[str, list[np.
     return kind, readings
 
 
-def unreadable(path: str, error: Exception) -> str:
+def unreadable(path: str, error: Exception | str) -> str:
     """What is said of a file that is no image."""
+    if isinstance(error, UnidentifiedImageError):  # its message names an object in memory
+        error = 'of no known format'
     return (f'{path} cannot be read; it is no image, or was cut short ({error}). Replace it, or '
             'take the image out of the annotation file.')
 

@@ -9,14 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from .annotation_file import MAX_SEGMENT_ID, some
+from .annotation_file import some
 from .findings import Findings
 from .segment_map import MAP_FORMAT, MapError, read_map
 
 _AREA_TOLERANCE = 0.02
 _MANY_IDS, _FEW_PIXELS = 20, 16  # more ids than segments that were taken out, and smaller ones
 _HEAD = 2**16  # bytes of a file, in which EXIF data of a JPEG or PNG are
-_TURNED = ('JPEG', 'MPO', 'PNG', 'TIFF')  # formats that OpenCV turns as their EXIF data say
+TURNED_FORMATS = ('JPEG', 'MPO', 'PNG', 'TIFF')  # formats that OpenCV turns as their EXIF data say
 
 
 class Segments(NamedTuple):
@@ -48,6 +48,20 @@ class Segments(NamedTuple):
         """Masks of some of the segments, by their places in ``infos``, uint8, (n, H, W)."""
         numbers = np.asarray(places, dtype=self.numbers.dtype).reshape(-1, 1, 1) + 1
         return (self.numbers[None] == numbers).view(np.uint8)
+
+    def boxes(self) -> list[list[int]]:
+        """Left, top, right and bottom (these two excluded) of the pixels of each."""
+        padded = np.pad(self.numbers, ((0, 0), (0, 1)))  # void ends what goes on in the next row
+        starts, lengths = _runs(padded)
+        numbers = padded.ravel()[starts]
+        order = np.argsort(numbers, kind='stable')
+        rows, columns = np.divmod(starts[order], padded.shape[1])
+        places = np.searchsorted(numbers[order], np.arange(1, len(self.infos) + 1))
+        sides = (
+            np.minimum.reduceat(columns, places), np.minimum.reduceat(rows, places),
+            np.maximum.reduceat(columns + lengths[order], places),
+            np.maximum.reduceat(rows, places) + 1)
+        return np.stack(sides, axis=-1).tolist()
 
 
 def read_segments(
@@ -82,20 +96,36 @@ def read_segments(
         raise sizes_differ(image_path, shape, path, readings[0].shape)
     segment_ids = [info['id'] for info in infos]
     counted = [_count(ids, segment_ids) for ids in readings]
-    numbers, areas, others = max(counted, key=lambda found: np.count_nonzero(found.areas))
+    best = max(range(len(counted)), key=lambda i: np.count_nonzero(counted[i][1]))
+    numbers, areas, unlisted = counted[best]
     if infos and not areas.any():
+        there = some(int(i) for i in np.unique(readings[best]) if i)
         raise MapError(
             'maps without any of the segments that are listed',
             f'{kind} holds none of the {len(infos)} segments that the annotation file lists for '
-            f'it, with ids {some(segment_ids)}; the ids in it are {some(others)}. {MAP_FORMAT}')
-    if others:
-        _look_at_others(others, kind, findings)
+            f'it, with ids {some(segment_ids)}; the ids in it are {there}. {MAP_FORMAT}')
+    if unlisted:
+        others = set(np.unique(readings[best]).tolist()).difference(segment_ids, [0])
+        found = f'{unlisted} pixels of ids {some(sorted(others))}'
+        if len(others) >= _MANY_IDS and unlisted < _FEW_PIXELS * len(others):
+            raise MapError(
+                'maps with shades of ids',
+                f'{kind} holds {found} ({len(others)} ids of a few pixels each), which the '
+                'annotation file does not list for it. Was it compressed with loss, or resized '
+                f'with other than nearest neighbours? {MAP_FORMAT}')
+        findings.warning('pixels of ids that the annotation file does not list for it', found,
+                         'They are void.')
     segments = _leave_out_empty(Segments(numbers, tuple(infos), areas), findings)
     _compare_areas(segments, findings)
     return segments
 
 
-def check_orientation(image_path: str, shape: tuple[int, int], findings: Findings) -> None:
+def check_orientation(
+    image_path: str,
+    shape: tuple[int, int],
+    findings: Findings,
+    header: tuple[int, str | None] | None = None,
+) -> None:
     """Look at a picture that is turned when it is shown, and is then of the same size.
 
     Of another size it would not be that of its map. Here nobody can tell whether the map was drawn
@@ -105,14 +135,15 @@ def check_orientation(image_path: str, shape: tuple[int, int], findings: Finding
         image_path (str): A picture.
         shape (tuple[int, int]): Its height and width.
         findings (Findings): Gets what is told.
+        header (tuple, optional): Of :func:`header_orientation`. Defaults to None, it is read.
 
     Raises:
         MapError: If OpenCV does not turn pictures of this format as everybody else does.
     """
-    orientation, picture_format = read_orientation(image_path)
+    orientation, picture_format = header or read_orientation(image_path)
     if orientation == 1 or (orientation > 4 and shape[0] != shape[1]):
         return
-    if picture_format not in _TURNED:
+    if picture_format not in TURNED_FORMATS:
         raise MapError(
             'pictures that are read otherwise than they are shown',
             f'{image_path} ({picture_format}): its EXIF data (orientation {orientation}) say how '
@@ -136,9 +167,14 @@ def read_orientation(image_path: str) -> tuple[int, str | None]:
                     b'Exif' in head or b'eXIf' in head):
                 return 1, None  # most pictures; Pillow takes several times as long
             with Image.open(file) as image:
-                return image.getexif().get(ExifTags.Base.Orientation, 1), image.format
+                return header_orientation(image)
     except Exception:
         return 1, None
+
+
+def header_orientation(image: Image.Image) -> tuple[int, str | None]:
+    """As :func:`read_orientation`, of a picture that is open and not loaded."""
+    return image.getexif().get(ExifTags.Base.Orientation, 1), image.format
 
 
 def check_size(image_path: str, shape: tuple[int, int], map_path: str) -> None:
@@ -161,6 +197,32 @@ def check_size(image_path: str, shape: tuple[int, int], map_path: str) -> None:
             raise sizes_differ(image_path, shape, map_path, map_shape)
 
 
+def shown_shape(image: Image.Image) -> tuple[int, int]:
+    """Height and width of a picture as OpenCV reads it, of what its header says."""
+    if image.format == 'TIFF':
+        image.load()  # turns it; before, its size may be that of what is stored
+    orientation, picture_format = header_orientation(image)
+    return image.size if orientation > 4 and picture_format in TURNED_FORMATS else image.size[::-1]
+
+
+def compare_box(
+    segment_id: int, said: Sequence[float], box: Sequence[int], findings: Findings
+) -> None:
+    """Compare the box that a file says a segment has with that of its pixels.
+
+    Args:
+        segment_id (int): For the message.
+        said (Sequence[float]): Left, top, right and bottom.
+        box (Sequence[int]): The same, of the pixels.
+        findings (Findings): Of the map.
+    """
+    if np.abs(np.subtract(box, said)).max() > 2:
+        findings.warning(
+            "segments whose 'bbox' is not that of their pixels",
+            f'{list(said)} of segment {segment_id}, {list(box)} of the pixels (left, top, right, '
+            'bottom)', 'The pixels are what counts.')
+
+
 def sizes_differ(
     image_path: str, shape: Sequence[int], map_path: str, map_shape: Sequence[int]
 ) -> MapError:
@@ -177,52 +239,25 @@ def sizes_differ(
         f'neither.{turned}')
 
 
-class _Counted(NamedTuple):
-    """The pixels of segments under one reading of a map.
-
-    Args:
-        numbers (ndarray): (H, W), 0 where there is none, n in the n-th segment.
-        areas (ndarray): Pixels of each segment.
-        others (dict[int, int]): Pixels of each id that is listed for no segment, without void.
-    """
-
-    numbers: np.ndarray
-    areas: np.ndarray
-    others: dict[int, int]
-
-
-def _count(ids: np.ndarray, segment_ids: Sequence[int]) -> _Counted:
-    """Number the pixels; looks at runs of equal pixels, which are far fewer."""
-    pixels = ids.ravel()
-    starts = np.concatenate([[0], np.flatnonzero(pixels[1:] != pixels[:-1]) + 1])
-    lengths, run_ids = np.diff(starts, append=pixels.size), pixels[starts]
-    order = np.argsort(segment_ids)
-    known = np.array([*np.take(segment_ids, order), MAX_SEGMENT_ID + 1], np.uint32)
-    places = np.searchsorted(known, run_ids)
-    dtype = np.min_scalar_type(len(segment_ids))
-    run_numbers = np.where(
-        known[places] == run_ids, np.append(order + 1, 0)[places], 0).astype(dtype)
-    areas = np.bincount(run_numbers, lengths, len(segment_ids) + 1).astype(np.int64)[1:]
-    others = {}
-    if areas.sum() < pixels.size:
-        rest = (run_numbers == 0) & (run_ids != 0)
-        found, runs = np.unique(run_ids[rest], return_inverse=True)
-        others = dict(zip(found.tolist(), np.bincount(runs, lengths[rest]).astype(int).tolist(),
-                          strict=True))
-    return _Counted(np.repeat(run_numbers, lengths).reshape(ids.shape), areas, others)
+def _count(ids: np.ndarray, segment_ids: Sequence[int]) -> tuple[np.ndarray, np.ndarray, int]:
+    """Number the pixels; also returns the pixels of each segment, and of ids that are unlisted."""
+    starts, lengths = _runs(ids)  # far fewer than pixels
+    ids_of_runs = ids.ravel()[starts]
+    known = np.append(0, np.asarray(segment_ids, dtype=int))  # 0 is void
+    order = np.argsort(known)
+    nearest = order[np.searchsorted(known, ids_of_runs, 'right', order) - 1]
+    is_known = known[nearest] == ids_of_runs
+    runs = np.where(is_known, nearest, 0).astype(np.min_scalar_type(len(segment_ids)))
+    pixels = np.bincount(runs, lengths, len(known)).astype(int)
+    unlisted = lengths[~is_known].sum()
+    return np.repeat(runs, lengths).reshape(ids.shape), pixels[1:], int(unlisted)
 
 
-def _look_at_others(others: Mapping[int, int], kind: str, findings: Findings) -> None:
-    pixels = sum(others.values())
-    found = f'{pixels} pixels of ids {some(others)}'
-    if len(others) >= _MANY_IDS and pixels < _FEW_PIXELS * len(others):
-        raise MapError(
-            'maps with shades of ids',
-            f'{kind} holds {found} ({len(others)} ids of a few pixels each), which the annotation '
-            'file does not list for it. Was it compressed with loss, or resized with other than '
-            f'nearest neighbours? {MAP_FORMAT}')
-    findings.warning('pixels of ids that the annotation file does not list for it', found,
-                     'They are void.')
+def _runs(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where equal values begin, row after row, and how many they are."""
+    flat = values.ravel()
+    starts = np.append(0, np.flatnonzero(flat[1:] != flat[:-1]) + 1)
+    return starts, np.diff(starts, append=flat.size)
 
 
 def _leave_out_empty(segments: Segments, findings: Findings) -> Segments:

@@ -1,7 +1,10 @@
 """Steps of data pipelines that mmdet lacks."""
 
 from .draw_words import DrawWords
+from .inferencer_loader import InferencerLoader
 from .load_panoptic_annotations import LoadPanopticAnnotations, LoadPanopticIfAny
 from .pillow_resize import PillowResize
 
-__all__ = ['DrawWords', 'LoadPanopticAnnotations', 'LoadPanopticIfAny', 'PillowResize']
+__all__ = [
+    'DrawWords', 'InferencerLoader', 'LoadPanopticAnnotations', 'LoadPanopticIfAny',
+    'PillowResize']

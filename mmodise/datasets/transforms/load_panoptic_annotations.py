@@ -1,6 +1,5 @@
 """Panoptic annotations of an image, read through the one reader."""
 
-import cv2
 import numpy as np
 from mmdet.datasets import transforms
 from mmdet.registry import TRANSFORMS
@@ -8,7 +7,7 @@ from mmdet.structures.mask import BitmapMasks
 
 from ..panoptic.findings import Findings
 from ..panoptic.labels import FILL, label_dtype, swap_fill
-from ..panoptic.segments import Segments, check_orientation, read_segments
+from ..panoptic.segments import Segments, check_orientation, compare_box, read_segments
 
 
 @TRANSFORMS.register_module(force=True)  # old configs gain, too
@@ -57,7 +56,7 @@ class LoadPanopticAnnotations(transforms.LoadPanopticAnnotations):
             check_orientation(results['img_path'], shape, findings)
         things = [place for place, info in enumerate(segments.infos) if info['is_thing']]
         masks = segments.masks(things)
-        results['instances'] = _fit_instances(results, segments, masks, findings)
+        results['instances'] = _fit_instances(results, segments, things, findings)
         if self.with_mask:
             results['gt_masks'] = BitmapMasks(masks, *segments.numbers.shape)
         if self.with_seg:
@@ -98,20 +97,16 @@ def _paint(segments: Segments, void: int | None) -> np.ndarray:
 
 
 def _fit_instances(
-    results: dict, segments: Segments, masks: np.ndarray, findings: Findings
+    results: dict, segments: Segments, things: list[int], findings: Findings
 ) -> list[dict]:
     """The instances that have pixels, with boxes around these: left, top, right and bottom."""
     ids = [info['id'] for info in results['segments_info'] if info['is_thing']]
     instances = dict(zip(ids, results['instances'], strict=True))
-    fitted = []
-    things = (info for info in segments.infos if info['is_thing'])
-    for info, mask in zip(things, masks, strict=True):
-        left, top, width, height = cv2.boundingRect(mask)
-        box, said = [left, top, left + width, top + height], instances[info['id']].get('bbox')
-        if said is not None and np.abs(np.subtract(box, said)).max() > 2:
-            findings.warning(
-                "segments whose 'bbox' is not that of their pixels",
-                f'{said} of segment {info["id"]}, {box} of the pixels (left, top, right, bottom)',
-                'The pixels are what counts.')
-        fitted.append({**instances[info['id']], 'bbox': box})
+    fitted, boxes = [], segments.boxes()
+    for place in things:
+        segment_id, box = segments.infos[place]['id'], boxes[place]
+        said = instances[segment_id].get('bbox')
+        if said is not None:
+            compare_box(segment_id, said, box, findings)
+        fitted.append({**instances[segment_id], 'bbox': box})
     return fitted

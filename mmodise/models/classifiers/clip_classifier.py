@@ -28,6 +28,9 @@ class CLIPClassifier(MaskClassifier):
         alpha (float, optional): Not read here: :class:`ODISE` gives it to its ensemble, which was
             a part of the classifier once. Defaults to None.
         beta (float, optional): Likewise.
+
+    Raises:
+        ValueError: If CLIP's image tower is no vision transformer.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class CLIPClassifier(MaskClassifier):
     ) -> None:
         super().__init__()
         self.clip = MODELS.build(clip)
+        _ = self.clip.patch_size  # refuses a CLIP that mask tokens cannot be added to, now
         self.prompt = prompt
         self.align_masks = align_masks
 

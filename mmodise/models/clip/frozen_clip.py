@@ -130,7 +130,8 @@ class FrozenCLIP(FrozenModule):
         frozen = self.frozen
 
         def embed(new: list[str]) -> Tensor:
-            tokens = tokenize(frozen.tokenizer, new, frozen.model.context_length)
+            with torch.device('cpu'):  # whatever the default is
+                tokens = tokenize(frozen.tokenizer, new, frozen.model.context_length)
             tokens = tokens.to(frozen.device, non_blocking=True)
             return _widen(frozen.model.encode_text(tokens))
 
@@ -149,7 +150,8 @@ class FrozenCLIP(FrozenModule):
             Tensor: (N, D), not normalised.
         """
         frozen = self.frozen
-        warn_of_equal_names(frozen.tokenizer, vocabulary, frozen.model.context_length, prompt)
+        with torch.device('cpu'):
+            warn_of_equal_names(frozen.tokenizer, vocabulary, frozen.model.context_length, prompt)
         return self.encode_texts([prompt.format(name) for name in vocabulary.names])
 
     @torch.no_grad()

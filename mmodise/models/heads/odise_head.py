@@ -17,7 +17,7 @@ class ODISEHead(OpenVocabularyHead):
     """Masks, and for each mask an embedding that is compared with the names of classes.
 
     Label supervision (paper, 3.3): the logits are the similarities with the K classes of the
-    training vocabulary and with a learned "no object" embedding.
+    training vocabulary and with a learned null embedding, "no object".
 
     Args:
         clip (dict): Config of the :class:`FrozenCLIP` that embeds the names.

@@ -111,14 +111,18 @@ class Kill(Hook):
 
 @HOOKS.register_module()
 class BadSample(Hook):
-    """One process meets a bad sample; the others wait for it, and nothing interrupts them."""
+    """One process meets a bad sample; the others go on to the exchange of gradients, or wait.
 
-    def __init__(self, rank):
-        self.rank = rank
+    gloo tells them when the process is gone. NCCL does not: ``stuck`` stands for that.
+    """
+
+    def __init__(self, rank, stuck):
+        self.rank, self.stuck = rank, stuck
 
     def before_train_iter(self, runner, **kwargs):
         if runner.iter == 1:
             if runner.rank == self.rank:
                 raise ValueError('000007.png has no segment')
-            time.sleep(600)
-            raise AssertionError('left waiting')
+            if self.stuck:
+                time.sleep(600)
+                raise AssertionError('left waiting')

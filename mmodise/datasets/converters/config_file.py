@@ -1,0 +1,134 @@
+"""A config for own data."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from pprint import pformat
+from typing import NamedTuple
+
+from ...utils.paths import configs_folder
+
+_TEXT = '''\
+# {title}
+_base_ = [
+    {bases}
+]
+
+from importlib import import_module
+
+data_root = {data_root!r}  # the annotations
+images = {images!r}
+maps = {maps!r}  # from data_root on
+
+# As in the annotation files, things first. Synonyms belong into the vocabulary file, which is read
+# whenever this config is.
+classes = {classes}
+vocabulary = import_module('mmodise.vocabulary').Vocabulary.from_file(
+    {vocabulary!r}).to_metainfo()
+metainfo = dict(classes=classes, **vocabulary)
+
+{model}
+
+train_dataloader = dict(dataset=dict(
+    data_root=data_root, ann_file='annotations/panoptic_train.json', metainfo=metainfo,
+    data_prefix=dict(img=images, seg=maps.format('train'))))
+val_dataloader = dict(dataset=dict(
+    data_root=data_root, ann_file='annotations/panoptic_val.json', metainfo=metainfo,
+    data_prefix=dict(img=images, seg=maps.format('val'))))
+test_dataloader = dict(dataset=dict(
+    data_root=data_root, ann_file='annotations/panoptic_{test}.json', metainfo=metainfo,
+    data_prefix=dict(img=images, seg=maps.format({test!r}))))
+
+{evaluators}
+# {note}
+max_iters = {max_iters}
+train_cfg = dict({train_cfg})
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.067, by_epoch=False, begin=0, end={warmup}),
+    {decay}
+]
+'''
+_EVALUATORS = '''\
+panoptic = dict(ann_file=data_root + 'annotations/panoptic_{split}.json',
+                seg_prefix={prefix!r})
+{name}_evaluator = [
+    dict(type='CocoPanopticMetric', **panoptic),
+    dict(type='OpenVocabularyInstanceMetric', **panoptic),
+    dict(type='OpenVocabularySemanticMetric', **panoptic)
+]
+'''
+_SMALL_MODEL = '''\
+model = dict(
+    panoptic_head=dict(vocabulary=vocabulary, num_queries=60), train_cfg=dict(num_points=2048))'''
+_SMALL_DECAY = '''dict(type='CosineAnnealingLR', by_epoch=False, begin=20, end=max_iters,
+         T_max=max_iters - 20, eta_min=1e-5)'''
+_FULL_MODEL = 'model = dict(panoptic_head=dict(vocabulary=vocabulary))'
+_FULL_DECAY = '''dict(type='MultiStepLR', by_epoch=False, gamma=0.1,
+         milestones=[int(0.889 * max_iters), int(0.963 * max_iters)])'''
+
+
+class DataPlaces(NamedTuple):
+    """Where the parts of a data set are.
+
+    Args:
+        data_root (Path): The folder with ``annotations``.
+        images (Path): Where the names of pictures begin.
+        maps (str): Where the names of maps begin, with ``{}`` for the split: from ``data_root`` on,
+            or absolute.
+        vocabulary (Path): The vocabulary file.
+    """
+
+    data_root: Path
+    images: Path
+    maps: str
+    vocabulary: Path
+
+
+def config_name(name: str, full: bool) -> str:
+    """The name of the config of a data set."""
+    plain = re.sub(r'[^\w-]+', '-', name).strip('-') or 'data'
+    return f'odise_sd-{"v1" if full else "small"}_{plain}.py'
+
+
+def config_text(
+    places: DataPlaces, classes: tuple[str, ...], counts: dict[str, int], full: bool
+) -> str:
+    """The content of a config that trains and tests on own data.
+
+    Args:
+        places (DataPlaces): Where the data are.
+        classes (tuple[str]): Names as in the annotations, things first.
+        counts (dict[str, int]): Pictures per split.
+        full (bool): Whether the models are those of the paper, or the small ones.
+    """
+    parts = ('models/odise', 'datasets/coco_panoptic', 'schedules/odise_coco') if full else (
+        'models/odise_small', 'datasets/coco_panoptic_sample', 'schedules/odise_minutes')
+    base = configs_folder().resolve() / '_base_'
+    bases = [(base / f'{part}.py').as_posix() for part in (*parts, 'default_runtime')]
+    test = 'test' if 'test' in counts else 'val'
+    max_iters = min(max(2000, 25 * counts['train']), 92188) if full else 1000
+    return _TEXT.format(
+        title='Made by make_config: ' + ', '.join(f'{n} images in {s}' for s, n in counts.items()),
+        bases=',\n    '.join(map(repr, bases)), data_root=_folder(places.data_root),
+        images=_folder(places.images), maps=places.maps, classes=pformat(classes, width=90),
+        vocabulary=places.vocabulary.as_posix(), test=test,
+        model=_FULL_MODEL if full else _SMALL_MODEL, evaluators=_evaluators(places, test),
+        note='Iterations of 2 pictures per GPU; --auto-scale-lr fits the rate of learning to it.'
+        if full else 'Enough to see it learn; more pictures deserve more iterations.',
+        max_iters=max_iters, warmup=250 if full else 20,
+        train_cfg=f"max_iters=max_iters, val_interval={'max_iters // 4' if full else 'max_iters'}"
+        + (', dynamic_intervals=None' if full else ''), decay=_FULL_DECAY if full else _SMALL_DECAY)
+
+
+def _evaluators(places: DataPlaces, test: str) -> str:
+    prefix = places.maps if places.maps.startswith('/') or ':' in places.maps else (
+        _folder(places.data_root) + places.maps)
+    text = _EVALUATORS.format(split='val', name='val', prefix=prefix.format('val'))
+    if test == 'val':
+        return text + 'test_evaluator = val_evaluator\n'
+    return text + _EVALUATORS.format(split=test, name='test', prefix=prefix.format(test))
+
+
+def _folder(path: Path) -> str:
+    return f'{path.as_posix().rstrip("/")}/'

@@ -1,0 +1,90 @@
+"""Masks of polygons, run lengths and shapes, as pycocotools draws them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from .annotated import AnnotationError
+
+
+def draw_polygons(
+    polygons: Sequence[Sequence[float]], shape: tuple[int, int], where: str
+) -> np.ndarray | None:
+    """Mask of what is inside of any of several polygons, (H, W), bool.
+
+    Args:
+        polygons (Sequence[Sequence[float]]): Each x, y, x, y, ...
+        shape (tuple[int, int]): Height and width.
+        where (str): The file and the entry, for messages.
+
+    Returns:
+        ndarray | None: None if no polygon has three points.
+
+    Raises:
+        AnnotationError: If a polygon is no list of pairs of finite numbers.
+    """
+    for polygon in polygons:
+        if not isinstance(polygon, (list, tuple)) or len(polygon) % 2 or not all(
+                map(_is_finite, polygon)):
+            raise AnnotationError(
+                f'{where}: a polygon is {str(polygon)[:80]}. Expected a list x, y, x, y, ... of '
+                'finite numbers.')
+    drawn = [list(map(float, polygon)) for polygon in polygons if len(polygon) >= 6]
+    if not drawn:
+        return None
+    return coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(drawn, *shape))).astype(bool)
+
+
+def decode_run_lengths(
+    runs: Mapping[str, Any], shape: tuple[int, int], where: str
+) -> np.ndarray:
+    """Mask of COCO's run lengths, compressed or not, (H, W), bool.
+
+    Raises:
+        AnnotationError: If they are of another size, or of another number of pixels.
+    """
+    size, counts = runs.get('size'), runs.get('counts')
+    if size is None or list(size) != list(shape):
+        raise AnnotationError(
+            f"{where}: the run lengths have 'size' {size}, the picture has {list(shape)} (height, "
+            'width). They must be equal.')
+    if isinstance(counts, list):
+        if not all(map(_is_finite, counts)) or sum(counts) != math.prod(shape) or min(counts) < 0:
+            raise AnnotationError(
+                f'{where}: the run lengths do not add up to the {math.prod(shape)} pixels of the '
+                'picture.')
+        values = np.arange(len(counts)) % 2 == 1
+        return np.repeat(values, np.array(counts, dtype=int)).reshape(shape, order='F')
+    if not isinstance(counts, (str, bytes)) or not counts:
+        raise AnnotationError(f"{where}: 'counts' of the run lengths is {str(counts)[:80]!r}.")
+    _check_compressed(counts, shape, where)
+    return coco_mask.decode(dict(size=list(shape), counts=counts)).astype(bool)
+
+
+def _check_compressed(counts: str | bytes, shape: tuple[int, int], where: str) -> None:
+    """Add run lengths up by hand, for pycocotools reads beyond the end of those that do not fit."""
+    text = counts.encode() if isinstance(counts, str) else counts
+    runs, value, shift = [], 0, 0
+    for byte in text:
+        digit = byte - 48
+        value |= (digit & 31) << shift
+        shift += 5
+        if digit < 0 or digit > 63:
+            break
+        if not digit & 32:
+            value -= (1 << shift) if digit & 16 else 0
+            runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+            value, shift = 0, 0
+    if shift or min(runs, default=-1) < 0 or sum(runs) != math.prod(shape):
+        raise AnnotationError(
+            f'{where}: the compressed run lengths are not those of a picture of '
+            f'{shape[1]} x {shape[0]} pixels.')
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
