@@ -44,7 +44,8 @@ PARTS = {
     'decoder and heads': [
         'model.panoptic_head.layers', 'model.panoptic_head.forward', 'model.panoptic_head.predict'],
     TEXTS: ['model.panoptic_head.clip.encode_texts', 'model.classifier.clip.encode_texts'],
-    'CLIP on masks': ['model.classifier.forward', 'model.fuse'],
+    'CLIP on masks': ['model.classifier.forward'],
+    'ensemble': ['model.ensemble.forward'],
     'results': ['model.make_results', 'model.panoptic_fusion_head.predict'],
     'losses': ['model.panoptic_head.loss'],
     'backward': ['optim_wrapper.backward'],

@@ -77,7 +77,7 @@ def test_what_cannot_be_done_is_told(run, small_checkpoint, tmp_path, capsys):
         ((small_checkpoint, existing, '--to-official'), f'{existing} exists already'),
         (('none.pth', tmp_path / 'out.pth'), 'none.pth can not be found'),
         (('none.pth', tmp_path / 'out.pth', '--to-official'), 'none.pth can not be found'),
-        ((existing, tmp_path / 'out.pth'), f'{existing} (8 bytes) cannot be read'),
+        ((existing, tmp_path / 'out.pth'), f'{existing} is text, not weights'),
         ((small_checkpoint, tmp_path / 'out.pth'), 'is one of ours'),
     ]
     for args, message in cases:
