@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import NamedTuple
+from contextlib import nullcontext, suppress
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
@@ -155,13 +155,14 @@ def check_orientation(
         'picture as it is shown. If so, save it so, without EXIF data, and there is no doubt.')
 
 
-def read_orientation(image_path: str) -> tuple[int, str | None]:
+def read_orientation(picture: str | BinaryIO) -> tuple[int, str | None]:
     """How a picture is to be turned when it is shown, as EXIF numbers it, and its format.
 
     1 is as stored; so is what is not on a disk, or nothing that Pillow knows.
     """
     try:
-        with open(image_path, 'rb') as file:
+        is_open = hasattr(picture, 'read')
+        with nullcontext(picture) if is_open else open(picture, 'rb') as file:
             head = file.read(_HEAD)
             if head.startswith((b'\xff\xd8', b'\x89PNG')) and not (
                     b'Exif' in head or b'eXIf' in head):
