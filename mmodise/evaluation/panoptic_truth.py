@@ -18,7 +18,8 @@ from ..datasets.panoptic.classes import (
 )
 from ..datasets.panoptic.file_names import FolderListings, result_names
 from ..datasets.panoptic.findings import Findings
-from ..datasets.panoptic.segments import Segments, read_segments, sizes_differ
+from ..datasets.panoptic.orientation import sizes_differ
+from ..datasets.panoptic.segments import Segments, read_segments
 
 _KEPT = 8  # maps: a batch's, which one metric after the other asks for
 
