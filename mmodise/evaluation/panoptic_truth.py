@@ -97,6 +97,13 @@ class PanopticTruth:
             dict(info, label=labels[place])
             for place, info in zip(kept, segments.infos, strict=True)))
 
+    def labels_without_pixels(self, image_id: Hashable, segments: Segments) -> list[int]:
+        """Labels of what the file lists for an image, no groups, and its map does not show."""
+        shown = {info['id'] for info in segments.infos}
+        return [self._match.labels[info['category_id']] for info in self.file.segments(image_id)
+                if info['id'] not in shown and not info['iscrowd']
+                and info['category_id'] in self._match.labels]
+
     def result_name(self, image_id: Hashable) -> str:
         """What the PNG file with the result of an image is called."""
         return self._maps.result_names[image_id]
