@@ -21,8 +21,8 @@ from .panoptic.classes import (
 from .panoptic.file_names import FolderListings
 from .panoptic.findings import Findings
 from .panoptic.labels import FILL, swap_fill, void_label
+from .panoptic.orientation import check_size
 from .panoptic.segment_map import MapError, unreadable
-from .panoptic.segments import check_size
 from .transforms import LoadPanopticAnnotations
 from .transforms.pillow_resize import refuse_bytes_only
 

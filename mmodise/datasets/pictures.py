@@ -11,7 +11,7 @@ import numpy as np
 from mmengine.fileio import LocalBackend, get, get_file_backend
 from PIL import Image, ImageOps
 
-from .panoptic.segments import TURNED_FORMATS, read_orientation
+from .panoptic.orientation import TURNED_FORMATS, read_orientation
 
 _TOLERANCE = 1e-2  # resizing overshoots
 _SHAPES = '(H, W), (H, W, 1), (H, W, 3) in the order BGR, or (H, W, 4), BGR and alpha'

@@ -31,7 +31,7 @@ class CheckedPanopticMetric(CocoPanopticMetric):
       categories in the annotation file; a class that only one of them has is left out, and told.
       The metainfo says what is a thing; its ``thing_classes`` may hold synonyms.
     - The map of an image is the one that its annotation names, read as the data set reads it. The
-      areas of segments are those of their pixels.
+      areas of segments are those of their pixels, unless ``areas`` says otherwise.
     - Only images that were tested count, and that are annotated.
     - Results of images of one name in two folders do not overwrite each other.
     - Maps are compared in memory as they come, by the process that tests.
@@ -43,6 +43,10 @@ class CheckedPanopticMetric(CocoPanopticMetric):
         format_only (bool): Whether to write results and compute nothing. Defaults to False.
         outfile_prefix (str, optional): Of the files that results are written to. Defaults to None,
             none are written.
+        areas (str): ``'pixels'``; or ``'file'``, as panopticapi has them: those of the annotation
+            file where they are larger, and a segment without pixels is missed. ADE20K's usual files
+            have areas of before instances were pasted over stuff, and published figures are made
+            with these. Defaults to 'pixels'.
         **kwargs: As for ``CocoPanopticMetric``; ``nproc`` has no effect.
 
     Raises:
@@ -57,9 +61,14 @@ class CheckedPanopticMetric(CocoPanopticMetric):
         seg_prefix: str | None = None,
         format_only: bool = False,
         outfile_prefix: str | None = None,
+        areas: str = 'pixels',
         **kwargs,
     ) -> None:
         super().__init__(seg_prefix=seg_prefix, **kwargs)
+        if areas not in ('pixels', 'file'):
+            raise ValueError(
+                f"{type(self).__name__}: areas={areas!r}, expected 'pixels' or 'file'.")
+        self.areas = areas
         if format_only and outfile_prefix is None:
             raise ValueError(f'{type(self).__name__}: format_only=True needs an outfile_prefix, '
                              'which says where results are written.')
@@ -101,6 +110,9 @@ class CheckedPanopticMetric(CocoPanopticMetric):
             segment_ids, numbers, labels = self._read_prediction(sample)
             truth = None if self.format_only else self._read_truth(sample)
             stats = None if truth is None else match_segments(truth, numbers, labels)
+            if truth is not None and self._truth is not None and self.areas == 'file':
+                for label in self._truth.labels_without_pixels(sample['img_id'], truth):
+                    stats[label].fn += 1
             written = None
             if self.outfile_prefix is not None:
                 written = self._write(sample, segment_ids, numbers, labels)
@@ -155,7 +167,11 @@ class CheckedPanopticMetric(CocoPanopticMetric):
 
     def _read_truth(self, sample: Mapping) -> Segments | None:
         if self._truth is not None:
-            return self._truth.read(sample)
+            truth = self._truth.read(sample)
+            if truth is not None and self.areas == 'file':
+                areas = [info.get('area') or 0 for info in truth.infos]
+                return truth._replace(areas=np.maximum(truth.areas, areas))
+            return truth
         path = sample.get('seg_map_path') or osp.join(
             self.seg_prefix, f'{osp.splitext(osp.basename(sample["img_path"]))[0]}.png')
         findings, num_classes = Findings(path), len(self.dataset_meta['classes'])

@@ -7,15 +7,9 @@ from collections.abc import Hashable, Mapping, Sequence
 from mmdet.datasets.api_wrappers import COCO
 from pycocotools import mask as mask_utils
 
-from ..datasets.panoptic.annotation_file import (
-    check_categories,
-    check_images,
-    is_id,
-    read_content,
-    read_flag,
-    short,
-)
+from ..datasets.panoptic.annotation_file import read_content
 from ..datasets.panoptic.classes import ClassMatch, match_classes, thing_classes
+from ..datasets.panoptic.entries import check_categories, check_images, is_id, read_flag, short
 from ..datasets.panoptic.findings import Findings
 
 _LAYOUT = (

@@ -18,7 +18,8 @@ from ..datasets.panoptic.classes import (
 )
 from ..datasets.panoptic.file_names import FolderListings, result_names
 from ..datasets.panoptic.findings import Findings
-from ..datasets.panoptic.segments import Segments, read_segments, sizes_differ
+from ..datasets.panoptic.orientation import sizes_differ
+from ..datasets.panoptic.segments import Segments, read_segments
 
 _KEPT = 8  # maps: a batch's, which one metric after the other asks for
 
@@ -95,6 +96,13 @@ class PanopticTruth:
         return segments._replace(infos=tuple(
             dict(info, label=labels[place])
             for place, info in zip(kept, segments.infos, strict=True)))
+
+    def labels_without_pixels(self, image_id: Hashable, segments: Segments) -> list[int]:
+        """Labels of what the file lists for an image, no groups, and its map does not show."""
+        shown = {info['id'] for info in segments.infos}
+        return [self._match.labels[info['category_id']] for info in self.file.segments(image_id)
+                if info['id'] not in shown and not info['iscrowd']
+                and info['category_id'] in self._match.labels]
 
     def result_name(self, image_id: Hashable) -> str:
         """What the PNG file with the result of an image is called."""

@@ -94,6 +94,37 @@ def test_the_figures_are_mmdets(files):
     assert found == pytest.approx(expected, abs=1e-9)
 
 
+def test_areas_of_the_file_as_mmdet_has_them(files, tmp_path):
+    """As in ADE20K: of before instances were pasted over stuff, some of which is not seen."""
+    paths, samples = files
+    content = json.loads((tmp_path / 'panoptic.json').read_text())
+    for number, annotation in enumerate(content['annotations']):
+        for info in annotation['segments_info'][number % 2::2]:
+            info['area'] += 20 + number
+        annotation['segments_info'].append(
+            dict(id=256**3 - 1, category_id=13, area=50, iscrowd=0, bbox=[0, 0, 9, 9]))
+    (tmp_path / 'panoptic.json').write_text(json.dumps(content))
+    found = evaluate(CheckedPanopticMetric(**paths, areas='file'), clone(samples))
+    expected = evaluate(MmdetsMetric(**paths), clone(samples))
+    assert found == pytest.approx(expected, abs=1e-9)
+    pixels = evaluate(CheckedPanopticMetric(**paths), clone(samples))
+    assert pixels['coco_panoptic/PQ'] > found['coco_panoptic/PQ'] + 1
+    with pytest.raises(ValueError, match="areas='json', expected 'pixels' or 'file'"):
+        CheckedPanopticMetric(**paths, areas='json')
+
+
+def test_areas_of_the_file_that_are_too_small_are_those_of_the_pixels(files, tmp_path):
+    """Else an intersection over union could be over 1, or of nothing."""
+    paths, samples = files
+    expected = evaluate(CheckedPanopticMetric(**paths), clone(samples))
+    content = json.loads((tmp_path / 'panoptic.json').read_text())
+    for annotation in content['annotations']:
+        for info in annotation['segments_info']:
+            info['area'] = 1
+    (tmp_path / 'panoptic.json').write_text(json.dumps(content))
+    assert evaluate(CheckedPanopticMetric(**paths, areas='file'), clone(samples)) == expected
+
+
 def test_the_files_are_mmdets(files, tmp_path):
     paths, samples = files
     for metric, folder in ((CheckedPanopticMetric, 'ours'), (MmdetsMetric, 'mmdets')):

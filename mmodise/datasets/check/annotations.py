@@ -10,8 +10,9 @@ from mmengine.fileio import LocalBackend, get_file_backend
 
 from ..caption_file import captions_by_image, read_captions
 from ..captioned_images import CaptionedImagesDataset
-from ..panoptic.annotation_file import MAX_SEGMENT_ID, PanopticFile, read_panoptic_file, some
+from ..panoptic.annotation_file import PanopticFile, read_panoptic_file
 from ..panoptic.classes import check_classes
+from ..panoptic.entries import MAX_SEGMENT_ID, some
 from ..panoptic.file_names import FolderListings
 from ..panoptic.findings import Findings
 from .data_sets import NamedSet

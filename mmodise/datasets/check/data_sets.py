@@ -10,8 +10,9 @@ from mmdet.registry import DATASETS
 from mmengine.config import Config
 
 from ..checked_panoptic import CheckedPanopticDataset
-from ..panoptic.annotation_file import PanopticFile, read_flag
+from ..panoptic.annotation_file import PanopticFile
 from ..panoptic.classes import ClassMatch
+from ..panoptic.entries import read_flag
 from ..panoptic.findings import Findings
 
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')

@@ -13,14 +13,9 @@ from mmengine.fileio import get
 from PIL import Image
 
 from ..panoptic.findings import Findings
+from ..panoptic.orientation import check_orientation, header_orientation, shown_shape
 from ..panoptic.segment_map import MapError, unreadable
-from ..panoptic.segments import (
-    check_orientation,
-    compare_box,
-    header_orientation,
-    read_segments,
-    shown_shape,
-)
+from ..panoptic.segments import compare_box, read_segments
 
 MIN_SIDE = 32  # pixels; what is smaller is odd
 MAX_ASPECT = 5  # long side by short side; what is longer is odd

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from ..panoptic import Findings
-from ..panoptic.annotation_file import check_images, is_id, read_content, read_flag, short
+from ..panoptic.annotation_file import read_content
+from ..panoptic.entries import check_images, is_id, read_flag, short
 from .annotated import AnnotatedImage, AnnotationError, Segment, Source
 from .masks import decode_run_lengths, draw_polygons
 from .pictures import PictureFolder, folder_split, split_of

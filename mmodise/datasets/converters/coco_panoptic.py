@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..panoptic import FolderListings, PanopticFile, read_panoptic_file
-from ..panoptic.annotation_file import read_flag
+from ..panoptic.entries import read_flag
 from .annotated import AnnotatedImage, AnnotationError, ExistingMap, Source
 from .pictures import PictureFolder, folder_split, split_of
 

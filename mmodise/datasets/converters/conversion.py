@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 from ...utils import WholeFileBackend
 from ...utils.masks import bounding_box
 from ..panoptic import Finding, Findings
-from ..panoptic.segments import check_orientation, check_size
+from ..panoptic.orientation import check_orientation, check_size
 from .annotated import AnnotatedImage, AnnotationError, ExistingMap
 from .painting import Rules, paint
 from .pictures import shown_size

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from ..panoptic import Findings
-from ..panoptic.annotation_file import short
+from ..panoptic.entries import short
 from .annotated import AnnotatedImage, AnnotationError, Segment, Source
 from .masks import draw_polygons
 from .pictures import PICTURES, PictureFolder, folder_split

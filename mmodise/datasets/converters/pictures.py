@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from PIL import Image
 
 from ..panoptic import FolderListings
-from ..panoptic.segments import read_orientation
+from ..panoptic.orientation import read_orientation
 from .annotated import AnnotationError
 
 PICTURES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')

@@ -10,7 +10,7 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 from ...vocabulary import Vocabulary
-from .annotation_file import read_flag, some
+from .entries import read_flag, some
 from .findings import Findings
 
 _MANY_PAIRS = 1_000_000  # of names; comparing more letter by letter takes too long

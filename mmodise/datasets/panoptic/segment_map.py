@@ -9,7 +9,7 @@ import numpy as np
 from mmengine.fileio import get
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from .annotation_file import MAX_SEGMENT_ID
+from .entries import MAX_SEGMENT_ID
 
 MAP_FORMAT = (
     'A map is an image without loss, best a PNG of 8 bits a channel; the colour of a pixel is the '

@@ -9,7 +9,7 @@ from mmdet.datasets import transforms
 from mmdet.registry import TRANSFORMS
 from PIL import Image
 
-from ..panoptic.segments import TURNED_FORMATS, read_orientation
+from ..panoptic.orientation import TURNED_FORMATS, read_orientation
 from ..pictures import read_picture, to_bgr
 
 

@@ -7,7 +7,8 @@ from mmdet.structures.mask import BitmapMasks
 
 from ..panoptic.findings import Findings
 from ..panoptic.labels import FILL, label_dtype, swap_fill
-from ..panoptic.segments import Segments, check_orientation, compare_box, read_segments
+from ..panoptic.orientation import check_orientation
+from ..panoptic.segments import Segments, compare_box, read_segments
 
 
 @TRANSFORMS.register_module(force=True)  # old configs gain, too
