@@ -1,6 +1,8 @@
 import base64
+import importlib.util
 import io
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,8 +10,8 @@ import pytest
 from PIL import Image
 
 from mmodise.datasets.converters.command import run
-from tools.dataset_converters.make_config import parse_args
 
+COMMAND = Path(__file__).parents[3] / 'tools/dataset_converters/make_config.py'
 WIDTH, HEIGHT = 12, 10
 LEFT, TOP = [0, 0, 6, 0, 6, 10, 0, 10], [0, 0, 12, 0, 12, 5, 0, 5]  # areas 60 and 60
 
@@ -56,7 +58,10 @@ def labelme(path, shapes, picture, size=(WIDTH, HEIGHT)):
 
 def convert(root, *options):
     """Run the command; returns what it made, with the segments of each picture, by its name."""
-    made = run(parse_args([str(root), '--workers', '1', *options]))
+    spec = importlib.util.spec_from_file_location('make_config', COMMAND)
+    command = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(command)
+    made = run(command.parse_args([str(root), '--workers', '1', *options]))
     out, pictures = made.config.parent, {}
     for split in made.counts:
         content = json.loads((out / f'annotations/panoptic_{split}.json').read_text())
