@@ -195,7 +195,8 @@ def test_odd_names_are_read_as_they_are_or_refused(names, tmp_path):
     coco(tmp_path / 'd/x.json', ['a.jpg', 'b.jpg'],
          [annotation(1, 1, 1, [LEFT]), annotation(2, 2, 2, [TOP])], names)
     if names[0] in ('- dash', 'stuff'):  # notation, and the heading of a file
-        with pytest.raises(SystemExit, match=rf"(?s)cannot be used as text.*'{names[0]}'.*Rename it"):
+        message = rf"(?s)cannot be used as text.*'{names[0]}'.*Rename it"
+        with pytest.raises(SystemExit, match=message):
             convert(tmp_path / 'd', '--stuff', names[1])
         return
     made = convert(tmp_path / 'd', '--stuff', names[1]).made
