@@ -31,14 +31,14 @@ class Segments(NamedTuple):
 
     def paint(self, values: Sequence[int], void: int, dtype: type = np.int64) -> np.ndarray:
         """A map, (H, W), with the value of each segment, and ``void`` elsewhere."""
-        return np.array([void, *values], dtype=dtype)[self.numbers]
+        return np.array([void, *values], dtype=dtype).take(self.numbers)
 
     def keep(self, places: Sequence[int]) -> Segments:
         """Only some of the segments, by their places in ``infos``; the others become void."""
         table = np.zeros(len(self.infos) + 1, self.numbers.dtype)
         table[np.asarray(places, dtype=int) + 1] = np.arange(1, len(places) + 1)
         return Segments(
-            table[self.numbers], tuple(self.infos[place] for place in places),
+            table.take(self.numbers), tuple(self.infos[place] for place in places),
             self.areas[list(places)])
 
     def masks(self, places: Sequence[int]) -> np.ndarray:
@@ -48,16 +48,20 @@ class Segments(NamedTuple):
 
     def boxes(self) -> list[list[int]]:
         """Left, top, right and bottom (these two excluded) of the pixels of each."""
-        padded = np.pad(self.numbers, ((0, 0), (0, 1)))  # void ends what goes on in the next row
-        starts, lengths = _runs(padded)
-        numbers = padded.ravel()[starts]
+        starts, lengths = _runs(self.numbers)
+        numbers = self.numbers.ravel()[starts]
         order = np.argsort(numbers, kind='stable')
-        rows, columns = np.divmod(starts[order], padded.shape[1])
+        starts, lengths = starts[order], lengths[order]
+        width = self.numbers.shape[1]
+        rows, columns = np.divmod(starts, width)
+        last_rows, last_columns = np.divmod(starts + lengths - 1, width)
+        goes_on = rows != last_rows  # in the next row, so it reaches both sides
+        columns[goes_on], last_columns[goes_on] = 0, width - 1
         places = np.searchsorted(numbers[order], np.arange(1, len(self.infos) + 1))
         sides = (
             np.minimum.reduceat(columns, places), np.minimum.reduceat(rows, places),
-            np.maximum.reduceat(columns + lengths[order], places),
-            np.maximum.reduceat(rows, places) + 1)
+            np.maximum.reduceat(last_columns, places) + 1,
+            np.maximum.reduceat(last_rows, places) + 1)
         return np.stack(sides, axis=-1).tolist()
 
 
@@ -152,8 +156,9 @@ def _count(ids: np.ndarray, segment_ids: Sequence[int]) -> tuple[np.ndarray, np.
 def _runs(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where equal values begin, row after row, and how many they are."""
     flat = values.ravel()
-    starts = np.append(0, np.flatnonzero(flat[1:] != flat[:-1]) + 1)
-    return starts, np.diff(starts, append=flat.size)
+    ends = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    starts, ends = np.concatenate(([0], ends)), np.concatenate((ends, [flat.size]))
+    return starts, ends - starts
 
 
 def _leave_out_empty(segments: Segments, findings: Findings) -> Segments:
