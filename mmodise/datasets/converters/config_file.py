@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from pprint import pformat
 from typing import NamedTuple
 
@@ -16,16 +15,17 @@ _base_ = [
 ]
 
 from importlib import import_module
+from os.path import join
 
-data_root = {data_root!r}  # the annotations
-images = {images!r}
-maps = {maps!r}  # from data_root on
+data_root = """{{{{ fileDirname }}}}/"""  # of this file: data may move as one
+images = {images!r}  # from data_root on, and so are maps
+maps = {maps!r}
 
 # As in the annotation files, things first. Synonyms belong into the vocabulary file, which is read
 # whenever this config is.
 classes = {classes}
 vocabulary = import_module('mmodise.vocabulary').Vocabulary.from_file(
-    {vocabulary!r}).to_metainfo()
+    data_root + {vocabulary!r}).to_metainfo()
 metainfo = dict(classes=classes, **vocabulary)
 
 {model}
@@ -51,7 +51,7 @@ param_scheduler = [
 '''
 _EVALUATORS = '''\
 panoptic = dict(ann_file=data_root + 'annotations/panoptic_{split}.json',
-                seg_prefix={prefix!r})
+                seg_prefix=join(data_root, maps.format('{split}')))
 {name}_evaluator = [
     dict(type='CocoPanopticMetric', **panoptic),
     dict(type='OpenVocabularyInstanceMetric', **panoptic),
@@ -71,18 +71,18 @@ _FULL_DECAY = '''dict(type='MultiStepLR', by_epoch=False, gamma=0.1,
 class DataPlaces(NamedTuple):
     """Where the parts of a data set are.
 
+    The config lies in the folder with ``annotations``, and so does the vocabulary file. What
+    begins elsewhere is relative to that folder, or absolute.
+
     Args:
-        data_root (Path): The folder with ``annotations``.
-        images (Path): Where the names of pictures begin.
-        maps (str): Where the names of maps begin, with ``{}`` for the split: from ``data_root`` on,
-            or absolute.
-        vocabulary (Path): The vocabulary file.
+        images (str): Where the names of pictures begin.
+        maps (str): Where the names of maps begin, with ``{}`` for the split.
+        vocabulary (str): The name of the vocabulary file.
     """
 
-    data_root: Path
-    images: Path
+    images: str
     maps: str
-    vocabulary: Path
+    vocabulary: str
 
 
 def config_name(name: str, full: bool) -> str:
@@ -110,10 +110,10 @@ def config_text(
     max_iters = min(max(2000, 25 * counts['train']), 92188) if full else 1000
     return _TEXT.format(
         title='Made by make_config: ' + ', '.join(f'{n} images in {s}' for s, n in counts.items()),
-        bases=',\n    '.join(map(repr, bases)), data_root=_folder(places.data_root),
-        images=_folder(places.images), maps=places.maps, classes=pformat(classes, width=90),
-        vocabulary=places.vocabulary.as_posix(), test=test,
-        model=_FULL_MODEL if full else _SMALL_MODEL, evaluators=_evaluators(places, test),
+        bases=',\n    '.join(map(repr, bases)),
+        images=places.images, maps=places.maps, classes=pformat(classes, width=90),
+        vocabulary=places.vocabulary, test=test,
+        model=_FULL_MODEL if full else _SMALL_MODEL, evaluators=_evaluators(test),
         note='Iterations of 2 pictures per GPU; --auto-scale-lr fits the rate of learning to it.'
         if full else 'Enough to see it learn; more pictures deserve more iterations.',
         max_iters=max_iters, warmup=250 if full else 20,
@@ -121,14 +121,8 @@ def config_text(
         + (', dynamic_intervals=None' if full else ''), decay=_FULL_DECAY if full else _SMALL_DECAY)
 
 
-def _evaluators(places: DataPlaces, test: str) -> str:
-    prefix = places.maps if places.maps.startswith('/') or ':' in places.maps else (
-        _folder(places.data_root) + places.maps)
-    text = _EVALUATORS.format(split='val', name='val', prefix=prefix.format('val'))
+def _evaluators(test: str) -> str:
+    text = _EVALUATORS.format(split='val', name='val')
     if test == 'val':
         return text + 'test_evaluator = val_evaluator\n'
-    return text + _EVALUATORS.format(split=test, name='test', prefix=prefix.format(test))
-
-
-def _folder(path: Path) -> str:
-    return f'{path.as_posix().rstrip("/")}/'
+    return text + _EVALUATORS.format(split=test, name='test')

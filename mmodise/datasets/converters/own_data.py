@@ -107,8 +107,8 @@ def make_own_data(source: Source, options: Options) -> Made:
     counts = {split: len(part) for split, part in jobs.items()}
     contents[vocabulary] = text
     contents[config] = config_text(
-        DataPlaces(options.out_dir.resolve(), options.root.resolve(), maps, vocabulary.resolve()),
-        (*things, *stuff), counts, options.full)
+        DataPlaces(_root_prefix(options), maps, vocabulary.name), (*things, *stuff), counts,
+        options.full)
     new = [path for path in contents if not path.exists()]
     for path in new:
         WholeFileBackend().put_text(contents[path], path)
@@ -263,8 +263,15 @@ def _with_id(info: dict, ids: dict[str, int]) -> dict:
 
 def _maps_prefix(source: Source, options: Options) -> str:
     if isinstance(source.images[0].read, ExistingMap):
-        return f'{options.root.resolve().as_posix()}/'
+        return _root_prefix(options)
     return 'annotations/panoptic_{}/'
+
+
+def _root_prefix(options: Options) -> str:
+    """The user's folder as seen from the results: if they lie beside it they move as one."""
+    root, out_dir = options.root.resolve(), options.out_dir.resolve()
+    beside = root.parent == out_dir.parent
+    return f'{_relative(root, out_dir) if beside else root.as_posix().rstrip("/")}/'
 
 
 def _relative(path: Path, start: Path) -> str:

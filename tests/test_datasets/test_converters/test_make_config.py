@@ -218,3 +218,17 @@ def test_the_folder_of_results_is_no_part_of_the_data(warehouse):
     first = convert(warehouse, '--stuff', 'floor', '--out-dir', out)
     assert convert(warehouse, '--stuff', 'floor', '--out-dir', out).made.new == []
     assert first.made.counts == dict(train=1, val=1)
+
+
+def test_data_and_config_move_as_one(warehouse, tmp_path):
+    made = convert(warehouse, '--stuff', 'floor').made
+    moved = tmp_path / "the user's"
+    moved.mkdir()
+    for folder in (warehouse, made.config.parent):
+        folder.rename(moved / folder.name)
+    cfg = Config.fromfile(moved / made.config.parent.name / made.config.name)
+    data_set = DATASETS.build(dict(cfg.val_dataloader.dataset, pipeline=[]))
+    info = data_set.get_data_info(0)
+    for path in (info['img_path'], info['seg_map_path'], cfg.val_evaluator[0].ann_file):
+        assert Path(path).is_file() and moved in Path(path).parents
+    assert Path(cfg.val_evaluator[0].seg_prefix, Path(info['seg_map_path']).name).is_file()
