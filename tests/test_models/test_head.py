@@ -234,3 +234,27 @@ def test_a_misspelt_setting_of_training_is_refused(clip_cfg):
     with pytest.raises(ValueError, match=r"train_cfg: 'num_point' .* did you mean 'num_points'"):
         MODELS.build(dict(model.panoptic_head, clip=clip_cfg, vocabulary=TRAINING,
                           train_cfg=model.train_cfg, test_cfg=model.test_cfg))
+
+
+@pytest.mark.parametrize(('ignored', 'expected'), [
+    (False, [1] * 12), (True, [1, 1, 1, 0, 0, 1, *[0] * 5, 1])])
+def test_masks_on_unannotated_pixels_may_teach_nothing(head, monkeypatch, ignored, expected):
+    """The left half is annotated, in two segments; queries are boxes of columns."""
+    true = InstanceData(labels=torch.tensor([0, 2]), masks=torch.zeros(2, 128, 128))
+    true.masks[0, :, :32] = true.masks[1, :, 32:64] = 1
+    columns = [(0, 8), (8, 16), (2, 12), (20, 28), (16, 32), (6, 18), *[(18, 30)] * 5, (0, 0)]
+    masks = torch.full((12, 32, 32), -9.0)
+    for mask, (first, last) in zip(masks, columns, strict=True):
+        mask[:, first:last] = 9
+    monkeypatch.setattr(head, 'ignore_unannotated', ignored)
+    torch.manual_seed(0)
+    labels, weights, *_ = head._get_targets_single(torch.zeros(12, 5), masks, true, {})
+    assert labels.tolist() == [0, 2, *[4] * 10]  # the first two are matched
+    assert weights.tolist() == expected
+
+
+def test_an_image_without_annotation_teaches_nothing(head, monkeypatch):
+    monkeypatch.setattr(head, 'ignore_unannotated', True)
+    values = losses(head, [sample(things=(), stuff=255)])
+    assert {name: value for name, value in values.items() if value != 0} == {}
+    assert losses(head, [sample()])['loss_cls'] > 1

@@ -9,11 +9,13 @@ Writes, for the splits train (base classes only) and val (all classes)::
     OUT_DIR/annotations/panoptic_{train,val}/000001.png
     OUT_DIR/annotations/captions_{train,val}.json
 
-Equal seeds give equal files, with any number of workers.
+Equal seeds give equal files, with any number of workers. With --annotate "red box; snow" the
+pictures are the same, and nothing else in them is annotated, as in data of one's own.
 """
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 
@@ -26,6 +28,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--num-train', type=int, default=400, help='training images')
     parser.add_argument('--num-val', type=int, default=80, help='validation images')
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--annotate', metavar='NAMES',
+                        help='only these classes, with semicolons (default: all)')
     parser.add_argument('--workers', type=int, default=min(os.cpu_count() or 1, 8))
     return parser.parse_args(argv)
 
@@ -33,10 +37,17 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Draw the splits that were asked for."""
     args = parse_args(argv)
-    from mmodise.datasets.shapes_world.writer import SPLITS, make_split
+    from mmodise.datasets.shapes_world.writer import CLASSES, SPLITS, make_split
+    annotated = CLASSES
+    if args.annotate is not None:
+        annotated = tuple(name.strip() for name in args.annotate.split(';'))
+        if unknown := set(annotated).difference(CLASSES):
+            sys.exit(f'make_shapes.py: --annotate {"; ".join(sorted(unknown))}: expected some of '
+                     f'{"; ".join(CLASSES)}')
     counts = {'train': args.num_train, 'val': args.num_val}
     for split in SPLITS if args.split == 'both' else [args.split]:
-        make_split(split, counts[split], args.out_dir, args.seed, args.workers)
+        make_split(
+            split, counts[split], args.out_dir, args.seed, args.workers, annotated)
 
 
 if __name__ == '__main__':

@@ -7,6 +7,7 @@ with any number of workers, and the first images of a larger set are those of a 
 import json
 import os
 from collections import Counter
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
@@ -35,14 +36,18 @@ def categories(class_names: tuple[str, ...]) -> list[dict]:
     ]
 
 
-def segments_info(scene: Scene) -> tuple[np.ndarray, list[dict]]:
-    """What COCO's panoptic format says of a scene.
+def segments_info(
+    scene: Scene, annotated: Collection[str] = CLASSES
+) -> tuple[np.ndarray, list[dict]]:
+    """What COCO's panoptic format says of a scene, of whose classes perhaps some are annotated.
 
     Returns:
         tuple: The map of segment ids, (H, W) int64, and one dict a segment.
     """
     ids, infos, counts = np.zeros_like(scene.segment_map), [], Counter()
     for index, name in enumerate(scene.class_names):
+        if name not in annotated:
+            continue
         mask = scene.segment_map == index
         red, green, blue = palette((name, ))[0]
         # The PNG shows classes in their colours; the count keeps two of one class apart.
@@ -54,14 +59,16 @@ def segments_info(scene: Scene) -> tuple[np.ndarray, list[dict]]:
     return ids, infos
 
 
-def draw_sample(image_id: int, split: str, out_dir: Path, seed: int) -> tuple[list[dict], list]:
+def draw_sample(
+    image_id: int, split: str, out_dir: Path, seed: int, annotated: Collection[str] = CLASSES
+) -> tuple[list[dict], list]:
     """Draw one image with its PNG; return its segments and its captions."""
     rng = np.random.default_rng((seed, list(SPLITS).index(split), image_id))
     things, stuff = SPLITS[split]
     # Every class takes its turn, so that none is rare.
     scene = draw_scene(rng, things, stuff, focus_thing=things[image_id % len(things)],
                        focus_stuff=stuff[image_id % len(stuff)])
-    ids, infos = segments_info(scene)
+    ids, infos = segments_info(scene, annotated)
     png = np.stack([ids // 65536, ids // 256 % 256, ids % 256], axis=-1)  # blue, green, red
     cv2.imwrite(str(out_dir / f'annotations/panoptic_{split}/{image_id:06}.png'),
                 png.astype(np.uint8))
@@ -70,26 +77,30 @@ def draw_sample(image_id: int, split: str, out_dir: Path, seed: int) -> tuple[li
     return infos, write_captions(scene, rng)
 
 
-def write_annotations(samples: list[tuple[list[dict], list]], split: str, out_dir: Path) -> None:
-    """Write ``panoptic_{split}.json`` and ``captions_{split}.json``."""
-    numbered = list(enumerate(samples, start=1))
+def write_annotations(
+    samples: list[tuple[list[dict], list]], split: str, out_dir: Path, class_names: tuple[str, ...]
+) -> None:
+    """Write ``panoptic_{split}.json`` and ``captions_{split}.json`` of images with a segment."""
+    numbered = [(i, sample) for i, sample in enumerate(samples, start=1) if sample[0]]
     images = [dict(id=i, file_name=f'{i:06}.jpg', height=SIZE, width=SIZE) for i, _ in numbered]
     panoptic = [dict(image_id=i, file_name=f'{i:06}.png', segments_info=infos)
                 for i, (infos, _) in numbered]
     captions = [dict(image_id=i, caption=caption)
                 for i, (_, texts) in numbered for caption in texts]
     captions = [dict(id=i, **caption) for i, caption in enumerate(captions, start=1)]
-    things, stuff = SPLITS[split]
     for name, content in (
         ('panoptic', dict(images=images, annotations=panoptic,
-                          categories=categories(things + stuff))),
+                          categories=categories(class_names))),
         ('captions', dict(images=images, annotations=captions)),
     ):
         path = out_dir / f'annotations/{name}_{split}.json'
         path.write_text(json.dumps(content), encoding='utf-8')
 
 
-def make_split(split: str, count: int, out_dir: Path, seed: int = 0, workers: int = 1) -> None:
+def make_split(
+    split: str, count: int, out_dir: Path, seed: int = 0, workers: int = 1,
+    annotated: Collection[str] = CLASSES,
+) -> None:
     """Write one split of the data set.
 
     Args:
@@ -98,11 +109,14 @@ def make_split(split: str, count: int, out_dir: Path, seed: int = 0, workers: in
         out_dir (Path): Root folder of the data set.
         seed (int): Equal seeds give equal bytes. Defaults to 0.
         workers (int): Processes that draw. Defaults to 1.
+        annotated (Collection[str]): Display names. Of other classes, which the images show all the
+            same, there are no annotations, and images that show none of these are not listed.
+            Defaults to all classes.
     """
     for folder in (split, f'annotations/panoptic_{split}'):
         (out_dir / folder).mkdir(parents=True, exist_ok=True)
     print(f'Drawing {count} images of {split} into {out_dir}')
-    draw = partial(draw_sample, split=split, out_dir=out_dir, seed=seed)
+    draw = partial(draw_sample, split=split, out_dir=out_dir, seed=seed, annotated=annotated)
     image_ids = list(range(1, count + 1))
     if workers > 1:
         # OpenCV's own threads would only get into each other's way.
@@ -110,7 +124,8 @@ def make_split(split: str, count: int, out_dir: Path, seed: int = 0, workers: in
                                           initializer=cv2.setNumThreads, initargs=(0, ))
     else:
         samples = track_progress(draw, image_ids)
-    write_annotations(samples, split, out_dir)
+    class_names = tuple(name for part in SPLITS[split] for name in part if name in annotated)
+    write_annotations(samples, split, out_dir, class_names)
 
 
 def make_missing(root: Path) -> None:

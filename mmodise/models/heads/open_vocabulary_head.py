@@ -4,13 +4,14 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from mmdet.models.dense_heads import Mask2FormerHead
 from mmdet.models.utils import multi_apply, unpack_gt_instances
 from mmdet.registry import MODELS
 from mmdet.structures import SampleList
 from mmdet.utils import ConfigType, InstanceList
 from mmengine.config import ConfigDict
-from mmengine.structures import PixelData
+from mmengine.structures import InstanceData, PixelData
 from torch import Tensor, nn
 
 from ...utils.spelling import refuse_misspelt
@@ -33,6 +34,9 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
         num_labels (int): Labels that the losses tell apart, without "no object".
         prompt (str): What a name is put into.
         no_object_weight (float): Weight of "no object" in the cross entropy. Defaults to 0.1.
+        ignore_unannotated (bool): Whether a mask that nothing matches, and that lies mostly on
+            pixels without annotation, is left out of the cross entropy, where it would be taught to
+            be "no object". For data in which only some classes are annotated. Defaults to False.
         loss_cls (dict): The classification loss; its ``class_weight`` is made from
             ``no_object_weight``.
         **kwargs: As in :class:`mmdet.models.Mask2FormerHead`, without the numbers of classes.
@@ -49,6 +53,7 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
         num_labels: int,
         prompt: str,
         no_object_weight: float = 0.1,
+        ignore_unannotated: bool = False,
         loss_cls: ConfigType = dict(  # noqa: B006
             type='WholeBatchCrossEntropyLoss', loss_weight=2.0
         ),
@@ -65,6 +70,7 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
             **kwargs,
         )
         self.num_classes = num_labels
+        self.ignore_unannotated = ignore_unannotated
         self.vocabulary = vocabulary
         self.prompt = prompt
         self.mask_embedding = MaskEmbedding(self.decoder_embed_dims)
@@ -266,6 +272,18 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
         """As the parent's, which keeps what a gradient of the matching costs would need."""
         return super().get_targets(*args, **kwargs)
 
+    def _get_targets_single(
+        self, cls_score: Tensor, mask_pred: Tensor, gt_instances: InstanceData, img_meta: dict
+    ) -> tuple:
+        """As the parent's; labels of masks on unannotated pixels may have no weight."""
+        labels, weights, *rest = super()._get_targets_single(
+            cls_score, mask_pred, gt_instances, img_meta)
+        if self.ignore_unannotated:
+            is_unmatched = labels == self.num_classes
+            weights = weights.masked_fill(
+                is_unmatched & _mostly_unannotated(mask_pred, gt_instances.masks), 0)
+        return labels, weights, *rest
+
     def loss_by_feat(
         self,
         all_cls_scores: list[Tensor],
@@ -281,3 +299,11 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
                 batch_gt_instances,
                 batch_img_metas,
             )
+
+
+def _mostly_unannotated(mask_pred: Tensor, true_masks: Tensor) -> Tensor:
+    """Which masks (Q, h, w) have more pixels outside of all true masks (N, H, W) than inside."""
+    annotated = true_masks.any(dim=0).to(mask_pred.dtype)
+    annotated = F.adaptive_avg_pool2d(annotated[None], mask_pred.shape[-2:])
+    inside = (mask_pred > 0).to(mask_pred.dtype)
+    return (inside * (0.5 - annotated)).sum(dim=(-2, -1)) > 0
