@@ -47,7 +47,7 @@ def test_the_command_writes_a_checkpoint_and_overwrites_nothing(tmp_path, load_t
     assert set(written) == {'meta', 'state_dict'}
     assert written['meta']['dataset_meta']['classes'] == ('cat', )
     assert written['state_dict']['a'].tolist() == [0.25, 3]
-    with pytest.raises(SystemExit, match='out.pth is there already'):
+    with pytest.raises(SystemExit, match=r'out\.pth is there already'):
         main([start, tuned, out])
-    with pytest.raises(SystemExit, match='none.pth can not be found'):
+    with pytest.raises(SystemExit, match=r'none\.pth can not be found'):
         main([str(tmp_path / 'none.pth'), tuned, str(tmp_path / 'other.pth')])

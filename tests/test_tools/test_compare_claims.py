@@ -20,7 +20,7 @@ def tools(load_tool):
     """The tool, and what it runs and reports with."""
     return {'compare_claims': load_tool('compare_claims'),
             **{name: importlib.import_module(f'mmodise.benchmark.{name}')
-               for name in ('claim_report', 'claim_run', 'claim_runs')}}
+               for name in ('claim_report', 'claim_run', 'claim_runs', 'runs')}}
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_a_finished_run_leaves_a_record(finished):
 def test_a_finished_run_is_not_repeated(finished, tools, monkeypatch, capsys):
     folder, command = finished
     before = read_records(folder)
-    monkeypatch.setattr(tools['claim_runs'], 'start', pytest.fail)
+    monkeypatch.setattr(tools['runs'], 'start', pytest.fail)
     tools['compare_claims'].main(command)
     assert '1 runs are finished, 0 are left' in capsys.readouterr().out
     assert read_records(folder) == before
@@ -161,7 +161,7 @@ def test_a_run_that_fails_is_named_and_left_to_do(finished, tools, tmp_path, dem
     before = read_records(folder)
     monkeypatch.chdir(demo_dir)
     # a process that leaves no record, as one that runs out of memory
-    monkeypatch.setattr(tools['claim_runs'], 'start', lambda run, args: subprocess.Popen(
+    monkeypatch.setattr(tools['runs'], 'start', lambda run, threads: subprocess.Popen(
         [sys.executable, '-c', 'raise SystemExit(1)']))
     with pytest.raises(SystemExit, match='1 runs failed'):
         tools['compare_claims'].main([*command, '--seeds', '0', '1'])

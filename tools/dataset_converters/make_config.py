@@ -51,6 +51,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=0, help='of the pictures for validation')
     parser.add_argument('--full', action='store_true',
                         help="the paper's models; else small ones, for a CPU")
+    parser.add_argument('--finetune', metavar='CHECKPOINT',
+                        help='start from its weights; a config of its own, see docs/finetuning.md')
     parser.add_argument('--out-dir', type=Path, help='default: ROOT-panoptic')
     parser.add_argument('--workers', type=int, default=min(os.cpu_count() or 1, 8))
     args = parser.parse_args(argv)

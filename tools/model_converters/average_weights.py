@@ -3,8 +3,8 @@
 python tools/model_converters/average_weights.py mmodise://shapes/odise.pth TUNED.pth OUT.pth
 
 What fine-tuning on few classes makes a model forget comes back so, at little cost to what it has
-learned, see docs/finetuning.md. OUT.pth is for testing and inference, with the config that TUNED.pth
-was trained with.
+learned, see docs/finetuning.md. OUT.pth is for testing and inference, with the config that
+TUNED.pth was trained with.
 """
 
 import argparse

@@ -11,6 +11,7 @@ from .class_maps import read_class_maps
 from .class_values import EXPECTED, parse_class_values
 from .coco_instances import read_coco_instances
 from .coco_panoptic import read_coco_panoptic
+from .config_file import Start
 from .detection import detect, sniff
 from .labelme import read_labelme
 from .own_data import Made, Options, make_own_data, split_names
@@ -38,6 +39,7 @@ def _run(args: Namespace) -> Made:
     if not args.root.is_dir():
         raise AnnotationError(f'{args.root} is no folder.')
     root = args.root
+    start = Start.read(args.finetune) if args.finetune else None
     out_dir = args.out_dir or root.resolve().with_name(f'{root.resolve().name}-panoptic')
     folder = PictureFolder(root, leave_out=out_dir)
     kind, source = _read(args, folder)
@@ -46,7 +48,7 @@ def _run(args: Namespace) -> Made:
     made = make_own_data(source, Options(
         root=root, out_dir=out_dir, name=root.resolve().name, stuff=args.stuff, void=args.void,
         overlap=args.overlap, val_share=args.val_share, seed=args.seed, full=args.full,
-        workers=args.workers))
+        start=start, workers=args.workers))
     _tell(made, kind, source, args)
     return made
 
@@ -102,6 +104,9 @@ def _tell(made: Made, kind: str, source: Source, args: Namespace) -> None:
     print(f'\nWrite synonyms into {made.vocabulary}. Next:\n'
           f'    mim run mmodise check_dataset "{made.config}"\n'
           f'    mim train mmodise "{made.config}"')
+    if args.finetune:
+        print(f'    mim run mmodise average_weights "{args.finetune}" '
+              f'work_dirs/{made.config.stem}/iter_N.pth OUT.pth')
 
 
 def _counted(made: Made, names: tuple[str, ...]) -> str:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from ...utils import WholeFileBackend
 from ..panoptic import Finding, Findings, result_names
 from .annotated import AnnotatedImage, AnnotationError, ExistingMap, Source
-from .config_file import DataPlaces, config_name, config_text
+from .config_file import DataPlaces, Start, config_name, config_text
 from .conversion import Converted, Job, convert
 from .painting import Rules
 from .splits import split_images
@@ -40,6 +40,7 @@ class Options:
     val_share: float = 0.2
     seed: int = 0
     full: bool = False
+    start: Start | None = None
     workers: int = 1
 
 
@@ -103,12 +104,12 @@ def make_own_data(source: Source, options: Options) -> Made:
     vocabulary = options.out_dir / (
         'vocabulary.json' if text.startswith('{') else 'vocabulary.txt')
     maps = _maps_prefix(source, options)
-    config = options.out_dir / config_name(options.name, options.full)
+    config = options.out_dir / config_name(options.name, options.full, options.start)
     counts = {split: len(part) for split, part in jobs.items()}
     contents[vocabulary] = text
     contents[config] = config_text(
         DataPlaces(_root_prefix(options), maps, vocabulary.name), (*things, *stuff), counts,
-        options.full)
+        options.full, options.start)
     new = [path for path in contents if not path.exists()]
     for path in new:
         WholeFileBackend().put_text(contents[path], path)

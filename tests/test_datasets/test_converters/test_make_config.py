@@ -8,6 +8,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
+import torch
 from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -232,3 +233,30 @@ def test_data_and_config_move_as_one(warehouse, tmp_path):
     for path in (info['img_path'], info['seg_map_path'], cfg.val_evaluator[0].ann_file):
         assert Path(path).is_file() and moved in Path(path).parents
     assert Path(cfg.val_evaluator[0].seg_prefix, Path(info['seg_map_path']).name).is_file()
+
+
+def test_fine_tuning_is_a_config_of_its_own(warehouse, tmp_path, capsys):
+    convert(warehouse, '--stuff', 'floor')
+    queries = torch.zeros(7, 128)
+    torch.save({'state_dict': {'panoptic_head.query_feat.weight': queries}}, tmp_path / 'a.pth')
+    made = convert(warehouse, '--stuff', 'floor', '--finetune', str(tmp_path / 'a.pth')).made
+    assert made.new == [made.config] and made.config.stem.endswith('-finetune')
+    assert f'average_weights "{tmp_path / "a.pth"}" work_dirs/{made.config.stem}/' in (
+        capsys.readouterr().out)
+    cfg = Config.fromfile(made.config)
+    assert cfg.load_from == (tmp_path / 'a.pth').as_posix()
+    assert cfg.model.panoptic_head.num_queries == 7
+    assert cfg.optim_wrapper.optimizer.lr == 2e-4 and cfg.optim_wrapper.optimizer.type == 'AdamW'
+    assert cfg.train_cfg.max_iters == cfg.param_scheduler[1].end == 200
+
+
+def test_fine_tuning_starts_from_a_checkpoint_of_odise(warehouse, tmp_path):
+    made = convert(warehouse, '--stuff', 'floor', '--finetune', 'mmodise://shapes/odise.pth').made
+    cfg = Config.fromfile(made.config)
+    assert cfg.load_from == 'mmodise://shapes/odise.pth'
+    assert cfg.model.panoptic_head.num_queries == 12
+    torch.save({'state_dict': {'bbox_head.weight': torch.zeros(2)}}, tmp_path / 'a.pth')
+    for path, message in ((tmp_path / 'a.pth', 'has no queries of an ODISE head'),
+                          (tmp_path / 'b.pth', r'b\.pth can not be found')):
+        with pytest.raises(SystemExit, match=message):
+            convert(warehouse, '--stuff', 'floor', '--finetune', str(path))
