@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os.path as osp
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import mmcv
 import numpy as np
@@ -170,7 +171,7 @@ class CheckedPanopticMetric(CocoPanopticMetric):
             truth = self._truth.read(sample)
             if truth is not None and self.areas == 'file':
                 areas = [info.get('area') or 0 for info in truth.infos]
-                return truth._replace(areas=np.maximum(truth.areas, areas))
+                return replace(truth, areas=np.maximum(truth.areas, areas))
             return truth
         path = sample.get('seg_map_path') or osp.join(
             self.seg_prefix, f'{osp.splitext(osp.basename(sample["img_path"]))[0]}.png')
@@ -182,7 +183,7 @@ class CheckedPanopticMetric(CocoPanopticMetric):
         segments = segments.keep([place for place, info in enumerate(segments.infos)
                                   if info['category'] < num_classes])
         num_things = len(self.dataset_meta['thing_classes'])
-        return segments._replace(infos=tuple(dict(
+        return replace(segments, infos=tuple(dict(
             label=info['category'],
             iscrowd=info['category'] < num_things and not info['is_thing'],
         ) for info in segments.infos))

@@ -6,6 +6,7 @@ import os
 import os.path as osp
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from mmengine.fileio import LocalBackend, get_file_backend
@@ -87,13 +88,13 @@ class PanopticTruth:
         if image_id not in self.file.annotations:
             return None
         segments, map_path = self._maps.read(image_id)
-        shape = tuple(sample.get('ori_shape', segments.numbers.shape)[:2])
-        if segments.numbers.shape != shape:
-            raise sizes_differ(path, shape, map_path, segments.numbers.shape)
+        shape = tuple(sample.get('ori_shape', segments.shape)[:2])
+        if segments.shape != shape:
+            raise sizes_differ(path, shape, map_path, segments.shape)
         labels = [self._match.labels.get(info['category_id']) for info in segments.infos]
         kept = [place for place, label in enumerate(labels) if label is not None]
         segments = segments.keep(kept) if len(kept) < len(labels) else segments
-        return segments._replace(infos=tuple(
+        return replace(segments, infos=tuple(
             dict(info, label=labels[place])
             for place, info in zip(kept, segments.infos, strict=True)))
 

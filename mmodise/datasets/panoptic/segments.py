@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -16,30 +18,71 @@ _AREA_TOLERANCE = 0.02
 _MANY_IDS, _FEW_PIXELS = 20, 16  # more ids than segments that were taken out, and smaller ones
 
 
-class Segments(NamedTuple):
+class Runs(NamedTuple):
+    """The pixels of a map, those of equal value that follow each other in one; row after row.
+
+    There are far fewer of them than pixels.
+
+    Args:
+        shape (tuple[int, int]): Height and width.
+        starts (ndarray): Where each begins, as a place in the flat map.
+        lengths (ndarray): Pixels of each.
+        values (ndarray): Of each.
+    """
+
+    shape: tuple[int, int]
+    starts: np.ndarray
+    lengths: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> Runs:
+        """Those of a map, (H, W)."""
+        flat = values.ravel()
+        ends = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+        starts, ends = np.concatenate(([0], ends)), np.concatenate((ends, [flat.size]))
+        return cls(values.shape, starts, ends - starts, flat[starts])
+
+    def paint(self, values: np.ndarray) -> np.ndarray:
+        """A map, (H, W), with a value for each of them."""
+        return np.repeat(values, self.lengths).reshape(self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Segments:
     """The segments of an image that have pixels.
 
     Args:
-        numbers (ndarray): (H, W), 0 where there is none, n in the n-th of ``infos``.
+        runs (Runs): Their values are 0 where there is no segment, n in the n-th of ``infos``.
         infos (tuple[Mapping]): What the annotation file, or the data set, says of each.
         areas (ndarray): Pixels of each.
     """
 
-    numbers: np.ndarray
+    runs: Runs
     infos: tuple[Mapping, ...]
     areas: np.ndarray
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the map."""
+        return self.runs.shape
+
+    @cached_property
+    def numbers(self) -> np.ndarray:
+        """The map, (H, W): 0 where there is no segment, n in the n-th of ``infos``."""
+        return self.runs.paint(self.runs.values)
+
     def paint(self, values: Sequence[int], void: int, dtype: type = np.int64) -> np.ndarray:
         """A map, (H, W), with the value of each segment, and ``void`` elsewhere."""
-        return np.array([void, *values], dtype=dtype).take(self.numbers)
+        return self.runs.paint(np.array([void, *values], dtype=dtype)[self.runs.values])
 
     def keep(self, places: Sequence[int]) -> Segments:
         """Only some of the segments, by their places in ``infos``; the others become void."""
-        table = np.zeros(len(self.infos) + 1, self.numbers.dtype)
+        table = np.zeros(len(self.infos) + 1, self.runs.values.dtype)
         table[np.asarray(places, dtype=int) + 1] = np.arange(1, len(places) + 1)
         return Segments(
-            table.take(self.numbers), tuple(self.infos[place] for place in places),
-            self.areas[list(places)])
+            self.runs._replace(values=table[self.runs.values]),
+            tuple(self.infos[place] for place in places), self.areas[list(places)])
 
     def masks(self, places: Sequence[int]) -> np.ndarray:
         """Masks of some of the segments, by their places in ``infos``, uint8, (n, H, W)."""
@@ -48,16 +91,14 @@ class Segments(NamedTuple):
 
     def boxes(self) -> list[list[int]]:
         """Left, top, right and bottom (these two excluded) of the pixels of each."""
-        starts, lengths = _runs(self.numbers)
-        numbers = self.numbers.ravel()[starts]
-        order = np.argsort(numbers, kind='stable')
-        starts, lengths = starts[order], lengths[order]
-        width = self.numbers.shape[1]
+        order = np.argsort(self.runs.values, kind='stable')
+        starts, lengths = self.runs.starts[order], self.runs.lengths[order]
+        width = self.shape[1]
         rows, columns = np.divmod(starts, width)
         last_rows, last_columns = np.divmod(starts + lengths - 1, width)
         goes_on = rows != last_rows  # in the next row, so it reaches both sides
         columns[goes_on], last_columns[goes_on] = 0, width - 1
-        places = np.searchsorted(numbers[order], np.arange(1, len(self.infos) + 1))
+        places = np.searchsorted(self.runs.values[order], np.arange(1, len(self.infos) + 1))
         sides = (
             np.minimum.reduceat(columns, places), np.minimum.reduceat(rows, places),
             np.maximum.reduceat(last_columns, places) + 1,
@@ -98,7 +139,7 @@ def read_segments(
     segment_ids = [info['id'] for info in infos]
     counted = [_count(ids, segment_ids) for ids in readings]
     best = max(range(len(counted)), key=lambda i: np.count_nonzero(counted[i][1]))
-    numbers, areas, unlisted = counted[best]
+    runs, areas, unlisted = counted[best]
     if infos and not areas.any():
         there = some(int(i) for i in np.unique(readings[best]) if i)
         raise MapError(
@@ -116,7 +157,7 @@ def read_segments(
                 f'with other than nearest neighbours? {MAP_FORMAT}')
         findings.warning('pixels of ids that the annotation file does not list for it', found,
                          'They are void.')
-    segments = _leave_out_empty(Segments(numbers, tuple(infos), areas), findings)
+    segments = _leave_out_empty(Segments(runs, tuple(infos), areas), findings)
     _compare_areas(segments, findings)
     return segments
 
@@ -139,26 +180,17 @@ def compare_box(
             'bottom)', 'The pixels are what counts.')
 
 
-def _count(ids: np.ndarray, segment_ids: Sequence[int]) -> tuple[np.ndarray, np.ndarray, int]:
+def _count(ids: np.ndarray, segment_ids: Sequence[int]) -> tuple[Runs, np.ndarray, int]:
     """Number the pixels; also returns the pixels of each segment, and of ids that are unlisted."""
-    starts, lengths = _runs(ids)  # far fewer than pixels
-    ids_of_runs = ids.ravel()[starts]
+    runs = Runs.of(ids)
     known = np.append(0, np.asarray(segment_ids, dtype=int))  # 0 is void
     order = np.argsort(known)
-    nearest = order[np.searchsorted(known, ids_of_runs, 'right', order) - 1]
-    is_known = known[nearest] == ids_of_runs
-    runs = np.where(is_known, nearest, 0).astype(np.min_scalar_type(len(segment_ids)))
-    pixels = np.bincount(runs, lengths, len(known)).astype(int)
-    unlisted = lengths[~is_known].sum()
-    return np.repeat(runs, lengths).reshape(ids.shape), pixels[1:], int(unlisted)
-
-
-def _runs(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where equal values begin, row after row, and how many they are."""
-    flat = values.ravel()
-    ends = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    starts, ends = np.concatenate(([0], ends)), np.concatenate((ends, [flat.size]))
-    return starts, ends - starts
+    nearest = order[np.searchsorted(known, runs.values, 'right', order) - 1]
+    is_known = known[nearest] == runs.values
+    numbers = np.where(is_known, nearest, 0).astype(np.min_scalar_type(len(segment_ids)))
+    pixels = np.bincount(numbers, runs.lengths, len(known)).astype(int)
+    unlisted = runs.lengths[~is_known].sum()
+    return runs._replace(values=numbers), pixels[1:], int(unlisted)
 
 
 def _leave_out_empty(segments: Segments, findings: Findings) -> Segments:

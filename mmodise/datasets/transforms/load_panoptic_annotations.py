@@ -59,7 +59,7 @@ class LoadPanopticAnnotations(transforms.LoadPanopticAnnotations):
         masks = segments.masks(things)
         results['instances'] = _fit_instances(results, segments, things, findings)
         if self.with_mask:
-            results['gt_masks'] = BitmapMasks(masks, *segments.numbers.shape)
+            results['gt_masks'] = BitmapMasks(masks, *segments.shape)
         if self.with_seg:
             results['gt_seg_map'] = _paint(segments, results.get('void_label'))
         findings.tell(self._told)
