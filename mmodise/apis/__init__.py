@@ -3,5 +3,6 @@
 from .checked_inferencer import CheckedInferencer
 from .panoptic_result import PanopticResult
 from .result_folder import ResultFolder
+from .segment import Segment
 
-__all__ = ['CheckedInferencer', 'PanopticResult', 'ResultFolder']
+__all__ = ['CheckedInferencer', 'PanopticResult', 'ResultFolder', 'Segment']

@@ -1,9 +1,10 @@
-"""The panoptic result of an image in COCO's format."""
+"""The panoptic result of an image."""
 
 from __future__ import annotations
 
 import io
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,50 +15,59 @@ from panopticapi.utils import id2rgb
 from PIL import Image
 
 from ..utils import WholeFileBackend
-from ..utils.masks import bounding_box
 from ..vocabulary import Vocabulary
+from .segment import Segment, measure_segments
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PanopticResult:
     """Segments of one image, with their classes.
 
-    ::
-
-        inferencer = CheckedInferencer(model=CONFIG, weights=CHECKPOINT)
-        sample, = inferencer(IMAGE, texts='cat; dog', return_datasamples=True)['predictions']
-        vocabulary = inferencer.model.vocabulary_of(sample)
-        result = PanopticResult.from_panoptic_seg(sample.pred_panoptic_seg, vocabulary)
-
     Args:
         segment_ids (ndarray): The segment of each pixel, int32, (H, W); 0 is void.
-        segments_info (list[dict]): COCO's description of each segment: ``id``, ``category_id``
-            (1 is the vocabulary's first class), ``isthing`` (0 or 1), ``area`` in pixels, ``bbox``
-            (left, top, width, height, in pixels) and ``iscrowd`` (0).
+        segments (tuple[Segment, ...]): In the order of their numbers.
         vocabulary (Vocabulary): The classes.
+        image (ndarray, optional): RGB, uint8, (H, W, 3). Defaults to None, not kept.
+        path (str, optional): The file that the image came from. Defaults to None.
+        mask_embeddings (ndarray, optional): One per segment, float32, (n, C). Defaults to None.
     """
 
     segment_ids: np.ndarray
-    segments_info: list[dict]
+    segments: tuple[Segment, ...]
     vocabulary: Vocabulary
+    image: np.ndarray | None = None
+    path: str | None = None
+    mask_embeddings: np.ndarray | None = None
 
     @classmethod
     def from_panoptic_seg(cls, panoptic_seg: PixelData, vocabulary: Vocabulary) -> PanopticResult:
-        """Convert mmdet's result.
+        """Convert mmdet's result, which does not tell scores: they are nan.
 
         Args:
             panoptic_seg (PixelData): ``sem_seg``, (1, H, W), is class + 1000 x instance; a class
                 beyond the vocabulary is void. These numbers become the segments' ids.
-            vocabulary (Vocabulary): The classes that it was made with.
+            vocabulary (Vocabulary): The classes that it was made with, 999 at most.
         """
         segment_map = panoptic_seg.sem_seg[0].cpu().numpy()
         is_void = segment_map % INSTANCE_OFFSET >= len(vocabulary)
         segment_ids = np.where(is_void, 0, segment_map).astype(np.int32)
-        infos = [
-            _describe(segment_id, segment_ids == segment_id, vocabulary)
-            for segment_id in np.unique(segment_map[~is_void]).tolist()
-        ]
-        return cls(segment_ids, infos, vocabulary)
+        ids = np.unique(segment_map[~is_void])
+        numbers = np.where(is_void, 0, np.searchsorted(ids, segment_map) + 1)
+        segments = tuple(
+            Segment.of_class(
+                i, i % INSTANCE_OFFSET, vocabulary, score=math.nan, area=area, box=box)
+            for i, area, box in zip(
+                ids.tolist(), *measure_segments(numbers, len(ids)), strict=True))
+        return cls(segment_ids, segments, vocabulary)
+
+    @property
+    def segments_info(self) -> list[dict]:
+        """COCO's description of each segment.
+
+        It has ``id``, ``category_id`` (1 is the vocabulary's first class), ``isthing`` (0 or 1),
+        ``area`` in pixels, ``bbox`` (left, top, width, height, in pixels) and ``iscrowd`` (0).
+        """
+        return [_describe(segment) for segment in self.segments]
 
     def class_name(self, segment: dict) -> str:
         """The displayed name of the class of one of ``segments_info``."""
@@ -104,12 +114,12 @@ class PanopticResult:
         return png.getvalue(), text.encode()
 
 
-def _describe(segment_id: int, mask: np.ndarray, vocabulary: Vocabulary) -> dict:
-    label = segment_id % INSTANCE_OFFSET
+def _describe(segment: Segment) -> dict:
+    left, top, right, bottom = segment.box
     return dict(
-        id=segment_id,
-        category_id=label + 1,
-        isthing=int(label < vocabulary.num_things),
-        area=int(mask.sum()),
-        bbox=bounding_box(mask),
+        id=segment.id,
+        category_id=segment.label + 1,
+        isthing=int(segment.is_thing),
+        area=segment.area,
+        bbox=[left, top, right - left, bottom - top],
         iscrowd=0)
