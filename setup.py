@@ -96,7 +96,7 @@ setup(
         'pillow>=10',
     ],
     # Noun phrases as in the paper's caption supervision; without it the built-in ones serve.
-    extras_require={'captions': ['nltk>=3.9']},
+    extras_require={'captions': ['nltk>=3.9'], 'supervision': ['supervision>=0.26']},
     cmdclass={'build_py': BuildWithMim, 'bdist_wheel': WheelWithMim},
     zip_safe=False,
 )
