@@ -2,6 +2,7 @@
 
 import logging
 import reprlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from mmdet.models.detectors import MaskFormer
@@ -17,6 +18,22 @@ from .classifiers import MaskScores
 from .data_preprocessor import check_padding
 from .ensembles import score_objects
 from .heads import MaskPredictions
+from .results import SegmentMap
+
+
+class Observation(NamedTuple):
+    """What is known of a batch before any name is.
+
+    Attributes:
+        found: The masks; None if the mask source finds them with the names only.
+        embeddings: What the classifier makes of the masks; None without a classifier, or if it
+            embeds them with the names only.
+        inputs: Images and features, where one of the two is still needed; or else None.
+    """
+
+    found: MaskPredictions | None
+    embeddings: Sequence[Tensor] | None
+    inputs: tuple[Tensor, tuple[Tensor, ...]] | None
 
 
 class Scores(NamedTuple):
@@ -143,25 +160,66 @@ class ODISE(MaskFormer):
         """
         vocabularies = [self.vocabulary_of(sample) for sample in batch_data_samples]
         self.panoptic_fusion_head.check_size(vocabularies)
-        features = self.extract_feat(batch_inputs)
-        predictions = self.panoptic_head.predict(features, batch_data_samples, vocabularies)
-        out_of_vocabulary = None
-        if self.classifier is not None:
-            out_of_vocabulary = self.classifier(
-                batch_inputs, features, predictions.masks, batch_data_samples, vocabularies)
-        return Scores(vocabularies, predictions, out_of_vocabulary)
+        observation = self.observe(batch_inputs, batch_data_samples)
+        return self.score(observation, batch_data_samples, vocabularies)
 
-    def fuse(self, scores: Scores) -> list[Tensor]:
+    def observe(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> Observation:
+        """Compute what does not depend on names: nearly all that takes time.
+
+        Args:
+            batch_inputs (Tensor): RGB in [0, 1], padded, (B, 3, H, W).
+            batch_data_samples (SampleList): B samples; their classes are not read.
+        """
+        features = self.extract_feat(batch_inputs)
+        head, classifier = self.panoptic_head, self.classifier
+        if not head.finds_without_names:
+            return Observation(None, None, (batch_inputs, features))
+        found = head.find(features, batch_data_samples)
+        if classifier is None:
+            return Observation(found, None, None)
+        if not classifier.embeds_without_names:
+            return Observation(found, None, (batch_inputs, features))
+        embeddings = classifier.embed(batch_inputs, features, found.masks, batch_data_samples)
+        return Observation(found, embeddings, None)
+
+    def score(
+        self, observation: Observation, batch_data_samples: SampleList,
+        vocabularies: list[Vocabulary],
+    ) -> Scores:
+        """Score names, again and again if need be.
+
+        Args:
+            observation (Observation): Of :meth:`observe`.
+            batch_data_samples (SampleList): The samples that it is of.
+            vocabularies (list[Vocabulary]): One per image.
+        """
+        found, embeddings, inputs = observation
+        images, features = inputs or (None, None)
+        if found is None:
+            predictions = self.panoptic_head.predict(features, batch_data_samples, vocabularies)
+        else:
+            predictions = self.panoptic_head.name(found, vocabularies)
+        if self.classifier is None:
+            return Scores(vocabularies, predictions, None)
+        if embeddings is not None:
+            return Scores(
+                vocabularies, predictions, self.classifier.score(embeddings, vocabularies))
+        return Scores(vocabularies, predictions, self.classifier(
+            images, features, predictions.masks, batch_data_samples, vocabularies))
+
+    def fuse(self, scores: Scores, **shares: float) -> list[Tensor]:
         """Make one score of in- and out-of-vocabulary scores.
 
         Args:
-            scores (Scores): Of :meth:`predict_scores`.
+            scores (Scores): Of :meth:`score`.
+            **shares (float): ``alpha`` and ``beta``, in place of the ensemble's own.
 
         Returns:
             list[Tensor]: Class logits per image, "no object" last, (Q, K + 1).
 
         Raises:
-            ValueError: If there are neither in- nor out-of-vocabulary scores.
+            ValueError: If there are neither in- nor out-of-vocabulary scores, or a share is not
+                between 0 and 1.
         """
         vocabularies, predictions, out_of_vocabulary = scores
         in_vocabulary = predictions.in_vocabulary
@@ -177,8 +235,30 @@ class ODISE(MaskFormer):
                     for scores, objects in zip(out_of_vocabulary, objectness, strict=True)]
         training = self.panoptic_head.vocabulary
         images = zip(in_vocabulary, out_of_vocabulary, vocabularies, strict=True)
-        return [self.ensemble(logits, scores.logits, vocabulary.seen_in(training), scores.valid)
+        return [self.ensemble(
+                    logits, scores.logits, vocabulary.seen_in(training), scores.valid, **shares)
                 for logits, scores, vocabulary in images]
+
+    def segment(
+        self, scores: Scores, batch_data_samples: SampleList, threshold: float | None = None,
+        **shares: float,
+    ) -> list[SegmentMap]:
+        """Make segments of masks and scores; of any number of classes.
+
+        Args:
+            scores (Scores): Of :meth:`score`.
+            batch_data_samples (SampleList): The samples that they are of.
+            threshold (float, optional): Score that a mask must exceed, in place of
+                ``test_cfg.object_mask_thr``.
+            **shares (float): As in :meth:`fuse`.
+
+        Returns:
+            list[SegmentMap]: Per image, of its original size.
+        """
+        images = zip(self.fuse(scores, **shares), scores.predictions.masks, batch_data_samples,
+                     strict=True)
+        return [self.panoptic_fusion_head.segment(logits, masks, sample.metainfo, threshold)
+                for logits, masks, sample in images]
 
     def make_results(
         self, scores: Scores, batch_data_samples: SampleList, rescale: bool = True
