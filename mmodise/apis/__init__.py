@@ -1,8 +1,11 @@
 """Inference from Python, beside mmdet's ``DetInferencer``."""
 
 from .checked_inferencer import CheckedInferencer
+from .inferencer import ODISEInferencer
 from .panoptic_result import PanopticResult
 from .result_folder import ResultFolder
 from .segment import Segment
+from .session import Session
 
-__all__ = ['CheckedInferencer', 'PanopticResult', 'ResultFolder', 'Segment']
+__all__ = [
+    'CheckedInferencer', 'ODISEInferencer', 'PanopticResult', 'ResultFolder', 'Segment', 'Session']

@@ -1,5 +1,7 @@
 """ODISE, the detector."""
 
+from __future__ import annotations
+
 import logging
 import reprlib
 from collections.abc import Sequence
@@ -14,7 +16,9 @@ from mmengine.logging import print_log
 from torch import Tensor
 
 from ..vocabulary import Vocabulary
+from .backbones import DiffusionBackbone
 from .classifiers import MaskScores
+from .clip import FrozenCLIP
 from .data_preprocessor import check_padding
 from .ensembles import score_objects
 from .heads import MaskPredictions
@@ -34,6 +38,16 @@ class Observation(NamedTuple):
     found: MaskPredictions | None
     embeddings: Sequence[Tensor] | None
     inputs: tuple[Tensor, tuple[Tensor, ...]] | None
+
+    def of_image(self, index: int) -> Observation:
+        """The same of one image of the batch, as a batch of one."""
+        one = slice(index, index + 1)
+        found, embeddings, inputs = self
+        if found is not None:
+            found = MaskPredictions(*(part if part is None else part[one] for part in found))
+        if inputs is not None:
+            inputs = inputs[0][one], tuple(maps[one] for maps in inputs[1])
+        return Observation(found, None if embeddings is None else embeddings[one], inputs)
 
 
 class Scores(NamedTuple):
@@ -206,6 +220,32 @@ class ODISE(MaskFormer):
                 vocabularies, predictions, self.classifier.score(embeddings, vocabularies))
         return Scores(vocabularies, predictions, self.classifier(
             images, features, predictions.masks, batch_data_samples, vocabularies))
+
+    def name_encoders(self) -> list[tuple[FrozenCLIP, str]]:
+        """What embeds names, each with a prompt that it puts them into; each pair once."""
+        parts = [part for part in (self.panoptic_head, self.classifier) if part is not None]
+        pairs = [pair for part in parts for pair in part.name_encoders()]
+        return [*{(clip.frozen, prompt): (clip, prompt) for clip, prompt in pairs}.values()]
+
+    def extract_maps(self, batch_inputs: Tensor) -> dict[str, Tensor]:
+        """The maps that masks are made from, by name.
+
+        Args:
+            batch_inputs (Tensor): RGB in [0, 1], padded, (B, 3, H, W).
+
+        Returns:
+            dict[str, Tensor]: Those of the extractor, if there is one, see
+            :meth:`DiffusionBackbone.inner_maps`; and what the head is given, ``'pyramidS'`` with
+            stride S.
+        """
+        maps = {}
+        if isinstance(self.backbone, DiffusionBackbone):
+            maps, features = self.backbone.inner_maps(batch_inputs)
+            features = self.neck(features) if self.with_neck else features
+        else:
+            features = self.extract_feat(batch_inputs)
+        width = batch_inputs.shape[-1]
+        return maps | {f'pyramid{round(width / f.shape[-1])}': f for f in features}
 
     def fuse(self, scores: Scores, **shares: float) -> list[Tensor]:
         """Make one score of in- and out-of-vocabulary scores.

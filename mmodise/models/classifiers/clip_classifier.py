@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ...vocabulary import Vocabulary
+from ..clip import FrozenCLIP
 from ..text_similarity import class_scores
 from .mask_classifier import MaskClassifier, MaskScores
 
@@ -72,6 +73,10 @@ class CLIPClassifier(MaskClassifier):
         """Score what :meth:`embed` gave, see :meth:`classify`."""
         return [MaskScores(self.classify(*image))
                 for image in zip(embeddings, vocabularies, strict=True)]
+
+    def name_encoders(self) -> list[tuple[FrozenCLIP, str]]:
+        """CLIP and the prompt."""
+        return [(self.clip, self.prompt)]
 
     def visible_patches(self, mask_logits: Tensor) -> Tensor:
         """Patches of CLIP's image that a mask shows: its largest probability there is 0.5 or more.

@@ -8,6 +8,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from ...vocabulary import Vocabulary
+from ..clip import FrozenCLIP
 from ..heads.mask_source import MaskTargets
 
 
@@ -89,6 +90,10 @@ class MaskClassifier(BaseModule):
             list[MaskScores]: One per image, with the K of its vocabulary.
         """
         return self.score(self.embed(images, features, masks, batch_data_samples), vocabularies)
+
+    def name_encoders(self) -> list[tuple[FrozenCLIP, str]]:
+        """As :meth:`MaskSource.name_encoders`."""
+        return []
 
     def loss(
         self,

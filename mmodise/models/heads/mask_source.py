@@ -10,6 +10,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from ...vocabulary import Vocabulary
+from ..clip import FrozenCLIP
 
 
 class MaskPredictions(NamedTuple):
@@ -122,6 +123,13 @@ class MaskSource(BaseModule):
             vocabularies (list[Vocabulary]): One per image.
         """
         return self.name(self.find(x, batch_data_samples), vocabularies)
+
+    def name_encoders(self) -> list[tuple[FrozenCLIP, str]]:
+        """What embeds names, and the prompt that it puts them into; none as it is here.
+
+        Names whose embeddings are saved in a file are saved for these.
+        """
+        return []
 
     def loss(self, x: tuple[Tensor, ...], batch_data_samples: SampleList) -> dict[str, Tensor]:
         """Compute losses, scalars by name.

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ...utils.spelling import refuse_misspelt
 from ...vocabulary import Vocabulary
+from ..clip import FrozenCLIP
 from ..text_similarity import class_scores
 from .layer_output import LayerOutput
 from .mask_embedding import MaskEmbedding
@@ -166,6 +167,10 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
         """Add in-vocabulary scores, each image with its own vocabulary; see :meth:`classify`."""
         images = zip(found.embeddings, vocabularies, found.scores, strict=True)
         return found._replace(in_vocabulary=[self.classify(*image) for image in images])
+
+    def name_encoders(self) -> list[tuple[FrozenCLIP, str]]:
+        """CLIP and the prompt."""
+        return [(self.clip, self.prompt)]
 
     def loss(self, x: tuple[Tensor, ...], batch_data_samples: SampleList) -> dict[str, Tensor]:
         """Compute the losses of all layers.
