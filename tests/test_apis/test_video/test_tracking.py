@@ -1,4 +1,3 @@
-import gc
 import weakref
 from dataclasses import replace
 
@@ -120,7 +119,6 @@ def test_no_frame_is_kept(world):
     for result in results:
         tracker(result)
     del result, results
-    gc.collect()
     assert not [reference for reference in kept if reference() is not None]
     sizes = sum(track.mask.size for track in tracker._tracks)
     assert sizes < 3 * 128 * 128, 'boxes of the segments of one frame, which overlap'
