@@ -26,9 +26,9 @@ _TOLERANCE = 0.5  # pixels between a polygon and the outline
 def encode_labelme(result: PanopticResult, path: Path) -> dict[Path, bytes]:
     """Make a JSON of all segments.
 
-    Outlines are polygons, simplified by half a pixel. The parts of a segment that is not in one piece are
-    shapes with one ``group_id``. LabelMe's polygons have no holes, so a segment with holes is a
-    shape of the type ``mask``, a picture of its pixels.
+    Outlines are polygons, simplified by half a pixel. The parts of a segment that is not in one
+    piece are shapes with one ``group_id``. LabelMe's polygons have no holes, so a segment with
+    holes is a shape of the type ``mask``, a picture of its pixels.
     """
     height, width = result.segment_ids.shape
     content = dict(
