@@ -38,8 +38,8 @@ class ODISEInferencer:
     Args:
         model (str | Path | Config, optional): A name of mmodise's metafiles, or a config. Defaults
             to the small model that comes with mmodise.
-        weights (str | Path, optional): A checkpoint: a file, an address, or ``mmodise://``. Defaults
-            to those of the metafile.
+        weights (str | Path, optional): A checkpoint: a file, an address, or ``mmodise://``.
+            Defaults to those of the metafile.
         device (str, optional): Such as ``'cuda:1'``. Defaults to a GPU if there is one.
         precision (str, optional): ``'float32'``, ``'bfloat16'`` or ``'float16'``, of all but CLIP.
             Defaults to what the config says.
@@ -146,10 +146,10 @@ class ODISEInferencer:
             image: One picture, as for :meth:`open`.
 
         Returns:
-            dict[str, Tensor]: The extractor's maps by their names, such as ``'unet8'``, of the whole
-            picture, (1, C, H / stride, W / stride); and the pyramid made of them, ``'pyramid4'``,
-            ``'pyramid8'`` and so on. Another backbone than :class:`DiffusionBackbone` has the
-            pyramid only.
+            dict[str, Tensor]: The extractor's maps by their names, such as ``'unet8'``, of the
+            picture with its padding, (1, C, H / stride, W / stride); and the pyramid made of them,
+            ``'pyramid4'``, ``'pyramid8'`` and so on. Another backbone than
+            :class:`DiffusionBackbone` has the pyramid only.
         """
         inputs, _ = self._prepare([_only_one(image)], self.device)
         with self.computing():
