@@ -19,7 +19,7 @@ from .inputs import Picture, read_pictures
 from .model_building import build_model, read_config
 from .panoptic_result import PanopticResult
 from .preparation import Preparation
-from .session import Session
+from .session import Session, check_shares
 from .vocabularies import one_per_picture, read_vocabulary
 
 
@@ -121,6 +121,7 @@ class ODISEInferencer:
         """
         if batch_size < 1:
             raise ValueError(f'batch_size is {batch_size}; it must be 1 or more.')
+        check_shares(alpha=alpha, beta=beta, threshold=threshold)
         vocabularies = one_per_picture(vocabulary, stuff, self.read_vocabulary)
         results = (
             session(chosen, alpha=alpha, beta=beta, threshold=threshold)

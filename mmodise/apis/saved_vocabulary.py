@@ -76,7 +76,7 @@ def load_vocabulary(path: str | Path, model: ODISE) -> Vocabulary:
             raise ValueError(
                 f'{path} holds names in the prompts {about["prompts"]}; this model also puts them '
                 f'into {prompt!r}. Save the vocabulary with this model.')
-        clip.remember_texts(texts, _of_clip(path, clip, texts, saved))
+        clip.remember_names(vocabulary, prompt, _of_clip(path, clip, texts, saved))
     return vocabulary
 
 
