@@ -1,5 +1,10 @@
 """Open-vocabulary panoptic segmentation with text-to-image diffusion models, for MMDetection.
 
+From Python::
+
+    from mmodise import ODISEInferencer
+    result, = ODISEInferencer()('street.jpg', 'car; person', stuff='road; sky')
+
 Importing the package registers its parts with mmdet. In a config:
 ``custom_imports = dict(imports=['mmodise'], allow_failed_imports=False)``.
 """
@@ -12,5 +17,16 @@ from mmodise import checkpoints, datasets, engine, evaluation, models, visualiza
 from mmodise.version import __version__  # noqa: E402
 
 __all__ = [
-    '__version__', 'checkpoints', 'compat', 'datasets', 'engine', 'evaluation', 'models',
-    'visualization']
+    'ODISEInferencer', 'PanopticResult', 'Vocabulary', '__version__', 'checkpoints', 'compat',
+    'datasets', 'engine', 'evaluation', 'models', 'visualization']
+
+
+def __getattr__(name: str) -> object:
+    """What people use from Python is imported when it is asked for: trainings do without."""
+    if name in ('ODISEInferencer', 'PanopticResult'):
+        from mmodise import apis
+        return getattr(apis, name)
+    if name == 'Vocabulary':
+        from mmodise.vocabulary import Vocabulary
+        return Vocabulary
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -9,8 +9,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / 'mmodise'
 #: From the ground up; packages of one floor do not know of each other.
 FLOORS = (
-    ('version', 'weights', 'utils', 'compat'),
-    ('vocabulary', 'phrases'),
+    ('version', 'weights', 'utils', 'compat', 'phrases'),
+    ('vocabulary', ),
     ('checkpoints', ),
     ('datasets', ),
     ('models', ),

@@ -6,9 +6,9 @@ import logging
 import tempfile
 import threading
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,17 +36,14 @@ class Question:
         things (str): Names of things.
         stuff (str): Names of stuff.
         named (Sequence[str]): Names of vocabularies.
-        alpha (float): See :class:`ODISEInferencer`.
-        beta (float): Likewise.
-        threshold (float): Likewise.
+        numbers (Mapping[str, float]): ``alpha``, ``beta`` and ``threshold``, see
+            :class:`ODISEInferencer`.
     """
 
     things: str
     stuff: str
     named: Sequence[str]
-    alpha: float
-    beta: float
-    threshold: float
+    numbers: Mapping[str, float]
 
 
 class Answers:
@@ -74,14 +71,13 @@ class Answers:
         picture = self.pictures.get(visitor)
         if picture is None or picture.path != path:
             self.pictures.drop(visitor)
-            image = self.limits.read_picture(path).image
+            image = self.limits.read_picture(path)
             with self._computing:  # a model takes all cores, and memory for one
                 session = self.inferencer.open(image)
             picture = self.pictures.put(visitor, path, session)
         with self._computing:
-            picture.result = picture.session(
-                vocabulary, alpha=question.alpha, beta=question.beta,
-                threshold=question.threshold)
+            result = picture.session(vocabulary, **question.numbers)
+        picture.result = replace(result, path=Path(path).name)  # what files call the picture
         picture.drawn = picture.result.plot(legend=False, min_side=_SHOWN_SIDE)
         return picture
 

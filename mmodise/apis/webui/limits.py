@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from ...datasets.pictures import read_picture
 from ...vocabulary import Vocabulary
-from ..inputs import Picture
 
 #: What the page calls the classes of the training.
 TRAINING = 'training'
@@ -38,8 +38,11 @@ class Limits:
     max_age: float = 3600
     max_waiting: int = 32
 
-    def read_picture(self, path: str | os.PathLike) -> Picture:
+    def read_picture(self, path: str | os.PathLike) -> np.ndarray:
         """Read a picture whose size is within the limits; that is looked at first.
+
+        Returns:
+            ndarray: RGB, uint8, (H, W, 3).
 
         Raises:
             OSError: If it cannot be read.
@@ -59,7 +62,7 @@ class Limits:
         if max(sides) > self.max_side:
             raise ValueError(f'The picture is too large: its sides may have up to '
                              f'{self.max_side} pixels.')
-        return Picture(read_picture(path)[..., ::-1].copy())
+        return np.ascontiguousarray(read_picture(path)[..., ::-1])
 
     def read_vocabulary(
         self, things: str, stuff: str, named: Sequence[str], training: Vocabulary

@@ -127,17 +127,34 @@ class FrozenCLIP(FrozenModule):
         Returns:
             Tensor: (N, D), not normalised.
         """
-        frozen = self.frozen
+        with torch.inference_mode(False):  # what is kept serves later calls that need gradients
+            return self.frozen.texts.look_up(texts, self.encode_new_texts)
 
-        def embed(new: list[str]) -> Tensor:
-            with torch.device('cpu'):  # whatever the default is
-                tokens = tokenize(frozen.tokenizer, new, frozen.model.context_length)
-            tokens = tokens.to(frozen.device, non_blocking=True)
+    @torch.no_grad()
+    def encode_new_texts(self, texts: Sequence[str]) -> Tensor:
+        """As :meth:`encode_texts`, whatever is known already; keeps nothing."""
+        frozen = self.frozen
+        with torch.device('cpu'):  # whatever the default is
+            tokens = tokenize(frozen.tokenizer, texts, frozen.model.context_length)
+        tokens = tokens.to(frozen.device, non_blocking=True)
+        with self.own_precision():
             return _widen(frozen.model.encode_text(tokens))
 
-        # what is kept serves later calls that need gradients
-        with self.own_precision(), torch.inference_mode(False):
-            return frozen.texts.look_up(texts, embed)
+    def remember_texts(self, texts: Sequence[str], embeddings: Tensor) -> None:
+        """Know embeddings that were computed before.
+
+        Args:
+            texts (Sequence[str]): N texts.
+            embeddings (Tensor): What :meth:`encode_texts` gave for them, (N, D).
+        """
+        rows = {text: row for row, text in enumerate(texts)}
+
+        def find(new: list[str]) -> Tensor:
+            return _widen(embeddings[[rows[text] for text in new]].to(
+                self.frozen.device, self.frozen.model.logit_scale.dtype))
+
+        with torch.inference_mode(False):
+            self.frozen.texts.look_up(texts, find, at_once=len(texts))
 
     def encode_names(self, vocabulary: Vocabulary, prompt: str) -> Tensor:
         """Embed the names of a vocabulary, and warn of those that become one embedding.

@@ -1,0 +1,107 @@
+"""The segments of an image, put together band by band of its rows; no limit of classes."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+Size = tuple[int, int]
+
+
+class SegmentMap(NamedTuple):
+    """Segments that share the pixels of an image.
+
+    Attributes:
+        ids: The segment of each pixel, 1 to n, 0 is void; int32, (H, W).
+        queries: The mask that each segment is made from, int64, (n,).
+        labels: Its class, int64, (n,).
+        probabilities: Of K classes and "no object", (n, K + 1).
+        areas: Its pixels, int64, (n,).
+    """
+
+    ids: Tensor
+    queries: Tensor
+    labels: Tensor
+    probabilities: Tensor
+    areas: Tensor
+
+
+class BandedSegments:
+    """Segments as mmdet's ``MaskFormerFusionHead.panoptic_postprocess`` finds them.
+
+    Proposes queries, and is given bands of their masks, as told in :mod:`.banded_results`.
+
+    Args:
+        classes (Tensor): Probabilities of K classes and "no object", (Q, K + 1).
+        size (tuple[int, int]): Height and width of the map.
+        threshold (float): Score that a mask must exceed.
+        kept_share (float): Share of its own area that a segment must keep.
+        cut_low (bool): Whether segments end where their mask is under 0.5.
+    """
+
+    def __init__(
+        self, classes: Tensor, size: Size, threshold: float, kept_share: float, cut_low: bool
+    ) -> None:
+        self.classes = classes
+        self.scores, self.labels = classes.max(-1)
+        found = (self.labels != classes.shape[1] - 1) & (self.scores > threshold)
+        self.wanted = torch.arange(len(classes), device=classes.device).masked_fill(~found, -1)
+        self.size, self.kept_share, self.cut_low = size, kept_share, cut_low
+
+    def begin(self, kept: Tensor, queries: Tensor) -> None:
+        """Take the masks that are kept, and their places ``queries`` among those of a band."""
+        self.kept, self.queries = kept, queries
+        self.scores, self.labels = self.scores[kept], self.labels[kept]
+        # the mask that a pixel goes to; one past the last is none
+        self.owners = torch.full(self.size, len(kept), dtype=torch.int32, device=kept.device)
+        self.areas = torch.zeros_like(kept)
+        self.won = torch.zeros_like(kept)
+
+    def add(self, rows: slice, inside: Tensor, probabilities: Tensor) -> None:
+        """Take a band: each pixel goes to the mask of the largest score x probability."""
+        if not len(self.queries):
+            return
+        masks = probabilities[self.queries]
+        high = masks >= 0.5
+        self.areas += high.sum((1, 2), dtype=torch.int32)
+        owners = masks.mul_(self.scores[:, None, None]).max(0, keepdim=True).indices
+        self.won.scatter_add_(0, owners.flatten(), owners.new_ones(1).expand(owners.numel()))
+        if self.cut_low:
+            owners.masked_fill_(~high.gather(0, owners), len(self.queries))
+        self.owners[rows] = owners[0]
+
+    def valid(self) -> Tensor:
+        """Which of the kept masks become segments, bool, (kept,)."""
+        valid = (self.won > 0) & (self.areas > 0)
+        return valid & is_share(self.won, self.areas, self.kept_share)
+
+    def paint(self, numbers: Tensor) -> Tensor:
+        """The number of each pixel's mask, (H, W); the last of ``numbers`` is for no mask."""
+        return numbers.index_select(0, self.owners.flatten()).view(self.owners.shape)
+
+    def finish(self) -> SegmentMap:
+        """The segments, in the order of their queries."""
+        areas = torch.bincount(self.owners.flatten(), minlength=len(self.kept) + 1)[:-1]
+        valid = self.valid() & (areas > 0)  # what is cut off where it is low may be all of it
+        ids = torch.cat([valid.cumsum(0) * valid, valid.new_zeros(1, dtype=torch.int64)])
+        queries = self.kept[valid]
+        return SegmentMap(
+            self.paint(ids.int()), queries, self.labels[valid], self.classes[queries],
+            areas[valid])
+
+
+def is_share(parts: Tensor, wholes: Tensor, share: float) -> Tensor:
+    """Whether parts are at least a share of wholes, as a division in float64 decides.
+
+    Computed in whole numbers, since not all devices have float64.
+
+    Args:
+        parts (Tensor): int64, less than 2**31.
+        wholes (Tensor): Likewise.
+        share (float): The share.
+    """
+    fraction = Fraction(float(share)).limit_denominator(2**31)
+    return parts * fraction.denominator >= wholes * fraction.numerator
