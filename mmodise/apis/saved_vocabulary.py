@@ -89,10 +89,15 @@ def _read(path: Path) -> tuple[dict, list[Tensor]]:
                     f'{path} is no saved vocabulary, but another file of safetensors. Make one '
                     'with ODISEInferencer.save_vocabulary.')
             about = json.loads(metadata['about'])
-            return about, [file.get_tensor(f'embeddings{i}')
-                           for i in range(len(about['prompts']))]
+            tensors = [file.get_tensor(f'embeddings{i}') for i in range(len(about['prompts']))]
     except (SafetensorError, OSError) as error:
         raise ValueError(f'{path} cannot be read as a saved vocabulary: {error}.') from error
+    count = sum(len(names) for kind in ('things', 'stuff') for names in about[kind])
+    if any(tensor.ndim != 2 or len(tensor) != count for tensor in tensors):
+        raise ValueError(
+            f'{path} cannot be read as a saved vocabulary: it has {count} names, and embeddings of '
+            f'{", ".join(str(len(tensor)) for tensor in tensors)}.')
+    return about, tensors
 
 
 def _of_clip(
