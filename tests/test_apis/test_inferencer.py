@@ -180,7 +180,7 @@ def test_a_vocabulary_per_picture(inferencer, images):
         inferencer(images, own)
     with pytest.raises(ValueError, match='There are 2 vocabularies for 1 pictures'):
         inferencer(images[0], own)
-    with pytest.raises(ValueError, match="a Vocabulary is one .* for each picture, but 'box'"):
+    with pytest.raises(ValueError, match=r"a Vocabulary is one .* for each picture, but 'box'"):
         inferencer(images[:2], [own[0], 'box'])
 
 

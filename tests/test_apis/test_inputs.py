@@ -102,7 +102,7 @@ def test_an_empty_folder_is_named(tmp_path):
 def test_a_picture_that_is_too_large_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 10)
     Image.fromarray(RGB).save(tmp_path / 'a.tga')
-    with pytest.raises(OSError, match='it has more pixels than are read. Make it smaller'):
+    with pytest.raises(OSError, match=r'it has more pixels than are read\. Make it smaller'):
         list(read_pictures(tmp_path / 'a.tga'))
 
 

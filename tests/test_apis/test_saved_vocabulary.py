@@ -97,9 +97,9 @@ def test_other_files_are_refused(tmp_path, inferencer):
     with pytest.raises(FileNotFoundError, match='There is no vocabulary'):
         inferencer.read_vocabulary(tmp_path / 'none.safetensors')
     (tmp_path / 'broken.safetensors').write_bytes(b'noise')
-    with pytest.raises(ValueError, match='broken.safetensors cannot be read as a saved'):
+    with pytest.raises(ValueError, match=r'broken\.safetensors cannot be read as a saved'):
         inferencer.read_vocabulary(str(tmp_path / 'broken.safetensors'))
-    with pytest.raises(ValueError, match='a saved vocabulary ends with .safetensors'):
+    with pytest.raises(ValueError, match=r'a saved vocabulary ends with \.safetensors'):
         inferencer.save_vocabulary(tmp_path / 'mine.txt', VOCABULARY)
     with pytest.raises(ValueError, match='it is the name of a file'):
         Vocabulary.read('cat; mine.safetensors')
