@@ -17,6 +17,8 @@ from .source import Source, describe, is_camera, is_local_file
 from .tracking import SegmentTracker
 from .writing import VideoWriter
 
+_SMALLEST_SIDE = 360  # pixels; names are not to be read on less
+
 Predict = Callable[[np.ndarray], PanopticResult]
 
 
@@ -114,7 +116,7 @@ def label_video(
         target (str | Path): An .mp4, .mov, .mkv, .avi or .webm file.
         every (int): Segment and write the first of so many frames. Defaults to 1, all.
         draw (Callable, optional): Draws a result as RGB, uint8, (H, W, 3). Defaults to
-            :meth:`PanopticResult.plot`.
+            :func:`draw_frame`.
         sound (bool): Whether to copy the sound. Defaults to True.
         overwrite (bool): Whether the target may be replaced. Defaults to False.
         max_frames (int, optional): Stop after so many written frames. Defaults to None.
@@ -132,12 +134,17 @@ def label_video(
         count = _write(reader, VideoWriter(
             target, reader.rate, reader.time_base, overwrite=overwrite,
             sound_of=Path(source) if sound and is_local_file(source) else None,
-        ), predict, draw or PanopticResult.plot, max_frames, progress)
+        ), predict, draw or draw_frame, max_frames, progress)
         problem = '' if count == max_frames else reader.problem
     labelled = LabelledVideo(Path(target), count, time.perf_counter() - start, problem)
     if progress:
         print(labelled)
     return labelled
+
+
+def draw_frame(result: PanopticResult) -> np.ndarray:
+    """Draw a result as :meth:`PanopticResult.plot`, as large as it must be to be read."""
+    return result.plot(legend=False, min_side=_SMALLEST_SIDE)
 
 
 def _write(

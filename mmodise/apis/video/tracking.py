@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from ...visualization.panoptic_picture import number_segments
 from ..panoptic_result import PanopticResult
 from ..segment import Segment
 
@@ -63,7 +64,8 @@ class SegmentTracker:
             PanopticResult: The same with the tracker's numbers, in their order.
         """
         self._frame += 1
-        numbers = _places(result)  # 0 is void, i + 1 the segment i
+        # 0 is void, i + 1 the segment i
+        numbers = number_segments(result.segment_ids, [segment.id for segment in result.segments])
         self._size = self._size or numbers.shape
         resized = _resize(numbers, self._size)
         seen = self._observe(result, resized)
@@ -123,15 +125,6 @@ class SegmentTracker:
             return 0
         distance = float(np.linalg.norm(track.center - other.center))
         return 2 + 2 * overlap + likeness + 0.5 * is_same - distance  # above 0: likeness >= -1
-
-
-def _places(result: PanopticResult) -> np.ndarray:
-    """The place of each pixel's segment among the segments, from 1, int32, (H, W); 0 is void."""
-    if not result.segments:
-        return np.zeros(result.segment_ids.shape, np.int32)
-    ids = np.array([segment.id for segment in result.segments])  # in order
-    places = np.searchsorted(ids, result.segment_ids).clip(max=len(ids) - 1)
-    return np.where(ids[places] == result.segment_ids, places + 1, 0).astype(np.int32)
 
 
 def _resize(numbers: np.ndarray, size: tuple[int, int]) -> np.ndarray:
