@@ -20,7 +20,9 @@ taken, they are NAME_2.png and so on. What is done is not done again when the co
 from __future__ import annotations
 
 import argparse
+import multiprocessing.connection
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -102,12 +104,58 @@ def _add_processes(group: argparse._ArgumentGroup) -> None:
                        help=argparse.SUPPRESS)
 
 
+def run(args: argparse.Namespace) -> int:
+    """Do what the options say, and give the exit code."""
+    import mmodise  # noqa: F401  before mmdet; after the options, so that --help answers quickly
+    from mmodise.apis.prediction.command import run
+    return run(args)
+
+
+def run_workers(args: argparse.Namespace) -> int:
+    """Do the same in several processes, which meet as those of torchrun do."""
+    threads = max(1, (os.cpu_count() or 1) // args.workers)
+    os.environ.setdefault('OMP_NUM_THREADS', str(threads))
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = str(free.getsockname()[1])
+    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=port, WORLD_SIZE=str(args.workers))
+    args.launcher = 'pytorch'
+    spawn = multiprocessing.get_context('spawn')
+    running = [spawn.Process(target=_work, args=(rank, args)) for rank in range(args.workers)]
+    for process in running:
+        process.start()
+    try:
+        return _wait(running)
+    except KeyboardInterrupt:  # they have got it, too
+        for process in running:
+            process.join()
+        return 130
+
+
+def _work(rank: int, args: argparse.Namespace) -> None:
+    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank))
+    sys.exit(run(args))
+
+
+def _wait(processes: list) -> int:
+    """Wait for all; if one was killed, the others would wait for it, so they end as well."""
+    running = {process.sentinel: process for process in processes}
+    while running:
+        for sentinel in multiprocessing.connection.wait(list(running)):
+            process = running.pop(sentinel)
+            process.join()
+            if process.exitcode < 0:
+                for other in running.values():
+                    other.terminate()
+    return max(abs(process.exitcode) for process in processes)
+
+
 def main() -> None:
     """Segment every input that can be read; exit with 1 if one could not."""
     args = parse_args()
-    import mmodise  # noqa: F401  before mmdet; after the options, so that --help answers quickly
-    from mmodise.apis.prediction.command import run
-    sys.exit(run(args))
+    code = run_workers(args) if args.workers > 1 and args.launcher == 'none' else run(args)
+    if code:
+        sys.exit(code)
 
 
 if __name__ == '__main__':

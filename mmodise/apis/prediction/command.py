@@ -19,7 +19,7 @@ from ..model_zoo import SMALL_MODEL, find_model
 from ..result_folder import ResultFolder
 from ..saved_vocabulary import is_saved
 from .ledger import Ledger
-from .processes import gather, meet_others, share, start_workers
+from .processes import gather, meet_others, share
 from .run import PredictionRun, Settings
 from .sources import Job, list_jobs
 from .summary import Summary
@@ -28,27 +28,30 @@ _NAME = 'predict.py'
 
 
 def run(args: Namespace) -> int:
-    """Do what the command line says; print what is wrong, and give the exit code.
+    """Do what the command line says, and give the exit code.
 
     Args:
         args (Namespace): The options of ``tools/predict.py``.
+
+    Raises:
+        SystemExit: If nothing can be done any more, with the reason.
     """
-    if args.workers > 1 and args.launcher == 'none':
-        return start_workers(run, args)
     try:
         folder = ResultFolder(args.out_dir)
         vocabulary = _read_vocabulary(args)
         if args.launcher != 'none':
             meet_others(args)
-        with failing_together():
-            return _run(args, folder, vocabulary)
     except (ImportError, OSError, ValueError) as error:
-        print(f'{_NAME}: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f'\n{_NAME}: stopped. What is written is whole; the same command goes on from here.',
-              file=sys.stderr)
-        return 130
+        raise SystemExit(f'{_NAME}: {error}') from error
+    with failing_together():
+        try:
+            return _run(args, folder, vocabulary)
+        except (ImportError, OSError, ValueError) as error:
+            raise SystemExit(f'{_NAME}: {error}') from error
+        except KeyboardInterrupt:
+            print(f'\n{_NAME}: stopped. What is written is whole; the same command goes on from '
+                  'there.', file=sys.stderr)
+            raise SystemExit(130) from None
 
 
 def _run(args: Namespace, folder: ResultFolder, vocabulary: Vocabulary | None) -> int:

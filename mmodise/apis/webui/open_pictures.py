@@ -8,10 +8,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
-from ..panoptic_result import PanopticResult
 from ..session import Session
+from .answer import Answer
 
 
 @dataclass
@@ -22,15 +20,13 @@ class OpenPicture:
         path (str): The file that it came in.
         session (Session): The picture, after the networks.
         opened (float): When, by the clock of :class:`OpenPictures`.
-        result (PanopticResult, optional): The last answer.
-        drawn (ndarray, optional): That answer as a picture, RGB, uint8.
+        answer (Answer, optional): The last answer.
     """
 
     path: str
     session: Session
     opened: float
-    result: PanopticResult | None = None
-    drawn: np.ndarray | None = None
+    answer: Answer | None = None
 
 
 class OpenPictures:

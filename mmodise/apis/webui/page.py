@@ -4,73 +4,65 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ...utils.optional import import_optional
+import gradio as gr
+
 from ...vocabulary.named import vocabulary_names
 from ..exports import FORMATS
-from .answers import (
-    COLUMNS,
-    Answers,
-    Question,
-    candidates,
-    find_segment,
-    highlight,
-    list_segments,
-    segment_at,
-    told_in_words,
-)
+from ..segment import Segment
+from .answer import COLUMNS, Answer, candidates
+from .answers import Answers, Question
 from .limits import TRAINING
-
-if TYPE_CHECKING:
-    import gradio
-
-_TITLE = """# Name it, and find every pixel of it
-Give a picture and the names of what to look for. Semicolons separate classes, commas the names of \
-a class. Then point at a segment to see what else it might be."""
+from .messages import told_in_words
 
 CSS = """
 .gradio-container { max-width: 1480px !important; }
 #result img { cursor: crosshair; }
-#examples .grid-wrap { max-height: 100px; }
+#picture img { width: 100%; height: 100%; object-fit: contain; }
+#examples .grid-container {
+  grid-template-columns: repeat(6, minmax(0, 1fr)) !important; padding: 4px; gap: 6px; }
+#examples .thumbnail-item { min-width: 0; width: 100%; }
 footer { display: none !important; }
 """
+_TITLE = """# Name it, and find every pixel of it
+Give a picture and the names of what to look for. Semicolons separate classes, commas the names of \
+a class. Then point at a segment to see what else it might be."""
+_VOID = 'Nothing was found here'
+_PRIVATE = dict(api_visibility='private')  # a page, not an interface for programs
 
 
-def build_page(answers: Answers, examples: Sequence[Path]) -> gradio.Blocks:
+def build_page(answers: Answers, examples: Sequence[Path]) -> gr.Blocks:
     """Lay out the page.
 
     Args:
         answers (Answers): What answers.
         examples (Sequence[Path]): Pictures to begin with.
     """
-    gr = import_optional('gradio', extra='webui')
-    page = _Page(gr, answers, examples)
-    limits = answers.limits
-    # files are looked for every twelfth of the time that they may be kept
-    age = limits.max_age * 11 / 12
-    with gr.Blocks(title='mmodise', analytics_enabled=False,
-                   delete_cache=(max(1, limits.max_age - age), age)) as blocks:
+    page = _Page(answers, examples)
+    with gr.Blocks(title='mmodise', analytics_enabled=False) as blocks:
         page.lay_out()
         page.connect(blocks)
-    return blocks.queue(max_size=limits.max_waiting, default_concurrency_limit=4,
+    return blocks.queue(max_size=answers.limits.max_waiting, default_concurrency_limit=4,
                         api_open=False)
+
+
+def _file_of(payload: gr.data_classes.ImageData | None) -> str | None:
+    return None if payload is None else payload.path
 
 
 class _Page:
     """The parts of a page.
 
     Args:
-        gr (ModuleType): Gradio.
         answers (Answers): What answers.
         examples (Sequence[Path]): Pictures to begin with.
     """
 
-    def __init__(self, gr, answers: Answers, examples: Sequence[Path]) -> None:
-        self.gr, self.answers, self.examples = gr, answers, examples
+    def __init__(self, answers: Answers, examples: Sequence[Path]) -> None:
+        self.answers, self.examples = answers, examples
 
     def lay_out(self) -> None:
-        gr = self.gr
+        """Put the parts in their places."""
         gr.Markdown(_TITLE)
         with gr.Row():
             with gr.Column(scale=2, min_width=340):
@@ -79,137 +71,112 @@ class _Page:
                 self._lay_out_answer()
 
     def _lay_out_question(self) -> None:
-        gr = self.gr
-        self.picture = _file_input(gr)(
+        self.picture = gr.Image(
             label='Picture', type='filepath', image_mode=None, height=300, elem_id='picture',
             sources=['upload', 'webcam', 'clipboard'], buttons=[])
+        # Gradio would open the file, and say nothing that helps if it cannot
+        self.picture.preprocess = _file_of
         self.gallery = gr.Gallery(
-            label='Examples', columns=len(self.examples), height=110, allow_preview=False,
-            elem_id='examples', buttons=[], interactive=False)
+            label='Examples', show_label=False, columns=len(self.examples), height=88,
+            allow_preview=False, elem_id='examples', buttons=[], interactive=False)
         self.things = gr.Textbox(
             label='Things', placeholder='cat, kitten; dog', elem_id='things', lines=2,
             info='What can be counted')
         self.stuff = gr.Textbox(
-            label='Stuff', placeholder='grass, lawn; sky', elem_id='stuff', lines=1,
-            info='What cannot')
+            label='Stuff', placeholder='grass, lawn; sky', elem_id='stuff', info='What cannot')
         self.named = gr.CheckboxGroup(
             [TRAINING, *vocabulary_names()], value=[TRAINING], label='Lists of names',
             elem_id='named')
         self.find = gr.Button('Find', variant='primary', elem_id='find')
-        with gr.Group():
-            self.sliders = {slider[0]: _slider(gr, *slider) for slider in self._numbers()}
-
-    def _numbers(self) -> Iterator[tuple[str, float, str]]:
-        """Names of sliders, with their first values, and what they do."""
-        model = self.answers.inferencer.model
-        if model.ensemble is not None:
-            yield 'alpha', model.ensemble.alpha, 'Weight of CLIP for names known from training'
-            yield 'beta', model.ensemble.beta, 'Weight of CLIP for all other names'
-        yield ('threshold', model.test_cfg.get('object_mask_thr', 0.8),
-               'Score that a segment must exceed')
 
     def _lay_out_answer(self) -> None:
-        gr = self.gr
         self.result = gr.Image(
             label='Segments: point at one', interactive=False, format='png', elem_id='result',
             height=560, buttons=['fullscreen'])
+        with gr.Row():
+            self.sliders = {
+                name: gr.Slider(0, 1, value, step=0.01, label=name, info=info, elem_id=name,
+                                min_width=150, buttons=['reset'])
+                for name, value, info in self._numbers()}
         self.candidates = gr.Label(
             label='What it is, and what else it might be', num_top_classes=6,
             elem_id='candidates')
         self.table = gr.Dataframe(
             headers=list(COLUMNS), interactive=False, label='Segments', elem_id='table',
-            datatype=['number'] + ['str'] * (len(COLUMNS) - 1), max_height=320, buttons=[])
-        with gr.Row(equal_height=True):
-            self.format = gr.Dropdown(
-                list(FORMATS), value='picture', label='Save as', elem_id='format')
-            self.save = gr.Button('Make the file', elem_id='save')
-            self.file = gr.File(label='Download', elem_id='file', interactive=False, height=90)
+            datatype=['number'] + ['str'] * (len(COLUMNS) - 1), max_height=320, buttons=[],
+            column_widths=['8%', '22%', '10%', '10%', '10%', '40%'])
+        with gr.Row():
+            with gr.Column(min_width=150):
+                self.format = gr.Dropdown(
+                    list(FORMATS), value='picture', label='Save as', elem_id='format')
+                self.save = gr.Button('Make the file', elem_id='save')
+            self.file = gr.File(
+                label='Download', elem_id='file', interactive=False, height=140, min_width=150)
 
-    def connect(self, blocks: gradio.Blocks) -> None:
-        private = dict(api_visibility='private')
-        question = [self.picture, self.things, self.stuff, self.named, *self.sliders.values()]
-        answer = [self.result, self.table, self.candidates, self.file]
-        model = dict(inputs=question, outputs=answer, concurrency_id='model',
-                     concurrency_limit=1, **private)
-        self.gr.on(
-            [self.picture.change, self.find.click, self.things.submit, self.stuff.submit,
-             *(slider.release for slider in self.sliders.values())],
-            _with_request(self.gr, self.ask), trigger_mode='always_last', **model)
-        selected = dict(outputs=[self.result, self.candidates], show_progress='hidden', **private)
-        self.result.select(_with_event(self.gr, self.point), **selected)
-        self.table.select(_with_event(self.gr, self.choose), **selected)
-        self.gallery.select(_with_event(self.gr, self.begin), outputs=self.picture, **private)
-        self.save.click(_with_request(self.gr, self.write), self.format, self.file, **private)
+    def _numbers(self) -> Iterator[tuple[str, float, str]]:
+        """Names of sliders, with their first values, and what they do."""
+        model = self.answers.inferencer.model
+        if model.ensemble is not None:
+            yield 'alpha', model.ensemble.alpha, 'known names'
+            yield 'beta', model.ensemble.beta, 'new names'
+        yield 'threshold', model.test_cfg.get('object_mask_thr', 0.8), 'least score'
+
+    def connect(self, blocks: gr.Blocks) -> None:
+        """Say what is answered when."""
+        sliders = self.sliders.values()
+        gr.on([self.picture.change, self.find.click, self.things.submit, self.stuff.submit,
+               *(slider.release for slider in sliders)], self.ask,
+              [self.picture, self.things, self.stuff, self.named, *sliders],
+              [self.result, self.table, self.candidates, self.file],
+              trigger_mode='always_last', concurrency_id='model', concurrency_limit=1, **_PRIVATE)
+        shown = dict(outputs=[self.result, self.candidates], show_progress='hidden', **_PRIVATE)
+        self.result.select(self.point, **shown)
+        self.table.select(self.choose, **shown)
+        self.gallery.select(self.begin, outputs=self.picture, **_PRIVATE)
+        self.save.click(self.write, self.format, self.file, **_PRIVATE)
         blocks.load(lambda: [str(path) for path in self.examples], outputs=self.gallery,
-                    show_progress='hidden', **private)
-        blocks.unload(_with_request(self.gr, self.leave))
+                    show_progress='hidden', **_PRIVATE)
+        blocks.unload(self.leave)
 
-    def ask(self, request, path, things, stuff, named, *numbers):
+    def ask(self, request: gr.Request, path: str | None, things: str, stuff: str,
+            named: Sequence[str], *numbers: float) -> tuple:
+        """Answer a question about a picture."""
         if path is None:
-            self.answers.pictures.drop(request.session_hash)
+            self.leave(request)
             return None, [], None, None
         with told_in_words(path):
-            picture = self.answers.ask(request.session_hash, path, Question(
+            answer = self.answers.ask(request.session_hash, path, Question(
                 things or '', stuff or '', named or [],
                 dict(zip(self.sliders, numbers, strict=True))))
-        if not picture.result.segments:
-            self.gr.Info('Nothing was found. Lower the threshold, or add names.', title='')
-        return picture.drawn, list_segments(picture.result), None, None
+        if answer.note:
+            gr.Info(answer.note, title='')
+        return answer.drawn, answer.rows(), None, None
 
-    def point(self, request, event):
+    def point(self, request: gr.Request, event: gr.SelectData) -> tuple:
+        """Tell of the segment that was pointed at."""
         with told_in_words():
-            picture = self.answers.last(request.session_hash)
-        return _shown(picture, segment_at(picture, *event.index))
+            answer = self.answers.last(request.session_hash)
+        return _shown(answer, answer.segment_at(*event.index))
 
-    def choose(self, request, event):
+    def choose(self, request: gr.Request, event: gr.SelectData) -> tuple:
+        """Tell of the segment of a row of the table, whose order the visitor may have changed."""
         with told_in_words():
-            picture = self.answers.last(request.session_hash)
-        # the visitor may have sorted the rows, so that their order tells nothing
-        return _shown(picture, find_segment(picture.result, int(event.row_value[0])))
+            answer = self.answers.last(request.session_hash)
+        return _shown(answer, answer.segment(int(event.row_value[0])))
 
-    def begin(self, request, event):
+    def begin(self, event: gr.SelectData) -> str:
+        """Take an example for the picture."""
         return str(self.examples[event.index])
 
-    def write(self, request, format_name):
+    def write(self, request: gr.Request, format_name: str) -> str:
+        """Make a file of the last answer."""
         with told_in_words():
             return self.answers.write(request.session_hash, format_name)
 
-    def leave(self, request):
+    def leave(self, request: gr.Request) -> None:
+        """Forget the visitor's picture."""
         self.answers.pictures.drop(request.session_hash)
 
 
-def _shown(picture, segment):
-    return highlight(picture, segment), candidates(segment) if segment else {'void': 1.0}
-
-
-def _slider(gr, name: str, value: float, info: str):
-    return gr.Slider(0, 1, value, step=0.01, label=name, info=info, elem_id=name)
-
-
-def _file_input(gr) -> type:
-    """Gradio's picture, which hands over the file and leaves reading it to us."""
-
-    class FileInput(gr.Image):
-        is_template = True  # in the browser it is an Image
-
-        def preprocess(self, payload):
-            return None if payload is None else payload.path
-
-    return FileInput
-
-
-def _with_request(gr, function):
-    """A handler that Gradio gives the request, which it finds by the type of an argument."""
-    def handler(*values, request: gr.Request):
-        return function(request, *values)
-
-    handler.__annotations__ = {'request': gr.Request}
-    return handler
-
-
-def _with_event(gr, function):
-    def handler(event: gr.SelectData, request: gr.Request):
-        return function(request, event)
-
-    handler.__annotations__ = {'event': gr.SelectData, 'request': gr.Request}
-    return handler
+def _shown(answer: Answer, segment: Segment | None) -> tuple:
+    return answer.highlight(segment), candidates(segment) if segment else _VOID

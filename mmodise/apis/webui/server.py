@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...utils.optional import import_optional
 from ..inferencer import ODISEInferencer
 from .answers import Answers
+from .cleaning import keeping_clean
 from .examples import write_examples
 from .limits import Limits
-from .page import CSS, build_page
+
+if TYPE_CHECKING:
+    import gradio
+    from starlette.middleware import Middleware
 
 #: The browser loads nothing from elsewhere, whatever Gradio's page names.
 _POLICY = ("default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
@@ -48,33 +52,42 @@ def serve(
         OSError: If the port is taken.
     """
     limits = limits or Limits()
-    with tempfile.TemporaryDirectory(prefix='mmodise-webui-') as folder:
-        os.environ.update(GRADIO_TEMP_DIR=folder, GRADIO_ANALYTICS_ENABLED='False')
-        gradio = import_optional('gradio', extra='webui')
-        answers = Answers(inferencer, limits)
-        blocks = build_page(answers, write_examples(Path(folder)))
+    os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
+    import_optional('gradio', extra='webui')
+    from .page import CSS, build_page
+    with _folder() as folder, _folder() as examples:
+        os.environ['GRADIO_TEMP_DIR'] = str(folder)
+        answers = Answers(inferencer, limits, folder)
+        blocks = build_page(answers, write_examples(examples))
         _, address, _ = blocks.launch(
             server_name=host, server_port=port, share=False, inbrowser=False, quiet=True,
             prevent_thread_lock=True, show_error=False, footer_links=[], run_history=False,
             allowed_paths=[], max_file_size=limits.max_bytes, enable_monitoring=False,
-            ssr_mode=False, pwa=False, mcp_server=False, css=CSS, theme=_theme(gradio),
+            ssr_mode=False, pwa=False, mcp_server=False, css=CSS, theme=_theme(),
             app_kwargs=dict(middleware=[_policy()], docs_url=None, redoc_url=None,
                             openapi_url=None))
-        with _cleaning(answers):
+        with keeping_clean(answers.pictures, folder, limits):
             try:
                 yield address
             finally:
                 blocks.close(verbose=False)
 
 
-def _theme(gradio):
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix='mmodise-webui-') as folder:
+        yield Path(folder).resolve()
+
+
+def _theme() -> gradio.Theme:
     """Fonts of the visitor's machine: Gradio's are loaded from another server."""
+    import gradio
     return gradio.themes.Soft(
         primary_hue='indigo', font=('system-ui', 'sans-serif'),
-        font_mono=('ui-monospace', 'monospace'))
+        font_mono=('system-ui', 'sans-serif'))
 
 
-def _policy():
+def _policy() -> Middleware:
     from starlette.middleware import Middleware
 
     class Policy:
@@ -95,21 +108,3 @@ def _policy():
             await self.app(scope, receive, send_with_headers)
 
     return Middleware(Policy)
-
-
-@contextmanager
-def _cleaning(answers: Answers) -> Iterator[None]:
-    """Forget pictures that are too old, also when nobody asks."""
-    done = threading.Event()
-
-    def clean() -> None:
-        while not done.wait(answers.limits.max_age / 60):
-            answers.pictures.expire()
-
-    thread = threading.Thread(target=clean, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
