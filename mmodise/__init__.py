@@ -11,15 +11,17 @@ Importing the package registers its parts with mmdet. In a config:
 
 import sys
 
+from mmodise.importing import without_collection
 from mmodise.version import __version__
 
 # `python -m mmodise` imports this first; what it runs reads its options, then imports it again.
 if not (sys.argv[:1] == ['-m'] and sys.orig_argv[-len(sys.argv)] in ('mmodise', '-mmmodise')):
-    from mmodise import compat
+    with without_collection():
+        from mmodise import compat
 
-    compat.install()  # before mmdet is imported for the first time, which the next line does
+        compat.install()  # before mmdet is imported for the first time, which the next line does
 
-    from mmodise import checkpoints, datasets, engine, evaluation, models, visualization
+        from mmodise import checkpoints, datasets, engine, evaluation, models, visualization
 
 __all__ = [
     'ODISEInferencer', 'PanopticResult', 'Vocabulary', '__version__', 'checkpoints', 'compat',
