@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mmodise.apis import PanopticResult
+from mmodise.apis import ODISEInferencer, PanopticResult
 from mmodise.apis.video import VideoReader, label_video, segment_video, source
 from mmodise.vocabulary import Vocabulary
 
@@ -382,3 +382,22 @@ def test_pixels_that_are_no_squares(write_video, tmp_path):
     label(frames.path, tmp_path / 'out.mp4')
     with av.open(str(tmp_path / 'out.mp4')) as container:
         assert container.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
+
+
+def test_with_the_small_model(world, write_video, tmp_path):
+    inferencer = ODISEInferencer(device='cpu')
+    film = write_video(tmp_path / 'film.mp4', [world.image(i) for i in range(8)])
+    numbers = {}
+
+    def predict(image):
+        return inferencer(image, 'red ball; yellow star', stuff='grass')[0]
+
+    for index, _, result in segment_video(predict, film, every=2):
+        for identity in (0, 1, 3):  # grass, a ball (it does not tell one from the other), the star
+            inside = result.segment_ids[world.identities(index) == identity]
+            number = np.bincount(inside).argmax()
+            assert number and numbers.setdefault(identity, number) == number
+    assert len(set(numbers.values())) == 3
+    labelled = label_video(predict, film, tmp_path / 'out.mp4', every=4, progress=False)
+    (first, picture), (second, _) = decode(labelled.target)
+    assert (first, second, picture.shape) == (0, 400, (384, 384, 3)), 'large enough to be read'

@@ -46,8 +46,8 @@ def test_no_names(things, stuff):
 def test_too_many_names():
     names = '; '.join(f'name{i}' for i in range(30))
     assert len(read(names, max_names=30)) == 30
-    for things, named in ((names, []), ('', ['lvis'])):
-        with pytest.raises(ValueError, match=r'These are .+ names; up to 29 are taken here\.'):
+    for things, named in ((names, []), ('', ['lvis']), ('long ' * 999, [])):
+        with pytest.raises(ValueError, match=r'These are .+ names, or more; up to 29 are taken'):
             read(things, named=named, max_names=29)
 
 

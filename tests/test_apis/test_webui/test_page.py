@@ -34,7 +34,10 @@ def address(inferencer):
 @pytest.fixture(scope='module')
 def browser(address):
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, chromium_sandbox=False)
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, chromium_sandbox=False,
+            # a camera that films a test picture, and may be used
+            args=['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'])
         yield browser
         browser.close()
 
@@ -169,6 +172,14 @@ def test_examples_and_lists(visit):
     visitor.page.locator('#examples .thumbnail-item').nth(3).click()
     visitor.wait_for_another(None)
     sync_api.expect(visitor.page.get_by_test_id('cell-0-1')).not_to_be_empty()  # trained names
+
+
+def test_camera(visit):
+    visitor = visit()
+    for name in ('Capture from camera', 'Click to Access Webcam', 'capture photo'):
+        visitor.page.get_by_role('button', name=name).click()
+    visitor.wait_for_another(None)
+    assert visitor.page.locator('#picture img').count() == 1
 
 
 def test_bad_files(visit, tmp_path, examples):
