@@ -9,12 +9,17 @@ Importing the package registers its parts with mmdet. In a config:
 ``custom_imports = dict(imports=['mmodise'], allow_failed_imports=False)``.
 """
 
-from mmodise import compat
+import sys
 
-compat.install()  # before mmdet is imported for the first time, which the next line does
+from mmodise.version import __version__
 
-from mmodise import checkpoints, datasets, engine, evaluation, models, visualization  # noqa: E402
-from mmodise.version import __version__  # noqa: E402
+# `python -m mmodise` imports this first; what it runs reads its options, then imports it again.
+if not (sys.argv[:1] == ['-m'] and sys.orig_argv[-len(sys.argv)] in ('mmodise', '-mmmodise')):
+    from mmodise import compat
+
+    compat.install()  # before mmdet is imported for the first time, which the next line does
+
+    from mmodise import checkpoints, datasets, engine, evaluation, models, visualization
 
 __all__ = [
     'ODISEInferencer', 'PanopticResult', 'Vocabulary', '__version__', 'checkpoints', 'compat',

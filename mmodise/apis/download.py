@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import time
 from http.client import HTTPException
 from urllib.error import HTTPError, URLError
@@ -70,7 +69,7 @@ def _download(url: str, timeout: float, max_bytes: int) -> tuple[bytes, str]:
     except HTTPError as error:
         raise OSError(f'{url} answers {error.code} ({error.reason}): there is no picture at this '
                       'address, or not for everybody.') from error
-    except (TimeoutError, socket.timeout) as error:
+    except TimeoutError as error:
         raise _too_slow(url, timeout) from error
     except URLError as error:
         if isinstance(error.reason, TimeoutError):

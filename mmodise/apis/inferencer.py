@@ -19,7 +19,7 @@ from .inputs import Picture, read_pictures
 from .model_building import build_model, read_config
 from .panoptic_result import PanopticResult
 from .preparation import Preparation
-from .session import Session
+from .session import Session, check_shares
 from .vocabularies import one_per_picture, read_vocabulary
 
 
@@ -38,8 +38,8 @@ class ODISEInferencer:
     Args:
         model (str | Path | Config, optional): A name of mmodise's metafiles, or a config. Defaults
             to the small model that comes with mmodise.
-        weights (str | Path, optional): A checkpoint: a file, an address, or ``mmodise://``. Defaults
-            to those of the metafile.
+        weights (str | Path, optional): A checkpoint: a file, an address, or ``mmodise://``.
+            Defaults to those of the metafile.
         device (str, optional): Such as ``'cuda:1'``. Defaults to a GPU if there is one.
         precision (str, optional): ``'float32'``, ``'bfloat16'`` or ``'float16'``, of all but CLIP.
             Defaults to what the config says.
@@ -121,6 +121,7 @@ class ODISEInferencer:
         """
         if batch_size < 1:
             raise ValueError(f'batch_size is {batch_size}; it must be 1 or more.')
+        check_shares(alpha=alpha, beta=beta, threshold=threshold)
         vocabularies = one_per_picture(vocabulary, stuff, self.read_vocabulary)
         results = (
             session(chosen, alpha=alpha, beta=beta, threshold=threshold)
@@ -146,10 +147,10 @@ class ODISEInferencer:
             image: One picture, as for :meth:`open`.
 
         Returns:
-            dict[str, Tensor]: The extractor's maps by their names, such as ``'unet8'``, of the whole
-            picture, (1, C, H / stride, W / stride); and the pyramid made of them, ``'pyramid4'``,
-            ``'pyramid8'`` and so on. Another backbone than :class:`DiffusionBackbone` has the
-            pyramid only.
+            dict[str, Tensor]: The extractor's maps by their names, such as ``'unet8'``, of the
+            picture with its padding, (1, C, H / stride, W / stride); and the pyramid made of them,
+            ``'pyramid4'``, ``'pyramid8'`` and so on. Another backbone than
+            :class:`DiffusionBackbone` has the pyramid only.
         """
         inputs, _ = self._prepare([_only_one(image)], self.device)
         with self.computing():

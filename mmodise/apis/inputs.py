@@ -52,6 +52,9 @@ def read_source(source: Source) -> Picture:
         OSError: If a file or an address cannot be read as a picture; names it.
         ValueError: If an array is no picture.
     """
+    if isinstance(source, np.ndarray):
+        image = to_rgb(source)  # a copy: whoever gave the array may go on with it
+        return Picture(image.copy() if np.may_share_memory(image, source) else image)
     if not isinstance(source, str):
         return Picture(to_rgb(source))
     image = download_picture(source) if is_url(source) else read_picture(source)

@@ -66,6 +66,7 @@ def build_model(
         ValueError: If a weight is missing in it or has another shape; if it holds other objects
             than mmengine's do; if the model is no :class:`ODISE`.
     """
+    _check_device(device)
     _check_precision(precision, device)
     model_cfg = copy.deepcopy(cfg.model)
     if precision is not None:
@@ -87,6 +88,14 @@ def looking_up() -> Iterator[None]:
     """A context in which parts are looked up in mmdet's registries; one thread at a time."""
     with _BUILDING, DefaultScope.overwrite_default_scope('mmdet'):
         yield
+
+
+def _check_device(device: torch.device) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).split('\n')[0]
+        raise ValueError(f'The device {device} cannot be used here: {reason}') from error
 
 
 def _check_precision(precision: str | None, device: torch.device) -> None:

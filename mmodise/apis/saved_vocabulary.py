@@ -76,7 +76,7 @@ def load_vocabulary(path: str | Path, model: ODISE) -> Vocabulary:
             raise ValueError(
                 f'{path} holds names in the prompts {about["prompts"]}; this model also puts them '
                 f'into {prompt!r}. Save the vocabulary with this model.')
-        clip.remember_texts(texts, _of_clip(path, clip, texts, saved))
+        clip.remember_names(vocabulary, prompt, _of_clip(path, clip, texts, saved))
     return vocabulary
 
 
@@ -89,10 +89,15 @@ def _read(path: Path) -> tuple[dict, list[Tensor]]:
                     f'{path} is no saved vocabulary, but another file of safetensors. Make one '
                     'with ODISEInferencer.save_vocabulary.')
             about = json.loads(metadata['about'])
-            return about, [file.get_tensor(f'embeddings{i}')
-                           for i in range(len(about['prompts']))]
+            tensors = [file.get_tensor(f'embeddings{i}') for i in range(len(about['prompts']))]
     except (SafetensorError, OSError) as error:
         raise ValueError(f'{path} cannot be read as a saved vocabulary: {error}.') from error
+    count = sum(len(names) for kind in ('things', 'stuff') for names in about[kind])
+    if any(tensor.ndim != 2 or len(tensor) != count for tensor in tensors):
+        raise ValueError(
+            f'{path} cannot be read as a saved vocabulary: it has {count} names, and embeddings of '
+            f'{", ".join(str(len(tensor)) for tensor in tensors)}.')
+    return about, tensors
 
 
 def _of_clip(

@@ -56,6 +56,7 @@ class Session:
             ValueError: If the vocabulary cannot be read, or a number is out of range.
         """
         inferencer = self._inferencer
+        check_shares(alpha=alpha, beta=beta, threshold=threshold)
         shares = {name: value for name, value in (('alpha', alpha), ('beta', beta))
                   if value is not None}
         with inferencer.computing():
@@ -68,6 +69,17 @@ class Session:
         kept = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes()
                 for t in _tensors(self._observation)}
         return sum(kept.values()) + self.picture.image.nbytes
+
+
+def check_shares(**shares: float | None) -> None:
+    """Refuse numbers that are not from 0 to 1.
+
+    Raises:
+        ValueError: Names the first of them.
+    """
+    for name, share in shares.items():
+        if share is not None and not 0 <= share <= 1:
+            raise ValueError(f'{name} is {share!r}; it must be between 0 and 1.')
 
 
 def _label(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
-from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from ..models import ODISE

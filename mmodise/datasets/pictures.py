@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import cv2
 import mmcv
@@ -152,8 +153,22 @@ def _to_bytes(numbers: np.ndarray) -> np.ndarray:
         'before it was normalized; the model does that itself.')
 
 
+@contextmanager
+def _opened(content: bytes) -> Iterator[Image.Image | None]:
+    """A picture as Pillow has it; None if it is too large for Pillow."""
+    try:
+        image = Image.open(io.BytesIO(content))
+    except Image.DecompressionBombError:
+        yield None
+        return
+    with image:
+        yield image
+
+
 def _what_else(content: bytes) -> str:
-    with suppress(Exception), Image.open(io.BytesIO(content)) as image:
+    with suppress(Exception), _opened(content) as image:
+        if image is None:
+            return 'it has more pixels than are read. Make it smaller'
         image.load()
         return (f'it is a picture ({image.format}, {image.mode}) of a kind that it does not '
                 'know. Save it as PNG or JPEG, of 8 bits a channel')

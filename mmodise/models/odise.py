@@ -295,10 +295,11 @@ class ODISE(MaskFormer):
         Returns:
             list[SegmentMap]: Per image, of its original size.
         """
-        images = zip(self.fuse(scores, **shares), scores.predictions.masks, batch_data_samples,
-                     strict=True)
-        return [self.panoptic_fusion_head.segment(logits, masks, sample.metainfo, threshold)
-                for logits, masks, sample in images]
+        images = zip(
+            self.fuse(scores, **shares), scores.predictions.masks,
+            (sample.metainfo for sample in batch_data_samples), scores.vocabularies, strict=True)
+        return [self.panoptic_fusion_head.segment(*image, threshold=threshold)
+                for image in images]
 
     def make_results(
         self, scores: Scores, batch_data_samples: SampleList, rescale: bool = True

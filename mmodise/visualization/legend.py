@@ -18,7 +18,7 @@ def add_legend(
 ) -> np.ndarray:
     """Put a strip below a picture with a row or more of names and their colours.
 
-    It is at most as high as the picture; how many more names there are is told.
+    It is at most half as high as the picture; how many more names there are is told.
 
     Args:
         image (ndarray): RGB, uint8, (H, W, 3).
@@ -32,7 +32,7 @@ def add_legend(
         return image
     height, width = image.shape[:2]
     line = round(1.6 * font_size)
-    max_rows = max(1, (height - font_size) // line)
+    max_rows = max(1, (height // 2 - font_size) // line)
     rows = _break_rows(entries, width - font_size, font_size)
     if len(rows) > max_rows:
         rows = _shorten(rows, max_rows)

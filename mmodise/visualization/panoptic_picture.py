@@ -52,7 +52,7 @@ def draw_panoptic(
     draw_outlines(picture, numbers, is_thing)
     if not labels:
         return picture
-    font_size = max(11, round(math.sqrt(numbers.size) / 36))
+    font_size = max(11, round(math.sqrt(numbers.size) / 31))
     placed = place_labels(numbers, names, colors, is_thing, font_size)
     picture = draw_labels(picture, [label for label in placed if label])
     labelled = {label.text for label in placed if label}

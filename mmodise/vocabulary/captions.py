@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from ..phrases import PhraseExtractor
 from .named import EVERYTHING, load_named
 from .structures import Classes
 
@@ -20,6 +19,7 @@ def read_caption(caption: str) -> Classes:
     """
     if not isinstance(caption, str):
         raise ValueError(f'A caption is a string, not a {type(caption).__name__}.')
+    from ..phrases import PhraseExtractor  # which needs more than Python
     # one caption on all machines gives the same classes: not by what is installed
     phrases = PhraseExtractor('builtin')(caption, connected=False)
     if not phrases:

@@ -24,15 +24,16 @@ def test_without_entries_nothing_is_added():
 
 
 def test_names_are_broken_into_rows():
-    one, many = (add_legend(IMAGE, [(f'class {i}', (i, 0, 250)) for i in range(count)], 12)
+    image = IMAGE.repeat(2, axis=0)
+    one, many = (add_legend(image, [(f'class {i}', (i, 0, 250)) for i in range(count)], 12)
                  for count in (1, 5))
-    assert len(many) - 120 > 2 * (len(one) - 120) - 12
-    assert all(shows(many[120:], (i, 0, 250)) for i in range(5))
+    assert len(many) - 240 > 2 * (len(one) - 240) - 12
+    assert all(shows(many[240:], (i, 0, 250)) for i in range(5))
 
 
-def test_the_strip_is_not_higher_than_the_image():
+def test_the_strip_is_half_as_high_as_the_image_at_most():
     picture = add_legend(IMAGE, [(f'class {i}', (i, 0, 250)) for i in range(200)], 12)
-    assert len(picture) <= 240
+    assert 120 + 30 < len(picture) <= 180
     assert shows(picture[120:], (0, 0, 250)) and not shows(picture[120:], (199, 0, 250))
 
 

@@ -31,7 +31,8 @@ def encode_class_map(result: PanopticResult, path: Path) -> dict[Path, bytes]:
             f'{path}: a PNG numbers {_LARGE:,} classes at most, the vocabulary has '
             f"{len(names):,}. Save as 'coco-panoptic' or 'json'.")
     void = _SMALL if len(names) <= _SMALL else _LARGE
-    lines = [f'{value}: {" ".join(name.split())}' for value, name in enumerate(names)]
+    lines = [f'# {void}: void', *(f'{value}: {" ".join(name.split())}'
+                                  for value, name in enumerate(names))]
     return {path: _png(result, void), path.with_suffix('.txt'): '\n'.join([*lines, '']).encode()}
 
 

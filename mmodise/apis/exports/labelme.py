@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from ..segment import Segment
 
 _VERSION = '5.4.1'  # the first versions with shapes of the type 'mask' are 5.3
-_TOLERANCE = 1.0  # pixels between a polygon and the outline
+_TOLERANCE = 0.5  # pixels between a polygon and the outline
 
 
 def encode_labelme(result: PanopticResult, path: Path) -> dict[Path, bytes]:
     """Make a JSON of all segments.
 
-    Outlines are polygons, at most a pixel off. The parts of a segment that is not in one piece are
-    shapes with one ``group_id``. LabelMe's polygons have no holes, so a segment with holes is a
-    shape of the type ``mask``, a picture of its pixels.
+    Outlines are polygons, simplified by half a pixel. The parts of a segment that is not in one
+    piece are shapes with one ``group_id``. LabelMe's polygons have no holes, so a segment with
+    holes is a shape of the type ``mask``, a picture of its pixels.
     """
     height, width = result.segment_ids.shape
     content = dict(

@@ -20,11 +20,10 @@ def encode_picture(result: PanopticResult, path: Path) -> dict[Path, bytes]:
         ValueError: If the format cannot hold a picture of this size.
     """
     picture = result.plot(min_side=480)
-    try:
-        _, encoded = cv2.imencode(path.suffix, picture[..., ::-1])
-    except cv2.error as error:
+    is_written, encoded = cv2.imencode(path.suffix, picture[..., ::-1])
+    if not is_written:
         height, width = picture.shape[:2]
         raise ValueError(
             f'{path}: a picture of {width} x {height} pixels cannot be written as '
-            f'{path.suffix}. Use .png.') from error
+            f'{path.suffix}. Use .png.')
     return {path: encoded.tobytes()}

@@ -13,6 +13,7 @@ from ..extractors.taps import checkpointed
 from .windows import Stitcher, cut_windows
 
 OUT_STRIDES = (4, 8, 16, 32)
+_PYRAMID = {stride: stride for stride in OUT_STRIDES}
 
 
 def _projection(in_channels: int, out_channels: int) -> Bottleneck:
@@ -133,7 +134,7 @@ class DiffusionBackbone(BaseModule):
         Returns:
             tuple[Tensor, ...]: (B, out_channels, H // s, W // s) for s in 4, 8, 16, 32.
         """
-        return self._stitch(images, self._forward_windows, dict(zip(OUT_STRIDES, OUT_STRIDES)))
+        return self._stitch(images, self._forward_windows, _PYRAMID)
 
     def inner_maps(self, images: Tensor) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
         """The extractor's own maps of whole images, and what :meth:`forward` makes of them.
@@ -153,8 +154,8 @@ class DiffusionBackbone(BaseModule):
                      for name, feature in zip(strides, features, strict=True)}
             return inner | self._project(features, side)
 
-        whole = self._stitch(images, extract, strides | dict(zip(OUT_STRIDES, OUT_STRIDES)))
-        return dict(zip(strides, whole)), whole[len(strides):]
+        whole = self._stitch(images, extract, strides | _PYRAMID)
+        return dict(zip(strides, whole, strict=False)), whole[len(strides):]
 
     def _stitch(
         self, images: Tensor, make: Callable[[Tensor, int], dict], strides: dict[object, int]

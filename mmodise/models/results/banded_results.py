@@ -29,13 +29,13 @@ class BandedPanoptic(BandedSegments):
     def __init__(
         self, classes: Tensor, vocabulary: Vocabulary, size: Size, void: int, **kwargs
     ) -> None:
-        super().__init__(classes, size, **kwargs)
+        super().__init__(classes, vocabulary.num_things, size, **kwargs)
         self.vocabulary, self.void = vocabulary, void
 
     def finish(self) -> PixelData:
         """The map, class + 1000 x instance, int32, (1, H, W), and what its readers must know."""
         valid = self.valid()
-        things = valid & (self.labels < self.vocabulary.num_things)
+        things = valid & (self.labels < self.num_things)
         segments = self.labels + INSTANCE_OFFSET * things.cumsum(0) * things
         # where class 0 is stuff, its id 0 is what a PNG writes for void
         segments.masked_fill_(segments == 0, INSTANCE_OFFSET)

@@ -83,8 +83,8 @@ class OpenVocabularyFusionHead(MaskFormerFusionHead):
         return results
 
     def segment(
-        self, mask_cls: Tensor, masks: Tensor, meta: dict, threshold: float | None = None,
-        rescale: bool = True,
+        self, mask_cls: Tensor, masks: Tensor, meta: dict, vocabulary: Vocabulary,
+        threshold: float | None = None, rescale: bool = True,
     ) -> SegmentMap:
         """The segments of an image alone, without the limits of a panoptic map.
 
@@ -92,12 +92,14 @@ class OpenVocabularyFusionHead(MaskFormerFusionHead):
             mask_cls (Tensor): Class logits, (Q, K + 1).
             masks (Tensor): Mask logits of the padded image, (Q, h, w).
             meta (dict): With ``batch_input_shape``, ``img_shape`` and ``ori_shape``.
+            vocabulary (Vocabulary): K classes.
             threshold (float, optional): In place of ``object_mask_thr``.
             rescale (bool): Whether the map is of the original size. Defaults to True.
         """
         full_size = FullSizeMasks(masks, meta, rescale)
         cfg = self._segment_cfg() | ({} if threshold is None else dict(threshold=threshold))
-        result = BandedSegments(F.softmax(mask_cls.float(), dim=-1), full_size.size, **cfg)
+        result = BandedSegments(
+            F.softmax(mask_cls.float(), dim=-1), vocabulary.num_things, full_size.size, **cfg)
         self._fill([result], [*on_host([result.wanted])], full_size)
         return result.finish()
 

@@ -16,17 +16,16 @@ class SegmentMap(NamedTuple):
 
     Attributes:
         ids: The segment of each pixel, 1 to n, 0 is void; int32, (H, W).
-        queries: The mask that each segment is made from, int64, (n,).
+        queries: The mask that each segment is made from, int64, (n,); of a stuff class, which is
+            one segment, the mask with the best score.
         labels: Its class, int64, (n,).
         probabilities: Of K classes and "no object", (n, K + 1).
-        areas: Its pixels, int64, (n,).
     """
 
     ids: Tensor
     queries: Tensor
     labels: Tensor
     probabilities: Tensor
-    areas: Tensor
 
 
 class BandedSegments:
@@ -36,6 +35,7 @@ class BandedSegments:
 
     Args:
         classes (Tensor): Probabilities of K classes and "no object", (Q, K + 1).
+        num_things (int): How many of the classes, the first ones, are things.
         size (tuple[int, int]): Height and width of the map.
         threshold (float): Score that a mask must exceed.
         kept_share (float): Share of its own area that a segment must keep.
@@ -43,9 +43,10 @@ class BandedSegments:
     """
 
     def __init__(
-        self, classes: Tensor, size: Size, threshold: float, kept_share: float, cut_low: bool
+        self, classes: Tensor, num_things: int, size: Size, threshold: float, kept_share: float,
+        cut_low: bool,
     ) -> None:
-        self.classes = classes
+        self.classes, self.num_things = classes, num_things
         self.scores, self.labels = classes.max(-1)
         found = (self.labels != classes.shape[1] - 1) & (self.scores > threshold)
         self.wanted = torch.arange(len(classes), device=classes.device).masked_fill(~found, -1)
@@ -86,11 +87,26 @@ class BandedSegments:
         """The segments, in the order of their queries."""
         areas = torch.bincount(self.owners.flatten(), minlength=len(self.kept) + 1)[:-1]
         valid = self.valid() & (areas > 0)  # what is cut off where it is low may be all of it
-        ids = torch.cat([valid.cumsum(0) * valid, valid.new_zeros(1, dtype=torch.int64)])
-        queries = self.kept[valid]
+        numbers, best = self._number(valid)
+        queries = self.kept[best]
         return SegmentMap(
-            self.paint(ids.int()), queries, self.labels[valid], self.classes[queries],
-            areas[valid])
+            self.paint(numbers), queries, self.labels[best], self.classes[queries])
+
+    def _number(self, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """The segment of each kept mask and of none, and each segment's mask of the best score."""
+        labels, scores = self.labels.tolist(), self.scores.tolist()
+        groups: dict[int, list[int]] = {}
+        for place in valid.nonzero()[:, 0].tolist():
+            is_thing = labels[place] < self.num_things
+            groups.setdefault(-1 - place if is_thing else labels[place], []).append(place)
+        numbers = [0] * (len(labels) + 1)
+        for number, places in enumerate(groups.values(), start=1):
+            for place in places:
+                numbers[place] = number
+        best = [max(places, key=scores.__getitem__) for places in groups.values()]
+        device = valid.device
+        return (torch.tensor(numbers, dtype=torch.int32, device=device),
+                torch.tensor(best, dtype=torch.int64, device=device))
 
 
 def is_share(parts: Tensor, wholes: Tensor, share: float) -> Tensor:
