@@ -33,4 +33,4 @@ def _message(text: str, path: str | None = None) -> gr.Error:
     text = text.replace(path, Path(path).name) if path else text
     for character, entity in ('&', '&amp;'), ('<', '&lt;'), ('>', '&gt;'):
         text = text.replace(character, entity)  # a message is shown as HTML
-    return gr.Error(text, title='', print_exception=False)
+    return gr.Error(text, title='This did not work', print_exception=False)

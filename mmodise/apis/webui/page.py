@@ -27,6 +27,7 @@ footer { display: none !important; }
 _TITLE = """# Name it, and find every pixel of it
 Give a picture and the names of what to look for. Semicolons separate classes, commas the names of \
 a class. Then point at a segment to see what else it might be."""
+_NO_ANSWER = None, [], None, None
 _VOID = 'Nothing was found here'
 _PRIVATE = dict(api_visibility='private')  # a page, not an interface for programs
 
@@ -124,11 +125,16 @@ class _Page:
     def connect(self, blocks: gr.Blocks) -> None:
         """Say what is answered when."""
         sliders = self.sliders.values()
-        gr.on([self.picture.change, self.find.click, self.things.submit, self.stuff.submit,
-               *(slider.release for slider in sliders)], self.ask,
-              [self.picture, self.things, self.stuff, self.named, *sliders],
-              [self.result, self.table, self.candidates, self.file],
-              trigger_mode='always_last', concurrency_id='model', concurrency_limit=1, **_PRIVATE)
+        answer = [self.result, self.table, self.candidates, self.file]
+        asking = dict(
+            fn=self.ask, inputs=[self.picture, self.things, self.stuff, self.named, *sliders],
+            outputs=answer, show_progress_on=self.result, concurrency_id='model',
+            concurrency_limit=1, **_PRIVATE)
+        # another picture's answer is not to be seen when this one cannot be read
+        self.picture.change(
+            lambda: _NO_ANSWER, outputs=answer, show_progress='hidden', **_PRIVATE).then(**asking)
+        gr.on([self.find.click, self.things.submit, self.stuff.submit,
+               *(slider.release for slider in sliders)], trigger_mode='always_last', **asking)
         shown = dict(outputs=[self.result, self.candidates], show_progress='hidden', **_PRIVATE)
         self.result.select(self.point, **shown)
         self.table.select(self.choose, **shown)
@@ -143,7 +149,7 @@ class _Page:
         """Answer a question about a picture."""
         if path is None:
             self.leave(request)
-            return None, [], None, None
+            return _NO_ANSWER
         with told_in_words(path):
             answer = self.answers.ask(request.session_hash, path, Question(
                 things or '', stuff or '', named or [],

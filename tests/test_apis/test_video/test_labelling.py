@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mmodise.apis import PanopticResult
+from mmodise.apis import ODISEInferencer, PanopticResult
 from mmodise.apis.video import VideoReader, label_video, segment_video, source
+from mmodise.datasets.shapes_world import draw_scene
 from mmodise.vocabulary import Vocabulary
 
 av = pytest.importorskip('av')
@@ -382,3 +383,28 @@ def test_pixels_that_are_no_squares(write_video, tmp_path):
     label(frames.path, tmp_path / 'out.mp4')
     with av.open(str(tmp_path / 'out.mp4')) as container:
         assert container.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
+
+
+def test_with_the_small_model(write_video, tmp_path):
+    """The camera moves over a scene of two balls and a box between lake and carpet."""
+    inferencer = ODISEInferencer(device='cpu')
+    scene = draw_scene(np.random.default_rng((2023, 6)))
+    film = write_video(tmp_path / 'film.mp4', [
+        scene.image[8 - i:120 - i, 2 * i:2 * i + 112] for i in range(8)])
+    numbers = {}
+
+    def predict(image):
+        return inferencer(image, 'red ball; blue ball; blue star; striped box',
+                          stuff='water; grass; checkered carpet')[0]
+
+    for i, _, result in segment_video(predict, film, every=2):
+        identities = scene.segment_map[8 - i:120 - i, 2 * i:2 * i + 112]
+        names = {segment.id: segment.name for segment in result.segments}
+        for identity, name in enumerate(scene.class_names):
+            if name in ('red ball', 'blue ball', 'striped box', 'water', 'checkered carpet'):
+                number = np.bincount(result.segment_ids[identities == identity]).argmax()
+                assert names[number] == name and numbers.setdefault(name, number) == number
+    assert len(set(numbers.values())) == 5
+    labelled = label_video(predict, film, tmp_path / 'out.mp4', every=4, progress=False)
+    (first, picture), (second, _) = decode(labelled.target)
+    assert (first, second, picture.shape) == (0, 400, (448, 448, 3)), 'large enough to be read'
