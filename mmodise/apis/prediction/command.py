@@ -65,12 +65,12 @@ def _run(args: Namespace, folder: ResultFolder, vocabulary: Vocabulary | None) -
         get_rank())
     start = time.perf_counter()
     jobs = list_jobs(args.inputs, folder.folder, args.camera)
-    pending = share(lambda: [job for job in jobs if args.again or not ledger.is_done(job.source)])
+    pending = [job for job in jobs if args.again or not ledger.is_done(job.source)]
     predict = PredictionRun(inferencer, settings, folder, ledger)
-    summary = gather(predict(pending, show_segments=len(jobs) == 1))
+    summary = gather(predict(share(pending), show_segments=len(jobs) == 1))
     if get_rank():
         return 0
-    summary.before = len(jobs) - summary.done - len(summary.failures)
+    summary.before = len(jobs) - len(pending)
     return _tell(summary, jobs, time.perf_counter() - start)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,9 +33,9 @@ def meet_others(args: Namespace) -> None:
         launcher=args.launcher, env_cfg=dict(dist_cfg=dist_cfg), options=options)))
 
 
-def share(find: Callable[[], Sequence[Job]]) -> list[Job]:
-    """This process's part of the jobs, which the first process finds for all."""
-    found = [list(find()) if get_rank() == 0 else None]
+def share(jobs: Sequence[Job]) -> list[Job]:
+    """This process's part of the jobs that the first process has found."""
+    found = [list(jobs)]  # others may have looked when something was done already
     broadcast_object_list(found)
     return found[0][get_rank()::get_world_size()]
 

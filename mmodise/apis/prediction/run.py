@@ -169,11 +169,13 @@ class PredictionRun:
         target = _free_path(self.folder.folder / f'{job.stem}{_VIDEO_ENDING}')
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            label_video(self._label_frame, job.source, target, draw=_draw_frame,
-                        **self.settings.video)
+            video = label_video(self._label_frame, job.source, target, draw=_draw_frame,
+                                **self.settings.video)
         except (ImportError, OSError, RuntimeError, ValueError) as error:
             self._fail(job, error)
             return []
+        if video.problem:  # what could be read of it is written
+            self._fail(job, video.problem)
         return [(job, [target], None)]
 
     def _label_frame(self, image: object) -> PanopticResult:
