@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...utils.optional import import_optional
 from .segment_table import COLUMNS, table_rows
 
 if TYPE_CHECKING:
@@ -18,8 +19,5 @@ def to_pandas(result: PanopticResult) -> DataFrame:
     Raises:
         ImportError: If pandas is not installed.
     """
-    try:
-        from pandas import DataFrame
-    except ImportError as error:
-        raise ImportError('to_pandas() needs pandas: pip install pandas') from error
-    return DataFrame(table_rows(result), columns=COLUMNS)
+    pandas = import_optional('pandas', extra='pandas')
+    return pandas.DataFrame(table_rows(result), columns=COLUMNS)

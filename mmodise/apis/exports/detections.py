@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...utils.optional import import_optional
+
 if TYPE_CHECKING:
     from supervision import Detections
 
@@ -20,13 +22,9 @@ def to_supervision(result: PanopticResult) -> Detections:
     Raises:
         ImportError: If supervision is not installed.
     """
-    try:
-        from supervision import Detections
-    except ImportError as error:
-        raise ImportError(
-            "to_supervision() needs supervision: pip install 'mmodise[supervision]'") from error
+    supervision = import_optional('supervision', extra='supervision')
     segments = result.segments
-    return Detections(
+    return supervision.Detections(
         xyxy=np.array([s.box for s in segments], np.float32).reshape(-1, 4),
         mask=result.masks,
         confidence=np.array([s.score for s in segments], np.float32),
