@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import time
 import urllib.error
 import urllib.request
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ sync_api = pytest.importorskip('playwright.sync_api')
 
 from mmodise.apis.webui import Limits, serve  # noqa: E402
 from mmodise.apis.webui.answer import candidates  # noqa: E402
+from mmodise.apis.webui.open_pictures import OpenPictures  # noqa: E402
 
 CHROMIUM = next(filter(None, map(shutil.which, (
     'chromium', 'chromium-browser', 'google-chrome'))), None)
@@ -237,6 +239,20 @@ def test_two_visitors_never_see_each_others(visit, inferencer, examples):
     files = [{url for url in visitor.requests if 'file=' in url and 'example' not in url}
              for visitor in visitors]
     assert files[0] and files[1] and not files[0] & files[1]
+
+
+def test_who_leaves_is_forgotten(visit, examples, monkeypatch):
+    forgotten, drop = [], OpenPictures.drop
+    monkeypatch.setattr(
+        OpenPictures, 'drop', lambda self, name: forgotten.append(name) or drop(self, name))
+    visitor = visit()
+    visitor.upload(examples[0])
+    visitor.wait_for_another(None)
+    visitor.page.goto('about:blank')
+    deadline = time.monotonic() + 30
+    while len(forgotten) == len(set(forgotten)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(forgotten) > len(set(forgotten)), 'when its picture was opened, and when it left'
 
 
 def test_download(visit, examples, inferencer):
