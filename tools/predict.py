@@ -38,7 +38,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'inputs', nargs='*', metavar='INPUT',
         help='picture, folder, pattern, video, address, or list (.txt)')
     parser.add_argument(
-        '--camera', type=int, nargs='+', default=[], metavar='NUMBER', help='cameras; from 0')
+        '--camera', type=int, action='append', default=[], metavar='NUMBER',
+        help='a camera, from 0; may be repeated')
     parser.add_argument('--out-dir', type=Path, default=Path('predictions'),
                         help='folder to write into, made if missing (default: predictions)')
     parser.add_argument(
