@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import cv2
 from tqdm import tqdm
 
 from ...vocabulary import Vocabulary
@@ -112,7 +113,7 @@ class PredictionRun:
         for job, result in self._infer(pictures):
             try:
                 files = self._encode(job, result)
-            except ValueError as error:  # this picture cannot be held by a format
+            except (ValueError, MemoryError, cv2.error) as error:  # no format for such a picture
                 self._fail(job, error)
                 continue
             with writing_alone(self.folder.folder):
