@@ -38,7 +38,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'inputs', nargs='*', metavar='INPUT',
         help='picture, folder, pattern, video, address, or list (.txt)')
     parser.add_argument(
-        '--camera', type=int, nargs='+', default=[], metavar='NUMBER', help='cameras; from 0')
+        '--camera', type=int, action='append', default=[], metavar='NUMBER',
+        help='a camera, from 0; may be repeated')
     parser.add_argument('--out-dir', type=Path, default=Path('predictions'),
                         help='folder to write into, made if missing (default: predictions)')
     parser.add_argument(
@@ -82,10 +83,16 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
             ('alpha', 'weight of the out-of-vocabulary score for classes of the training'),
             ('beta', 'the same for all other classes'),
             ('threshold', 'what the score of a segment must exceed')):
-        group.add_argument(f'--{name}', type=float, metavar='0..1', help=text)
+        group.add_argument(f'--{name}', type=_share, metavar='0..1', help=text)
     group.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
         help='override settings of the config, e.g. model.test_cfg.object_mask_thr=0.3')
+
+
+def _share(text: str) -> float:
+    if not 0 <= float(text) <= 1:
+        raise argparse.ArgumentTypeError(f'{text} is not a number from 0 to 1')
+    return float(text)
 
 
 def _add_video(group: argparse._ArgumentGroup) -> None:

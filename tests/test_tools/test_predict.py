@@ -336,7 +336,8 @@ def test_formats_are_those_of_the_package(predict):
 
 @pytest.mark.parametrize(('options', 'message'), [
     ([], 'give a picture, a folder'), (['a.jpg', '--workers', '0'], '--workers must be 1 or more'),
-    (['a.jpg', '--format', 'gif'], 'invalid choice')])
+    (['a.jpg', '--format', 'gif'], 'invalid choice'),
+    (['a.jpg', '--threshold', '1.5'], '--threshold: 1.5 is not a number from 0 to 1')])
 def test_options_that_make_no_sense(predict, capsys, options, message):
     with pytest.raises(SystemExit):
         predict.parse_args(options)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import cv2
 from tqdm import tqdm
 
 from ...vocabulary import Vocabulary
@@ -93,7 +94,7 @@ class PredictionRun:
                 for job, files, result in done:
                     self.ledger.note(job.source, files)
                     self.summary.done += 1
-                    self.tell(f'{job.source} -> {files[0]}'
+                    self.tell(f'{_called(job)} -> {files[0]}'
                               + (f': {len(result.segments)} segments' if result else ''))
                     if result and show_segments:
                         self.tell(segment_table(result))
@@ -102,7 +103,7 @@ class PredictionRun:
 
     def _fail(self, job: Job, error: object) -> None:
         text = ' '.join(str(error).split()) or type(error).__name__
-        source = str(job.source)
+        source = _called(job)
         self.summary.failures.append(text if text.startswith(source) else f'{source}: {text}')
         self.tell(self.summary.failures[-1])
 
@@ -112,7 +113,7 @@ class PredictionRun:
         for job, result in self._infer(pictures):
             try:
                 files = self._encode(job, result)
-            except ValueError as error:  # this picture cannot be held by a format
+            except (ValueError, MemoryError, cv2.error) as error:  # no format for such a picture
                 self._fail(job, error)
                 continue
             with writing_alone(self.folder.folder):
@@ -185,6 +186,10 @@ class PredictionRun:
 
 def _draw_frame(result: PanopticResult) -> object:
     return result.plot(legend=False)
+
+
+def _called(job: Job) -> str:
+    return job.source if isinstance(job.source, str) else f'camera {job.source}'
 
 
 def _batches(jobs: Sequence[Job], size: int) -> Iterator[list[Job]]:
