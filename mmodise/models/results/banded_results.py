@@ -3,7 +3,8 @@
 Each class proposes queries as ``wanted``, int64 on the device, -1 for those that it does without.
 Once the host knows them, it begins with those ``kept`` (indices into ``wanted``), is given bands of
 their masks, in order, and then finishes. A band is where masks are on (logit > 0) and what their
-probabilities are, both (M, rows, W), with M masks among which ``queries`` counts.
+probabilities are, both (M, rows, W), with M masks among which ``queries`` counts; None in place of
+the former if no result ``reads_inside``.
 """
 
 import torch
@@ -57,6 +58,8 @@ class BandedInstances:
         max_number (int): How many pairs are looked at.
     """
 
+    reads_inside = True
+
     def __init__(self, classes: Tensor, num_things: int, size: Size, max_number: int) -> None:
         classes = classes[:, :-1]
         self.scores, pairs = classes.flatten().topk(
@@ -105,6 +108,8 @@ class BandedSemantic:
         max_bytes (int): Memory for scores of all classes, which decides how many pixels at once.
     """
 
+    reads_inside = False
+
     def __init__(self, classes: Tensor, size: Size, max_bytes: int) -> None:
         self.wanted = torch.arange(len(classes), device=classes.device)
         self.classes = classes[:, :-1]
@@ -114,7 +119,7 @@ class BandedSemantic:
         """Take all masks."""
         self.labels = torch.empty(self.size, dtype=torch.int64, device=kept.device)
 
-    def add(self, rows: slice, inside: Tensor, probabilities: Tensor) -> None:
+    def add(self, rows: slice, inside: Tensor | None, probabilities: Tensor) -> None:
         """Take a band."""
         pixels = max(self.max_bytes // (4 * self.classes.shape[1]), 1)
         parts = probabilities.flatten(1).split(pixels, dim=1)

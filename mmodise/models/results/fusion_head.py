@@ -164,7 +164,8 @@ class OpenVocabularyFusionHead(MaskFormerFusionHead):
         with torch.autocast(device.type, enabled=False):
             for rows in masks.bands(self._max_bytes(device) * 3 // 4, len(needed)):
                 logits = masks.rows(rows, needed)
-                inside, probabilities = logits > 0, logits.sigmoid_()
+                inside = logits > 0 if any(result.reads_inside for result in results) else None
+                probabilities = logits.sigmoid_()
                 for result in results:
                     result.add(rows, inside, probabilities)
 
