@@ -95,8 +95,14 @@ setup(
         'numpy>=1.26',
         'pillow>=10',
     ],
-    # Noun phrases as in the paper's caption supervision; without it the built-in ones serve.
-    extras_require={'captions': ['nltk>=3.9']},
+    extras_require={
+        # Noun phrases as in the paper's caption supervision; without it the built-in ones serve.
+        'captions': ['nltk>=3.9'],
+        'pandas': ['pandas>=2'],
+        'supervision': ['supervision>=0.26'],
+        'video': ['av>=17'],  # older ones mistake the colours of HD videos
+        'webui': ['gradio>=6.31'],
+    },
     cmdclass={'build_py': BuildWithMim, 'bdist_wheel': WheelWithMim},
     zip_safe=False,
 )

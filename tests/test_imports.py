@@ -1,6 +1,8 @@
 """Imports go down only: a package knows of those below it, and of none above."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / 'mmodise'
 #: From the ground up; packages of one floor do not know of each other.
 FLOORS = (
-    ('version', 'weights', 'utils', 'compat'),
-    ('vocabulary', 'phrases'),
+    ('version', 'importing', 'weights', 'utils', 'compat', 'phrases'),
+    ('vocabulary', ),
     ('checkpoints', ),
     ('datasets', ),
     ('models', ),
@@ -67,3 +69,13 @@ def test_how_imports_are_read(source, expected, tmp_path, monkeypatch):
     path.parent.mkdir(parents=True)
     path.write_text(source)
     assert [part for part, _ in imported_parts(path)] == expected
+
+
+@pytest.mark.parametrize('before', ['', 'import torch; '])
+def test_the_collector_is_as_it_was(before):
+    """What is imported stays; objects of whoever used torch before are none of ours."""
+    code = (f'{before}import gc, mmodise; '
+            'print(gc.isenabled(), gc.get_freeze_count() > 100_000)')
+    told = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, check=True)
+    assert told.stdout.split()[-2:] == ['True', str(not before)]

@@ -1,166 +1,168 @@
-"""Segment images with a vocabulary of one's own.
+"""Segment pictures and videos with a vocabulary of one's own.
 
-python tools/predict.py IMAGE... --config CONFIG --checkpoint FILE --texts "cat, kitten; dog"
-    --stuff-texts "sky; grass, lawn" --out-dir DIR
+python tools/predict.py photos/ --vocab "cat, kitten; dog" --stuff "sky; grass, lawn" --out-dir out
 
-Semicolons separate classes, commas the names of a class. For each image NAME.jpg, DIR gets
-NAME.png, the picture with the segments and their names, and NAME_panoptic.png with
-NAME_panoptic.json, the segments in COCO's panoptic format (category 1 is the first class). No file
-is overwritten: where one of these names is taken, they are NAME_2.png and so on.
+Semicolons separate classes, commas the names of a class. Inputs are pictures, folders, patterns,
+videos, addresses, and .txt files with one of these per line. For each picture NAME.jpg, the folder
+gets what --format says:
+
+  picture         NAME.png, the picture with the segments and their names
+  coco-panoptic   NAME_panoptic.png and NAME_panoptic.json (category 1 is the first class)
+  coco-instances  NAME_instances.json, the things, with run lengths
+  labelme         NAME.json
+  semantic        NAME_semantic.png, the class of each pixel, and NAME_semantic.txt, what they are
+  json, csv       NAME_segments.json, NAME.csv
+
+and for each video NAME.mp4 with the segments. No file is overwritten: where one of these names is
+taken, they are NAME_2.png and so on. What is done is not done again when the command is repeated.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing.connection
+import os
+import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from mmodise.apis import CheckedInferencer, PanopticResult, ResultFolder
-    from mmodise.vocabulary import Vocabulary
+FORMATS = ('picture', 'coco-panoptic', 'coco-instances', 'labelme', 'semantic', 'json', 'csv')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    from mmengine.config import DictAction
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('images', nargs='+', metavar='IMAGE', type=Path, help='image files')
-    parser.add_argument('--config', required=True, help='config file')
-    parser.add_argument('--checkpoint', required=True, help='checkpoint file')
+        prog='predict.py', description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        '--texts', default='', metavar='CLASSES',
-        help='things to look for, "cat, kitten; dog"; or a file (FILE.txt, @FILE), which may hold '
-        'stuff as well; or names of vocabularies, such as coco+lvis (default, if there are no '
-        'stuff texts either: the classes that the model was trained on)')
+        'inputs', nargs='*', metavar='INPUT',
+        help='picture, folder, pattern, video, address, or list (.txt)')
     parser.add_argument(
-        '--stuff-texts', default='', metavar='CLASSES', help='stuff to look for, likewise')
+        '--camera', type=int, action='append', default=[], metavar='NUMBER',
+        help='a camera, from 0; may be repeated')
     parser.add_argument('--out-dir', type=Path, default=Path('predictions'),
                         help='folder to write into, made if missing (default: predictions)')
-    parser.add_argument('--device', help='such as cpu or cuda:0 (default: a GPU if there is one)')
     parser.add_argument(
+        '--format', nargs='+', choices=FORMATS, default=['picture', 'coco-panoptic'],
+        metavar='FORMAT', help='what to write (default: picture coco-panoptic)')
+    parser.add_argument(
+        '--again', action='store_true', help='do again what is done and has not changed')
+    _add_words(parser.add_argument_group('vocabulary (default: the classes of the training)'))
+    _add_model(parser.add_argument_group('model (default: the small one that comes with mmodise)'))
+    _add_video(parser.add_argument_group('videos and cameras'))
+    _add_processes(parser.add_argument_group('processes'))
+    args = parser.parse_args(argv)
+    if not args.inputs and not args.camera:
+        parser.error('give a picture, a folder, another INPUT, or --camera NUMBER')
+    for name in ('workers', 'batch_size', 'every', 'max_frames'):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            parser.error(f'--{name.replace("_", "-")} must be 1 or more')
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def _add_words(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        '--vocab', '--texts', default='', metavar='CLASSES',
+        help='"cat, kitten; dog"; or a file (FILE.txt, FILE.safetensors, @FILE), which may hold '
+        'stuff as well; or names of vocabularies, such as coco+lvis, or everything')
+    group.add_argument('--stuff', '--stuff-texts', default='', metavar='CLASSES',
+                       help='classes that are not counted, likewise')
+    group.add_argument('--caption', default='', metavar='SENTENCE',
+                       help='its nouns are classes: "a dog on green grass"')
+
+
+def _add_model(group: argparse._ArgumentGroup) -> None:
+    from mmengine.config import DictAction
+    group.add_argument('--model', '--config', metavar='NAME', help='model or config file')
+    group.add_argument('--weights', '--checkpoint', metavar='FILE', help='checkpoint of the model')
+    group.add_argument('--device', help='such as cpu or cuda:0 (default: a GPU if there is one)')
+    group.add_argument('--precision', choices=['float32', 'bfloat16', 'float16'])
+    group.add_argument('--batch-size', type=int, default=1, help='pictures at a time (default: 1)')
+    for name, text in (
+            ('alpha', 'weight of the out-of-vocabulary score for classes of the training'),
+            ('beta', 'the same for all other classes'),
+            ('threshold', 'what the score of a segment must exceed')):
+        group.add_argument(f'--{name}', type=_share, metavar='0..1', help=text)
+    group.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
         help='override settings of the config, e.g. model.test_cfg.object_mask_thr=0.3')
-    return parser.parse_args(argv)
 
 
-def read_vocabulary(texts: str, stuff_texts: str) -> Vocabulary | None:
-    """Make the vocabulary that the command line asks for; None where it does not.
-
-    Raises:
-        FileNotFoundError: If a file does not exist.
-        ValueError: If the classes are not valid.
-    """
-    from mmodise.vocabulary import Vocabulary
-    if not texts.strip() and not stuff_texts.strip():
-        return None
-    return Vocabulary.read(texts, stuff_texts)
+def _share(text: str) -> float:
+    if not 0 <= float(text) <= 1:
+        raise argparse.ArgumentTypeError(f'{text} is not a number from 0 to 1')
+    return float(text)
 
 
-def build_inferencer(args: argparse.Namespace) -> CheckedInferencer:
-    """Load the model.
-
-    Raises:
-        FileNotFoundError: If there is no such config or checkpoint.
-        ValueError: If a key of the config is misspelt, or the checkpoint cannot be read or is of
-            another model.
-    """
-    from mmodise.apis import CheckedInferencer
-    from mmodise.engine import load_config
-    from mmodise.weights import locate
-    cfg = load_config(args.config, args.cfg_options)
-    if not Path(locate(args.checkpoint)).is_file():
-        raise FileNotFoundError(f'There is no checkpoint {args.checkpoint}.')
-    if not cfg.model.get('test_cfg', {}).get('panoptic_on', True):
-        raise ValueError(
-            'model.test_cfg.panoptic_on is False, but panoptic results are what this script '
-            'writes. For others use mmodise.apis.CheckedInferencer from Python.')
-    return CheckedInferencer(cfg, args.checkpoint, device=args.device, show_progress=False)
+def _add_video(group: argparse._ArgumentGroup) -> None:
+    group.add_argument('--every', type=int, default=1, metavar='N',
+                       help='take the first of N frames (default: 1, all)')
+    group.add_argument('--max-frames', type=int, metavar='N',
+                       help='stop after so many (default: at the end, a camera at Ctrl-C)')
 
 
-def predict(
-    inferencer: CheckedInferencer, image: np.ndarray, vocabulary: Vocabulary | None
-) -> PanopticResult:
-    """Segment one image, BGR, uint8, (H, W, 3)."""
-    from mmodise.apis import PanopticResult
-    texts = {} if vocabulary is None else dict(texts=[vocabulary])
-    output = inferencer(image, return_datasamples=True, **texts)
-    sample = output['predictions'][0]
-    return PanopticResult.from_panoptic_seg(
-        sample.pred_panoptic_seg, inferencer.model.vocabulary_of(sample))
+def _add_processes(group: argparse._ArgumentGroup) -> None:
+    group.add_argument('--workers', type=int, default=1, metavar='N',
+                       help='processes of this machine, which share the inputs (default: 1)')
+    group.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
+                       help='if something else has started them: torchrun, slurm, mpi')
+    group.add_argument('--local_rank', '--local-rank', type=int, default=0,
+                       help=argparse.SUPPRESS)
 
 
-def write_result(
-    result: PanopticResult, image: np.ndarray, image_file: Path, folder: ResultFolder
-) -> Path:
-    """Write the picture and COCO's two files; tell where the picture went."""
-    import cv2
-    import numpy as np
-
-    from mmodise.visualization import enlarge, paint_segments
-    # void has no class: beyond the vocabulary
-    segment_map = np.where(result.segment_ids, result.segment_ids, len(result.vocabulary))
-    picture = paint_segments(
-        *enlarge(image[..., ::-1].copy(), segment_map), result.vocabulary.class_names)
-    png = cv2.imencode('.png', picture[..., ::-1])[1].tobytes()
-
-    def make(stem: str) -> dict[str, bytes]:
-        names = f'{stem}_panoptic.png', f'{stem}_panoptic.json'
-        coco = result.encode(names[0], image_file.name)
-        return {f'{stem}.png': png, **dict(zip(names, coco, strict=True))}
-
-    return folder.write(image_file.stem, make)[0]
+def run(args: argparse.Namespace) -> int:
+    """Do what the options say, and give the exit code."""
+    import mmodise  # noqa: F401  before mmdet; after the options, so that --help answers quickly
+    from mmodise.apis.prediction.command import run
+    return run(args)
 
 
-def format_segments(result: PanopticResult) -> str:
-    """The segments as a table, the largest first."""
-    from terminaltables import AsciiTable
-    rows = [['class', 'kind', 'share', 'left, top, width, height']]
-    for segment in sorted(result.segments_info, key=lambda segment: -segment['area']):
-        rows.append([
-            result.class_name(segment), 'thing' if segment['isthing'] else 'stuff',
-            f'{segment["area"] / result.segment_ids.size:.1%}',
-            ', '.join(map(str, segment['bbox']))])
-    return AsciiTable(rows).table
+def run_workers(args: argparse.Namespace) -> int:
+    """Do the same in several processes, which meet as those of torchrun do."""
+    threads = max(1, (os.cpu_count() or 1) // args.workers)
+    os.environ.setdefault('OMP_NUM_THREADS', str(threads))
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = str(free.getsockname()[1])
+    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=port, WORLD_SIZE=str(args.workers))
+    args.launcher = 'pytorch'
+    spawn = multiprocessing.get_context('spawn')
+    running = [spawn.Process(target=_work, args=(rank, args)) for rank in range(args.workers)]
+    for process in running:
+        process.start()
+    try:
+        return _wait(running)
+    except KeyboardInterrupt:  # they have got it, too
+        for process in running:
+            process.join()
+        return 130
+
+
+def _work(rank: int, args: argparse.Namespace) -> None:
+    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank))
+    sys.exit(run(args))
+
+
+def _wait(processes: list) -> int:
+    """Wait for all; if one was killed, the others would wait for it, so they end as well."""
+    running = {process.sentinel: process for process in processes}
+    while running:
+        for sentinel in multiprocessing.connection.wait(list(running)):
+            process = running.pop(sentinel)
+            process.join()
+            if process.exitcode < 0:
+                for other in running.values():
+                    other.terminate()
+    return max(abs(process.exitcode) for process in processes)
 
 
 def main() -> None:
-    """Segment every image that can be read; exit with 1 if one could not."""
+    """Segment every input that can be read; exit with 1 if one could not."""
     args = parse_args()
-    import mmodise  # noqa: F401  before mmdet; after the options, so that --help answers quickly
-    from mmodise.apis import ResultFolder
-    from mmodise.datasets.pictures import read_picture
-    try:
-        folder = ResultFolder(args.out_dir)
-        vocabulary = read_vocabulary(args.texts, args.stuff_texts)
-        inferencer = build_inferencer(args)
-        model = inferencer.model
-        model.panoptic_fusion_head.check_size([vocabulary or model.panoptic_head.vocabulary])
-    except (OSError, ValueError) as error:
-        sys.exit(f'predict.py: {error}')
-    for name, classes in ({} if vocabulary is None else vocabulary.shared_names).items():
-        print(f'predict.py: {name!r} is a name of several classes; where it fits best, the first '
-              f'is found: {", ".join(classes)}', file=sys.stderr)
-    failures = []
-    for number, path in enumerate(args.images, start=1):
-        try:
-            image = read_picture(path)
-        except OSError as error:
-            failures.append(str(error))
-            continue
-        result = predict(inferencer, image, vocabulary)
-        try:
-            written = write_result(result, image, path, folder)
-        except OSError as error:
-            sys.exit(f'predict.py: {error}')
-        print(f'[{number}/{len(args.images)}] {path} -> {written}: '
-              f'{len(result.segments_info)} segments\n{format_segments(result)}', flush=True)
-    if failures:
-        summary = f'predict.py: {len(failures)} of {len(args.images)} images could not be read:'
-        sys.exit('\n'.join([summary, *failures]))
+    code = run_workers(args) if args.workers > 1 and args.launcher == 'none' else run(args)
+    if code:
+        sys.exit(code)
 
 
 if __name__ == '__main__':

@@ -42,9 +42,11 @@ PARTS = {
     'backbone': ['model.backbone.forward'],
     'pixel decoder': ['model.panoptic_head.pixel_decoder.forward'],
     'decoder and heads': [
-        'model.panoptic_head.layers', 'model.panoptic_head.forward', 'model.panoptic_head.predict'],
+        'model.panoptic_head.layers', 'model.panoptic_head.forward', 'model.panoptic_head.find',
+        'model.panoptic_head.name', 'model.panoptic_head.predict'],
     TEXTS: ['model.panoptic_head.clip.encode_texts', 'model.classifier.clip.encode_texts'],
-    'CLIP on masks': ['model.classifier.forward'],
+    'CLIP on masks': [
+        'model.classifier.embed', 'model.classifier.score', 'model.classifier.forward'],
     'ensemble': ['model.ensemble.forward'],
     'results': ['model.make_results', 'model.panoptic_fusion_head.predict'],
     'losses': ['model.panoptic_head.loss'],

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
+import cv2
 import mmcv
 import numpy as np
 from mmengine.fileio import LocalBackend, get, get_file_backend
@@ -20,8 +22,9 @@ _SHAPES = '(H, W), (H, W, 1), (H, W, 3) in the order BGR, or (H, W, 4), BGR and 
 def read_picture(path: str | os.PathLike) -> np.ndarray:
     """Read a picture as OpenCV does in data sets, and as it is shown.
 
-    16 bits become 8, alpha is left out, and of several frames the first is taken. WebP and AVIF,
-    which OpenCV does not turn as their EXIF data say, are turned.
+    16 bits become 8, floating point numbers from 0 to 1 or to 255 as well, alpha is left out, and
+    of several frames the first is taken. WebP and AVIF, which OpenCV does not turn as their EXIF
+    data say, are turned.
 
     Args:
         path (str | PathLike): A file, or an address of one of mmengine's backends.
@@ -37,15 +40,56 @@ def read_picture(path: str | os.PathLike) -> np.ndarray:
     if isinstance(get_file_backend(path), LocalBackend) and not os.path.isfile(path):
         raise FileNotFoundError(
             f'{path}: ' + ('is a folder' if os.path.isdir(path) else 'there is no such file'))
-    content = get(path)
+    return decode_picture(get(path), path)
+
+
+def decode_picture(content: bytes, name: str) -> np.ndarray:
+    """As :func:`read_picture`, of the content of a file.
+
+    Args:
+        content (bytes): Of the file.
+        name (str): What it is called in errors.
+    """
+    numbers = _floats(content)
+    if numbers is not None:
+        return _named(name, numbers)
     image = mmcv.imfrombytes(content) if content else None
     if image is None:
-        raise OSError(f'{path}: {len(content):,} bytes that OpenCV cannot read as an image; '
+        raise OSError(f'{name}: {len(content):,} bytes that OpenCV cannot read as an image; '
                       f'{_what_else(content)}')
     orientation, picture_format = read_orientation(io.BytesIO(content))
     if orientation != 1 and picture_format not in TURNED_FORMATS:
         return _as_bgr(ImageOps.exif_transpose(Image.open(io.BytesIO(content))))
     return image
+
+
+def _floats(content: bytes) -> np.ndarray | None:
+    """The numbers of a TIFF of floating point, of which OpenCV makes noise; None of all others."""
+    if not content.startswith((b'II*\0', b'MM\0*')):
+        return None
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    return image if image is not None and image.dtype.kind == 'f' else None
+
+
+def _named(name: str, numbers: np.ndarray) -> np.ndarray:
+    try:
+        return to_bgr(numbers)
+    except ValueError as error:
+        raise OSError(f'{name}: {error}') from error
+
+
+def to_rgb(picture: np.ndarray | Image.Image) -> np.ndarray:
+    """As :func:`to_bgr`, for arrays whose channels are red, green, blue and perhaps alpha.
+
+    Returns:
+        ndarray: RGB, uint8, (H, W, 3).
+    """
+    if isinstance(picture, Image.Image):
+        return np.ascontiguousarray(to_bgr(picture)[..., ::-1])
+    try:
+        return to_bgr(picture)  # any order of channels stays as it is
+    except ValueError as error:
+        raise ValueError(str(error).replace('BGR', 'RGB')) from error
 
 
 def to_bgr(picture: np.ndarray | Image.Image) -> np.ndarray:
@@ -81,7 +125,10 @@ def to_bgr(picture: np.ndarray | Image.Image) -> np.ndarray:
 
 def _as_bgr(image: Image.Image) -> np.ndarray:
     if image.mode.startswith(('I', 'F')):  # grey of more than 8 bits, which Pillow would cut
-        return to_bgr(np.asarray(image))
+        numbers = np.asarray(image)
+        if image.mode == 'I' and numbers.min() >= 0 and 255 < numbers.max() < 2**16:
+            numbers = numbers.astype(np.uint16)  # what a PNG of 16 bits is opened as
+        return to_bgr(numbers)
     return np.ascontiguousarray(np.asarray(image.convert('RGB'))[..., ::-1])
 
 
@@ -106,8 +153,22 @@ def _to_bytes(numbers: np.ndarray) -> np.ndarray:
         'before it was normalized; the model does that itself.')
 
 
+@contextmanager
+def _opened(content: bytes) -> Iterator[Image.Image | None]:
+    """A picture as Pillow has it; None if it is too large for Pillow."""
+    try:
+        image = Image.open(io.BytesIO(content))
+    except Image.DecompressionBombError:
+        yield None
+        return
+    with image:
+        yield image
+
+
 def _what_else(content: bytes) -> str:
-    with suppress(Exception), Image.open(io.BytesIO(content)) as image:
+    with suppress(Exception), _opened(content) as image:
+        if image is None:
+            return 'it has more pixels than are read. Make it smaller'
         image.load()
         return (f'it is a picture ({image.format}, {image.mode}) of a kind that it does not '
                 'know. Save it as PNG or JPEG, of 8 bits a channel')

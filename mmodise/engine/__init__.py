@@ -1,7 +1,7 @@
 """What training needs and mmengine does not have."""
 
 from .checkpoint_fit_hook import CheckpointFitHook
-from .config import enable_amp, enable_auto_scale_lr, load_config
+from .config import enable_amp, enable_auto_scale_lr, load_config, set_extractor_dtype
 from .config_check import check_config
 from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper
 from .float32 import set_tf32
@@ -14,4 +14,4 @@ from .sharded_strategy import ShardedStrategy
 __all__ = [
     'CPUAmpOptimWrapper', 'CheckpointFitHook', 'IterationSeedHook', 'SafeCheckpointHook',
     'ShardedStrategy', 'check_config', 'check_same_config', 'enable_amp', 'enable_auto_scale_lr',
-    'launched', 'load_config', 'meet', 'set_max_iters', 'set_tf32']
+    'launched', 'load_config', 'meet', 'set_extractor_dtype', 'set_max_iters', 'set_tf32']

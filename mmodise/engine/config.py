@@ -67,7 +67,7 @@ def enable_amp(cfg: Config, device: str | None = None, dtype: str | None = None)
     """
     device = device or get_device()
     if device == 'cpu' or (torch.cuda.is_available() and torch.cuda.is_bf16_supported(False)):
-        _lower_extractors(cfg.get('model'))
+        set_extractor_dtype(cfg.get('model'), 'bfloat16', overwrite=False)
     if device == 'cpu':
         if dtype not in (None, 'bfloat16'):
             raise ValueError(f'Training in {dtype} needs a GPU; the CPU has bfloat16.')
@@ -81,13 +81,19 @@ def enable_amp(cfg: Config, device: str | None = None, dtype: str | None = None)
         cfg.optim_wrapper.dtype = dtype
 
 
-def _lower_extractors(node: object) -> None:
-    """Let extractors compute in bfloat16, unless their config says in what."""
+def set_extractor_dtype(node: object, dtype: str, overwrite: bool = True) -> None:
+    """Say in what extractors compute.
+
+    Args:
+        node (object): The config of a model or of a part; changed in place.
+        dtype (str): Such as 'bfloat16'.
+        overwrite (bool): Also where the config says it already. Defaults to True.
+    """
     if isinstance(node, dict):
-        if node.get('type') == 'StableDiffusionExtractor':
-            node.setdefault('dtype', 'bfloat16')
+        if node.get('type') == 'StableDiffusionExtractor' and (overwrite or 'dtype' not in node):
+            node['dtype'] = dtype
         for value in node.values():
-            _lower_extractors(value)
+            set_extractor_dtype(value, dtype, overwrite)
 
 
 def enable_auto_scale_lr(cfg: Config) -> None:

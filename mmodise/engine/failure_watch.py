@@ -39,7 +39,10 @@ def failing_together() -> Iterator[None]:
         if isinstance(error, SystemExit) and not error.code:
             raise
         done.set()
-        traceback.print_exc()
+        if not isinstance(error, SystemExit):
+            traceback.print_exc()
+        elif isinstance(error.code, str):  # a sentence for people
+            print(error.code, file=sys.stderr)
         _report(store, ''.join(traceback.format_exception_only(error)).strip())
         _exit(store)
     finally:

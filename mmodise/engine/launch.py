@@ -97,8 +97,8 @@ def check_same_config(cfg: Config) -> None:
     if found:
         more = [f'and {len(found) - 5} more'] if len(found) > 5 else []
         raise ValueError(
-            f'{cfg.filename}: the processes of this run were given different configs. Start all of '
-            'them from the same files, with the same options:\n  '
+            f'{cfg.filename or "Command line"}: the processes of this run were given different '
+            'configs. Start all of them from the same files, with the same options:\n  '
             + '\n  '.join(found[:5] + more))
 
 

@@ -10,8 +10,8 @@ from .extractors import FeatureExtractor, FeatureMap, StableDiffusionExtractor
 from .frozen import FrozenModule, FrozenNetworks
 from .heads import MaskPredictions, MaskSource, MaskTargets, ODISECaptionHead, ODISEHead
 from .losses import GroundingLoss, WholeBatchCrossEntropyLoss
-from .odise import ODISE
-from .results import OpenVocabularyFusionHead
+from .odise import ODISE, Observation
+from .results import OpenVocabularyFusionHead, SegmentMap
 
 __all__ = [
     'ODISE',
@@ -32,8 +32,10 @@ __all__ = [
     'MaskTargets',
     'ODISECaptionHead',
     'ODISEHead',
+    'Observation',
     'OpenVocabularyFusionHead',
     'PanopticDataPreprocessor',
+    'SegmentMap',
     'StableDiffusionExtractor',
     'WholeBatchCrossEntropyLoss',
 ]

@@ -1,7 +1,10 @@
 """ODISE, the detector."""
 
+from __future__ import annotations
+
 import logging
 import reprlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from mmdet.models.detectors import MaskFormer
@@ -13,10 +16,38 @@ from mmengine.logging import print_log
 from torch import Tensor
 
 from ..vocabulary import Vocabulary
+from .backbones import DiffusionBackbone
 from .classifiers import MaskScores
+from .clip import FrozenCLIP
 from .data_preprocessor import check_padding
 from .ensembles import score_objects
 from .heads import MaskPredictions
+from .results import SegmentMap
+
+
+class Observation(NamedTuple):
+    """What is known of a batch before any name is.
+
+    Attributes:
+        found: The masks; None if the mask source finds them with the names only.
+        embeddings: What the classifier makes of the masks; None without a classifier, or if it
+            embeds them with the names only.
+        inputs: Images and features, where one of the two is still needed; or else None.
+    """
+
+    found: MaskPredictions | None
+    embeddings: Sequence[Tensor] | None
+    inputs: tuple[Tensor, tuple[Tensor, ...]] | None
+
+    def of_image(self, index: int) -> Observation:
+        """The same of one image of the batch, as a batch of one."""
+        one = slice(index, index + 1)
+        found, embeddings, inputs = self
+        if found is not None:
+            found = MaskPredictions(*(part if part is None else part[one] for part in found))
+        if inputs is not None:
+            inputs = inputs[0][one], tuple(maps[one] for maps in inputs[1])
+        return Observation(found, None if embeddings is None else embeddings[one], inputs)
 
 
 class Scores(NamedTuple):
@@ -143,25 +174,92 @@ class ODISE(MaskFormer):
         """
         vocabularies = [self.vocabulary_of(sample) for sample in batch_data_samples]
         self.panoptic_fusion_head.check_size(vocabularies)
-        features = self.extract_feat(batch_inputs)
-        predictions = self.panoptic_head.predict(features, batch_data_samples, vocabularies)
-        out_of_vocabulary = None
-        if self.classifier is not None:
-            out_of_vocabulary = self.classifier(
-                batch_inputs, features, predictions.masks, batch_data_samples, vocabularies)
-        return Scores(vocabularies, predictions, out_of_vocabulary)
+        observation = self.observe(batch_inputs, batch_data_samples)
+        return self.score(observation, batch_data_samples, vocabularies)
 
-    def fuse(self, scores: Scores) -> list[Tensor]:
+    def observe(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> Observation:
+        """Compute what does not depend on names: nearly all that takes time.
+
+        Args:
+            batch_inputs (Tensor): RGB in [0, 1], padded, (B, 3, H, W).
+            batch_data_samples (SampleList): B samples; their classes are not read.
+        """
+        features = self.extract_feat(batch_inputs)
+        head, classifier = self.panoptic_head, self.classifier
+        if not head.finds_without_names:
+            return Observation(None, None, (batch_inputs, features))
+        found = head.find(features, batch_data_samples)
+        if classifier is None:
+            return Observation(found, None, None)
+        if not classifier.embeds_without_names:
+            return Observation(found, None, (batch_inputs, features))
+        embeddings = classifier.embed(batch_inputs, features, found.masks, batch_data_samples)
+        return Observation(found, embeddings, None)
+
+    def score(
+        self, observation: Observation, batch_data_samples: SampleList,
+        vocabularies: list[Vocabulary],
+    ) -> Scores:
+        """Score names, again and again if need be.
+
+        Args:
+            observation (Observation): Of :meth:`observe`.
+            batch_data_samples (SampleList): The samples that it is of.
+            vocabularies (list[Vocabulary]): One per image.
+        """
+        found, embeddings, inputs = observation
+        images, features = inputs or (None, None)
+        if found is None:
+            predictions = self.panoptic_head.predict(features, batch_data_samples, vocabularies)
+        else:
+            predictions = self.panoptic_head.name(found, vocabularies)
+        if self.classifier is None:
+            return Scores(vocabularies, predictions, None)
+        if embeddings is not None:
+            return Scores(
+                vocabularies, predictions, self.classifier.score(embeddings, vocabularies))
+        return Scores(vocabularies, predictions, self.classifier(
+            images, features, predictions.masks, batch_data_samples, vocabularies))
+
+    def name_encoders(self) -> list[tuple[FrozenCLIP, str]]:
+        """What embeds names, each with a prompt that it puts them into; each pair once."""
+        parts = [part for part in (self.panoptic_head, self.classifier) if part is not None]
+        pairs = [pair for part in parts for pair in part.name_encoders()]
+        return [*{(clip.frozen, prompt): (clip, prompt) for clip, prompt in pairs}.values()]
+
+    def extract_maps(self, batch_inputs: Tensor) -> dict[str, Tensor]:
+        """The maps that masks are made from, by name.
+
+        Args:
+            batch_inputs (Tensor): RGB in [0, 1], padded, (B, 3, H, W).
+
+        Returns:
+            dict[str, Tensor]: Those of the extractor, if there is one, see
+            :meth:`DiffusionBackbone.inner_maps`; and what the head is given, ``'pyramidS'`` with
+            stride S.
+        """
+        maps = {}
+        if isinstance(self.backbone, DiffusionBackbone):
+            maps, features = self.backbone.inner_maps(batch_inputs)
+            features = self.neck(features) if self.with_neck else features
+        else:
+            features = self.extract_feat(batch_inputs)
+        width = batch_inputs.shape[-1]
+        return maps | {f'pyramid{round(width / f.shape[-1])}': f for f in features}
+
+    def fuse(self, scores: Scores, **shares: float) -> list[Tensor]:
         """Make one score of in- and out-of-vocabulary scores.
 
         Args:
-            scores (Scores): Of :meth:`predict_scores`.
+            scores (Scores): Of :meth:`score`.
+            **shares (float): ``alpha`` and ``beta``, in place of the ensemble's own.
 
         Returns:
             list[Tensor]: Class logits per image, "no object" last, (Q, K + 1).
 
         Raises:
-            ValueError: If there are neither in- nor out-of-vocabulary scores.
+            ValueError: If there are neither in- nor out-of-vocabulary scores, or a share is not
+                between 0 and 1.
         """
         vocabularies, predictions, out_of_vocabulary = scores
         in_vocabulary = predictions.in_vocabulary
@@ -177,8 +275,31 @@ class ODISE(MaskFormer):
                     for scores, objects in zip(out_of_vocabulary, objectness, strict=True)]
         training = self.panoptic_head.vocabulary
         images = zip(in_vocabulary, out_of_vocabulary, vocabularies, strict=True)
-        return [self.ensemble(logits, scores.logits, vocabulary.seen_in(training), scores.valid)
+        return [self.ensemble(
+                    logits, scores.logits, vocabulary.seen_in(training), scores.valid, **shares)
                 for logits, scores, vocabulary in images]
+
+    def segment(
+        self, scores: Scores, batch_data_samples: SampleList, threshold: float | None = None,
+        **shares: float,
+    ) -> list[SegmentMap]:
+        """Make segments of masks and scores; of any number of classes.
+
+        Args:
+            scores (Scores): Of :meth:`score`.
+            batch_data_samples (SampleList): The samples that they are of.
+            threshold (float, optional): Score that a mask must exceed, in place of
+                ``test_cfg.object_mask_thr``.
+            **shares (float): As in :meth:`fuse`.
+
+        Returns:
+            list[SegmentMap]: Per image, of its original size.
+        """
+        images = zip(
+            self.fuse(scores, **shares), scores.predictions.masks,
+            (sample.metainfo for sample in batch_data_samples), scores.vocabularies, strict=True)
+        return [self.panoptic_fusion_head.segment(*image, threshold=threshold)
+                for image in images]
 
     def make_results(
         self, scores: Scores, batch_data_samples: SampleList, rescale: bool = True

@@ -9,7 +9,7 @@ from itertools import pairwise
 _PHRASE = re.compile('[JN]{0,7}N')
 
 
-def noun_phrases(tagged: Sequence[tuple[str, str]]) -> list[str]:
+def noun_phrases(tagged: Sequence[tuple[str, str]], connected: bool = True) -> list[str]:
     """Take the noun phrases out of a tagged text.
 
     A phrase is adjectives and nouns, the last a noun. Two phrases with nothing but a preposition
@@ -20,6 +20,7 @@ def noun_phrases(tagged: Sequence[tuple[str, str]]) -> list[str]:
     Args:
         tagged (Sequence[tuple[str, str]]): Words with tags of the Penn Treebank: NN* are nouns, JJ
             adjectives, IN prepositions, anything else separates phrases.
+        connected (bool): Whether to take those with a preposition. Defaults to True.
 
     Returns:
         list[str]: In lower case, each once; those with a preposition come last.
@@ -27,9 +28,10 @@ def noun_phrases(tagged: Sequence[tuple[str, str]]) -> list[str]:
     words = [word.lower() for word, _ in tagged]
     letters = ''.join(map(_letter, (tag for _, tag in tagged)))
     spans = [match.span() for match in _PHRASE.finditer(letters)]
-    connected = [(left[0], right[1]) for left, right in pairwise(spans)
-                 if letters[left[1]:right[0]] == 'P']
-    return list(dict.fromkeys(' '.join(words[a:b]) for a, b in spans + connected))
+    if connected:
+        spans += [(left[0], right[1]) for left, right in pairwise(spans)
+                  if letters[left[1]:right[0]] == 'P']
+    return list(dict.fromkeys(' '.join(words[a:b]) for a, b in spans))
 
 
 def _letter(tag: str) -> str:

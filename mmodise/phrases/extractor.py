@@ -47,6 +47,12 @@ class PhraseExtractor:
         """``'nltk'`` or ``'builtin'``."""
         return self.tagger.name
 
-    def __call__(self, caption: str) -> list[str]:
-        """The noun phrases of a caption, in lower case, each once; maybe none."""
-        return noun_phrases(self.tagger(caption))
+    def __call__(self, caption: str, connected: bool = True) -> list[str]:
+        """The noun phrases of a caption, in lower case, each once; maybe none.
+
+        Args:
+            caption (str): English.
+            connected (bool): Whether two with a preposition between them are a third one, as in
+                'dogs on grass'. Defaults to True.
+        """
+        return noun_phrases(self.tagger(caption), connected)

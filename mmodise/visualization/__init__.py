@@ -1,8 +1,11 @@
 """Pictures of segments with their names, and of comparisons."""
 
-from .labels import draw_labels
+from .colors import class_color
+from .panoptic_picture import draw_panoptic
 from .panoptic_visualizer import PanopticVisualizer
 from .picture_grid import picture_grid
 from .segments import enlarge, paint_segments
 
-__all__ = ['PanopticVisualizer', 'draw_labels', 'enlarge', 'paint_segments', 'picture_grid']
+__all__ = [
+    'PanopticVisualizer', 'class_color', 'draw_panoptic', 'enlarge', 'paint_segments',
+    'picture_grid']

@@ -11,6 +11,9 @@ from .parsing import read_text
 from .structures import Classes, sort_out
 
 _FOLDER = files(__package__).joinpath('named')
+#: The name of all named vocabularies together.
+EVERYTHING = 'everything'
+_FIRST = ('coco', 'ade20k')
 
 
 @lru_cache
@@ -23,7 +26,8 @@ def vocabulary_names() -> tuple[str, ...]:
 
 def is_named(text: str) -> bool:
     """Whether a text is meant as a name, or a sum of names: one of its terms is known."""
-    return any(_plain(term) in vocabulary_names() for term in text.split('+'))
+    known = (*vocabulary_names(), EVERYTHING)
+    return any(_plain(term) in known for term in text.split('+'))
 
 
 def load_named(text: str) -> Classes:
@@ -32,7 +36,15 @@ def load_named(text: str) -> Classes:
     Raises:
         ValueError: If a name is not known; lists all, and the nearest.
     """
-    return reduce(join, [_load(_plain(term)) for term in text.split('+')])
+    terms = [_plain(term) for term in text.split('+')]
+    return reduce(join, [_everything() if term == EVERYTHING else _load(term) for term in terms])
+
+
+@lru_cache
+def _everything() -> Classes:
+    """All named vocabularies; those first whose classes are meant for panoptic segmentation."""
+    others = (name for name in vocabulary_names() if name not in _FIRST)
+    return reduce(join, map(_load, (*_FIRST, *others)))
 
 
 @lru_cache
@@ -42,7 +54,8 @@ def _load(name: str) -> Classes:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
         hint = f' Did you mean {near[0]!r}?' if near else ''
         raise ValueError(
-            f'There is no vocabulary named {name!r}.{hint} There are: {", ".join(known)}.')
+            f'There is no vocabulary named {name!r}.{hint} There are: {", ".join(known)}; and '
+            f'{EVERYTHING!r}, all of them.')
     return read_text(_FOLDER.joinpath(f'{name}.txt').read_text(encoding='utf-8'))
 
 

@@ -28,7 +28,8 @@ _NO_NAME = (
     (r'^/[mgt]/\w+$|^n\d{8}$', 'it is an id'),
     (r'^_+(ignore|background)_+$', 'it stands for what has no class'),
     (r'\w+://', 'it is an address'),
-    (r'^(\.{0,2}|~)/|\.(?i:txt|json|jsonl|ya?ml|csv|tsv|names|py)$', 'it is the name of a file'),
+    (r'^(\.{0,2}|~)/|\.(?i:txt|json|jsonl|ya?ml|csv|tsv|names|py|safetensors)$',
+     'it is the name of a file'),
     (r'^(None|null|NaN|nan)$', 'it stands for no value'),
     (r'^[^()]*\)|\([^()]*$', 'it has one half of a pair of brackets'),
 )

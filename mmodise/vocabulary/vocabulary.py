@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
+from .captions import read_caption
 from .files import read_file
 from .named import is_named, join, load_named
 from .names import ClassNames, check_names
@@ -86,12 +87,28 @@ class Vocabulary:
         Args:
             name: 'ade20k', 'cityscapes', 'coco' (panoptic), 'coco_stuff', 'lvis', 'mapillary',
                 'pascal_context' or 'voc', or a sum such as ``'coco+lvis'``. What is in several of
-                them is joined as by ``+``.
+                them is joined as by ``+``. Or 'everything', all of them.
 
         Raises:
             ValueError: If a name is not known; lists all, and the nearest.
         """
         classes = load_named(name)
+        return cls(classes.things, classes.stuff)
+
+    @classmethod
+    def from_caption(cls, caption: str) -> Vocabulary:
+        """The nouns of a caption, with what describes them: 'a red ball on grass'.
+
+        Those that a named vocabulary knows as stuff, such as 'green grass' by its last word, are
+        stuff, all others things.
+
+        Args:
+            caption: English.
+
+        Raises:
+            ValueError: If there is no noun in it.
+        """
+        classes = read_caption(caption)
         return cls(classes.things, classes.stuff)
 
     def __add__(self, other: Vocabulary) -> Vocabulary:

@@ -1,5 +1,6 @@
 """Pictures of all kinds, in files and in memory, against what they show."""
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -59,15 +60,26 @@ def test_of_several_frames_the_first_is_read(tmp_path, ending):
     assert np.abs(read.astype(int) - BGR).mean() < 5
 
 
+def test_floating_point_is_read_as_what_it_says(tmp_path):
+    """OpenCV alone makes noise of colours, and refuses grey."""
+    cv2.imwrite(str(tmp_path / 'colour.tif'), BGR.astype(np.float32) / 255)
+    Image.fromarray(RGB[..., 0].astype(np.float32)).save(tmp_path / 'grey.tif')
+    for read in (read_picture, lambda path: InferencerLoader()(path)['img']):
+        colours = read(tmp_path / 'colour.tif').astype(int)
+        assert np.abs(colours - BGR).max() < 8  # OpenCV keeps their logarithms
+        assert np.array_equal(read(tmp_path / 'grey.tif')[..., 1], RGB[..., 0])
+
+
 def test_what_cannot_be_read_is_named(tmp_path):
-    Image.fromarray(np.zeros((2, 2), np.float32)).save(tmp_path / 'float.tif')
+    Image.fromarray(np.full((2, 2), 300, np.float32)).save(tmp_path / 'float.tif')
     Image.fromarray(RGB).save(tmp_path / 'a.tga')
     Image.fromarray(RGB).save(tmp_path / 'cut.png')
     (tmp_path / 'cut.png').write_bytes((tmp_path / 'cut.png').read_bytes()[:40])
     (tmp_path / 'empty.jpg').write_bytes(b'')
     (tmp_path / 'page.jpg').write_text('<html>not found</html>')
     for name, reason in {
-            'float.tif': r'a picture \(TIFF, F\) of a kind', 'a.tga': r'a picture \(TGA, RGB\)',
+            'float.tif': r'The numbers of the array \(float32, 300 to 300\) are not those',
+            'a.tga': r'a picture \(TGA, RGB\)',
             'cut.png': 'is none, or was cut short', 'empty.jpg': ': 0 bytes that OpenCV',
             'page.jpg': 'it is none', 'missing.png': 'there is no such file'}.items():
         for read in (read_picture, InferencerLoader()):

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from mmodise.models import OpenVocabularyFusionHead
-from mmodise.models.results.banded_results import is_share
+from mmodise.models.results.segments import is_share
 from mmodise.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary.from_lists(

@@ -183,7 +183,7 @@ def test_predictions_are_probabilities(head):
     """p(class) = p(object) x p(class | object), and p(none); of the last layer."""
     vocabularies = [Vocabulary.from_string('bird; cat, kitten', 'sea'),
                     Vocabulary.from_string('tree')]
-    masks, logits, _, embeddings = head.predict(maps(2), [sample()] * 2, vocabularies)
+    masks, logits, _, embeddings, _ = head.predict(maps(2), [sample()] * 2, vocabularies)
     last = head.layers(maps(2))[-1]
     torch.testing.assert_close(masks, last.masks)
     torch.testing.assert_close(embeddings, last.embeddings)

@@ -125,7 +125,7 @@ def test_testing_embeds_the_masks_of_the_last_layer_only(head, monkeypatch):
     monkeypatch.setattr(head.mask_embedding, 'forward', lambda *args: (
         embedded.append(args[1]), embed(*args))[1])
     with torch.no_grad():
-        masks, _, _, embeddings = head.predict(maps(1), [sample()], [head.vocabulary])
+        masks, _, _, embeddings, _ = head.predict(maps(1), [sample()], [head.vocabulary])
     assert len(embedded) == 1 and torch.equal(embedded[0], masks)
     assert embeddings.shape == (1, 12, 128)
 

@@ -1,28 +1,28 @@
 import numpy as np
 
-from mmodise.visualization import enlarge, paint_segments
-from mmodise.visualization.segments import segment_colors
+from mmodise.visualization import class_color, enlarge, paint_segments
 
 GRAY = np.full((300, 300, 3), 100, np.uint8)
 
 
-def test_a_segment_gets_its_colour_and_void_is_dark_grey():
+def test_things_have_an_instance_stuff_has_none_and_void_no_name():
     segment_map = np.full((300, 300), 2)  # of two classes: void
-    segment_map[:100] = 0
-    image = np.full((300, 300, 3), (100, 150, 200), np.uint8)
-    painted = paint_segments(image, segment_map, ['sky', 'grass'], opacity=0.25)
-    color, = segment_colors([0])
-    expected = [0.75 * i + 0.25 * c for i, c in zip((100, 150, 200), color, strict=True)]
-    np.testing.assert_allclose(painted[2, 2], expected, atol=0.51)
-    np.testing.assert_array_equal(painted[299, 0], [60, 60, 60])  # 0.4 of the mean
+    segment_map[:100], segment_map[100:200] = 1, 1000
+    painted = paint_segments(GRAY, segment_map, ['dog', 'sky'], opacity=0.5)
+    mixed = [round(50 + c / 2) for c in class_color('dog')]
+    assert np.abs(painted[110, 2].astype(int) - mixed).max() <= 1
+    grey = np.mean(class_color('sky'))
+    paler = [0.65 * 100 + 0.35 * (0.7 * c + 0.3 * grey) for c in class_color('sky')]
+    np.testing.assert_allclose(painted[2, 2], paler, atol=1)
+    np.testing.assert_array_equal(painted[299, 0], [40, 40, 40])  # 0.4 of the mean
 
 
-def test_a_white_line_parts_neighbours():
-    segment_map = np.zeros((300, 300), int)
-    segment_map[100:] = 1
-    painted = paint_segments(GRAY, segment_map, ['sky', 'grass'])
-    assert (painted[99:101, :10] == 255).all()
-    assert not (painted[97, :10] == 255).all() and not (painted[102, :10] == 255).all()
+def test_a_white_line_parts_instances():
+    segment_map = np.full((300, 300), 1000)
+    segment_map[100:] = 2000
+    painted = paint_segments(GRAY, segment_map, ['dog'])
+    assert (painted[98:102, 0] == 255).all(-1).any()
+    assert not (painted[96, :10] == 255).any() and not (painted[103, :10] == 255).any()
 
 
 def test_nothing_found_is_all_void():
@@ -31,28 +31,19 @@ def test_nothing_found_is_all_void():
 
 
 def test_the_name_of_the_class_is_written_whatever_the_instance():
-    one, two = np.full((300, 300), 1001), np.full((300, 300), 1000)
-    first, second = (paint_segments(GRAY, ids, ['a', 'a']) for ids in (one, two))
-    # the same name in two colours: where one has white text, the other has
-    np.testing.assert_array_equal((first == 255).all(-1), (second == 255).all(-1))
-    other = paint_segments(GRAY, one, ['a', 'b'])
-    assert ((first == 255).all(-1) != (other == 255).all(-1)).any()
+    first, second, other = (
+        paint_segments(GRAY, np.full((300, 300), i), names)
+        for i, names in ((1001, 'aa'), (2001, 'aa'), (1001, 'ab')))
+    np.testing.assert_array_equal(first, second)
+    assert (first != other).any()
 
 
 def test_specks_are_painted_but_not_labelled():
     segment_map = np.full((300, 300), 2)
-    segment_map[150:156, 150:156] = 0  # 36 of 90,000 pixels, less than 0.05 %
-    painted = paint_segments(GRAY, segment_map, ['sky', 'grass'])
-    assert (painted != 40).any(-1).sum() == 64  # the speck and a border of one more pixel
-
-
-def test_segments_have_colours_of_their_own():
-    ids = [label + 1000 * instance for label in range(10) for instance in range(30)]
-    assert len(set(segment_colors(ids))) == 300
-
-
-def test_the_colour_of_a_class_does_not_depend_on_the_others():
-    assert segment_colors([3, 1005])[1] == segment_colors([1005])[0]
+    segment_map[150:156, 150:156] = 1000
+    painted = paint_segments(GRAY, segment_map, ['dog', 'grass'])
+    assert painted.shape == GRAY.shape
+    assert 36 <= (painted != 40).any(-1).sum() <= 64  # the speck and a line around it
 
 
 def test_enlarge_takes_the_smallest_whole_factor():

@@ -42,10 +42,11 @@ class InferencerLoader(transforms.InferencerLoader):
         try:
             loaded = self.from_file(inputs)
         except Exception:
-            read_picture(path)  # says what is wrong
-            raise
+            loaded = None  # read_picture reads it, or says what is wrong
         orientation, picture_format = read_orientation(path)
-        if orientation == 1 or picture_format in TURNED_FORMATS:
+        is_as_shown = orientation == 1 or picture_format in TURNED_FORMATS
+        # numbers of a TIFF may be floating point
+        if loaded is not None and is_as_shown and not path.lower().endswith(('.tif', '.tiff')):
             return loaded
         turned = self.from_ndarray({**inputs, 'img': read_picture(path)})
         return {**turned, 'img_path': path}

@@ -1,6 +1,6 @@
 """The backbone: windows -> frozen diffusion features -> four ordinary feature maps."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch.nn.functional as F
 from mmdet.models.backbones.resnet import Bottleneck
@@ -13,6 +13,7 @@ from ..extractors.taps import checkpointed
 from .windows import Stitcher, cut_windows
 
 OUT_STRIDES = (4, 8, 16, 32)
+_PYRAMID = {stride: stride for stride in OUT_STRIDES}
 
 
 def _projection(in_channels: int, out_channels: int) -> Bottleneck:
@@ -24,6 +25,12 @@ def _projection(in_channels: int, out_channels: int) -> Bottleneck:
         shortcut = nn.Sequential(conv, nn.GroupNorm(32, out_channels))
     planes = out_channels // Bottleneck.expansion
     return Bottleneck(in_channels, planes, downsample=shortcut, norm_cfg=norm_cfg)
+
+
+def _resized(feature: Tensor, side: int) -> Tensor:
+    if feature.shape[-1] == side:
+        return feature
+    return F.interpolate(feature, (side, side), mode='nearest')
 
 
 @MODELS.register_module()
@@ -127,27 +134,60 @@ class DiffusionBackbone(BaseModule):
         Returns:
             tuple[Tensor, ...]: (B, out_channels, H // s, W // s) for s in 4, 8, 16, 32.
         """
+        return self._stitch(images, self._forward_windows, _PYRAMID)
+
+    def inner_maps(self, images: Tensor) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
+        """The extractor's own maps of whole images, and what :meth:`forward` makes of them.
+
+        Args:
+            images (Tensor): As in :meth:`forward`.
+
+        Returns:
+            tuple: By their names (B, channels, H // s, W // s), s the stride of each; and the
+            four maps.
+        """
+        strides = {extracted.name: extracted.stride for extracted in self.extractor.maps}
+
+        def extract(windows: Tensor, side: int) -> dict:
+            features = self._extract(windows, side)
+            inner = {name: _resized(feature, side // strides[name])
+                     for name, feature in zip(strides, features, strict=True)}
+            return inner | self._project(features, side)
+
+        whole = self._stitch(images, extract, strides | _PYRAMID)
+        return dict(zip(strides, whole, strict=False)), whole[len(strides):]
+
+    def _stitch(
+        self, images: Tensor, make: Callable[[Tensor, int], dict], strides: dict[object, int]
+    ) -> tuple[Tensor, ...]:
+        """Maps of whole images, from what is made of their windows, by keys with strides."""
         size = tuple(images.shape[-2:])
         side = min(self.window_size, *size)
         windows, origins = cut_windows(images, side)  # (B x n, 3, side, side)
-        pyramid = {stride: Stitcher(len(images), origins, stride, size) for stride in OUT_STRIDES}
+        stitchers = {key: Stitcher(len(images), origins, stride, size)
+                     for key, stride in strides.items()}
         for part in windows.split(self.max_windows or len(windows)):
-            for stride, maps in self._forward_windows(part, side).items():
-                pyramid[stride].add(maps)
-        return tuple(stitcher.finish() for stitcher in pyramid.values())
+            for key, maps in make(part, side).items():
+                stitchers[key].add(maps)
+        return tuple(stitcher.finish() for stitcher in stitchers.values())
 
-    def _forward_windows(self, windows: Tensor, side: int) -> dict[int, Tensor]:
-        """Projected features of windows, summed by stride."""
+    def _extract(self, windows: Tensor, side: int) -> list[Tensor]:
+        """The extractor's maps of windows."""
         model_size = self.extractor.image_size
         if side != model_size:  # bicubic without antialiasing, as the official release
             size = (model_size, model_size)
             windows = F.interpolate(windows, size, mode='bicubic', align_corners=False)
         conditions = () if self.captioner is None else self.captioner(windows)
+        return self.extractor(windows, *conditions)
+
+    def _forward_windows(self, windows: Tensor, side: int) -> dict[int, Tensor]:
+        """Projected features of windows, summed by stride."""
+        return self._project(self._extract(windows, side), side)
+
+    def _project(self, features: list[Tensor], side: int) -> dict[int, Tensor]:
         pyramid = {}
-        features = self.extractor(windows, *conditions)
         for feature, stride, project in zip(features, self.strides, self.projections, strict=True):
-            if feature.shape[-1] != side // stride:
-                feature = F.interpolate(feature, (side // stride,) * 2, mode='nearest')
+            feature = _resized(feature, side // stride)
             feature = feature.to(project.conv1.weight.dtype)
             # mmdet's own switch skips the VAE's maps, which need no gradient
             projected = checkpointed(project, feature) if self.with_cp else project(feature)

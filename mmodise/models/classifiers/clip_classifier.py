@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ...vocabulary import Vocabulary
+from ..clip import FrozenCLIP
 from ..text_similarity import class_scores
 from .mask_classifier import MaskClassifier, MaskScores
 
@@ -47,15 +48,14 @@ class CLIPClassifier(MaskClassifier):
         self.prompt = prompt
         self.align_masks = align_masks
 
-    def forward(
+    def embed(
         self,
         images: Tensor,
         features: tuple[Tensor, ...],
         masks: Sequence[Tensor],
         batch_data_samples: SampleList,
-        vocabularies: list[Vocabulary],
-    ) -> list[MaskScores]:
-        """Score masks; ``features`` are not read, see :meth:`MaskClassifier.forward`."""
+    ) -> list[Tensor]:
+        """Embed masks; ``features`` are not read, see :meth:`MaskClassifier.forward`."""
         squares, visible = [], []
         for image, logits, sample in zip(images, masks, batch_data_samples, strict=True):
             height, width = sample.img_shape[:2]
@@ -65,10 +65,18 @@ class CLIPClassifier(MaskClassifier):
             visible.append(self.visible_patches(logits))
         embeddings = self.clip.encode_masks(
             torch.stack(squares), pad_sequence(visible, batch_first=True))
-        return [
-            MaskScores(self.classify(embedded[:len(patches)], vocabulary))
-            for embedded, patches, vocabulary in zip(embeddings, visible, vocabularies, strict=True)
-        ]
+        return [embedded[:len(patches)]
+                for embedded, patches in zip(embeddings, visible, strict=True)]
+
+    def score(self, embeddings: Sequence[Tensor], vocabularies: list[Vocabulary]
+              ) -> list[MaskScores]:
+        """Score what :meth:`embed` gave, see :meth:`classify`."""
+        return [MaskScores(self.classify(*image))
+                for image in zip(embeddings, vocabularies, strict=True)]
+
+    def name_encoders(self) -> list[tuple[FrozenCLIP, str]]:
+        """CLIP and the prompt."""
+        return [(self.clip, self.prompt)]
 
     def visible_patches(self, mask_logits: Tensor) -> Tensor:
         """Patches of CLIP's image that a mask shows: its largest probability there is 0.5 or more.

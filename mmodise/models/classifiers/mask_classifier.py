@@ -1,6 +1,5 @@
 """What the detector asks of a classifier of masks."""
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from ...vocabulary import Vocabulary
+from ..clip import FrozenCLIP
 from ..heads.mask_source import MaskTargets
 
 
@@ -28,14 +28,46 @@ class MaskClassifier(BaseModule):
     """Base of the classifiers: images, features, masks and names -> out-of-vocabulary scores.
 
     An ensemble combines them with the in-vocabulary scores of the mask source, see
-    :class:`GeometricEnsemble`. A classifier that is trained sets ``trains`` and overrides
-    :meth:`loss`; any other is used in testing only.
+    :class:`GeometricEnsemble`. It implements one of two:
+
+    - :meth:`forward`, images and names at once, which is called for every vocabulary.
+    - :meth:`embed` and :meth:`score`: what is known of the masks before the names is computed once
+      per image, however many vocabularies are asked for.
+
+    A classifier that is trained sets ``trains`` and overrides :meth:`loss`; any other is used in
+    testing only.
     """
 
     #: Whether :meth:`loss` is called in training.
     trains: bool = False
 
-    @abstractmethod
+    @property
+    def embeds_without_names(self) -> bool:
+        """Whether :meth:`embed` and :meth:`score` do what :meth:`forward` does."""
+        return type(self).forward is MaskClassifier.forward
+
+    def embed(
+        self,
+        images: Tensor,
+        features: tuple[Tensor, ...],
+        masks: Sequence[Tensor],
+        batch_data_samples: SampleList,
+    ) -> Sequence[Tensor]:
+        """Embed masks, before any name is known; arguments as in :meth:`forward`.
+
+        Returns:
+            Sequence[Tensor]: What :meth:`score` reads, (Q, D) per image.
+        """
+        raise NotImplementedError(
+            f'{type(self).__name__} is a MaskClassifier and gives no scores: implement forward, or '
+            'embed and score.')
+
+    def score(
+        self, embeddings: Sequence[Tensor], vocabularies: list[Vocabulary]
+    ) -> list[MaskScores]:
+        """Score what :meth:`embed` gave, with a vocabulary per image."""
+        raise NotImplementedError(f'{type(self).__name__} implements embed, but not score.')
+
     def forward(
         self,
         images: Tensor,
@@ -57,6 +89,11 @@ class MaskClassifier(BaseModule):
         Returns:
             list[MaskScores]: One per image, with the K of its vocabulary.
         """
+        return self.score(self.embed(images, features, masks, batch_data_samples), vocabularies)
+
+    def name_encoders(self) -> list[tuple[FrozenCLIP, str]]:
+        """As :meth:`MaskSource.name_encoders`."""
+        return []
 
     def loss(
         self,

@@ -18,6 +18,8 @@ from .tokens import tokenize, warn_of_equal_names
 # texts whose embeddings are kept: 10,000 names with synonyms, bare and in a prompt, 0.2 GB of a
 # large CLIP's; training on captions brings new ones without end
 _MAX_TEXTS = 65536
+# vocabularies of which it is known that they were looked at for names that CLIP takes for one
+_MAX_CHECKED = 64
 # of all images that a CPU embeds at once: what its cache holds; a GPU takes all
 _CPU_PIXELS = 2**16
 
@@ -60,7 +62,7 @@ class FrozenCLIP(FrozenModule):
             mean, std = (torch.tensor(value, device='cpu').view(3, 1, 1) for value in (mean, std))
             return FrozenNetworks(
                 origin, model=network, tokenizer=tokenizer, mean=mean, std=std,
-                texts=TextEmbeddings(_MAX_TEXTS))
+                texts=TextEmbeddings(_MAX_TEXTS), checked=set())
 
         origin = clip_origin(model, pretrained, precision, architecture)
         super().__init__(FrozenNetworks.obtain(origin, make))
@@ -127,17 +129,40 @@ class FrozenCLIP(FrozenModule):
         Returns:
             Tensor: (N, D), not normalised.
         """
-        frozen = self.frozen
+        with torch.inference_mode(False):  # what is kept serves later calls that need gradients
+            return self.frozen.texts.look_up(texts, self.encode_new_texts)
 
-        def embed(new: list[str]) -> Tensor:
-            with torch.device('cpu'):  # whatever the default is
-                tokens = tokenize(frozen.tokenizer, new, frozen.model.context_length)
-            tokens = tokens.to(frozen.device, non_blocking=True)
+    @torch.no_grad()
+    def encode_new_texts(self, texts: Sequence[str]) -> Tensor:
+        """As :meth:`encode_texts`, whatever is known already; keeps nothing."""
+        frozen = self.frozen
+        with torch.device('cpu'):  # whatever the default is
+            tokens = tokenize(frozen.tokenizer, texts, frozen.model.context_length)
+        tokens = tokens.to(frozen.device, non_blocking=True)
+        with self.own_precision():
             return _widen(frozen.model.encode_text(tokens))
 
-        # what is kept serves later calls that need gradients
-        with self.own_precision(), torch.inference_mode(False):
-            return frozen.texts.look_up(texts, embed)
+    def remember_names(self, vocabulary: Vocabulary, prompt: str, embeddings: Tensor) -> None:
+        """Know embeddings that were computed before, and warn of no names any more.
+
+        Args:
+            vocabulary (Vocabulary): Its classes have N names.
+            prompt (str): What a name is put into.
+            embeddings (Tensor): What :meth:`encode_names` gave for them, (N, D).
+        """
+        texts = [prompt.format(name) for name in vocabulary.names]
+        rows = {text: row for row, text in enumerate(texts)}
+
+        def find(new: list[str]) -> Tensor:
+            return _widen(embeddings[[rows[text] for text in new]].to(
+                self.frozen.device, self.frozen.model.logit_scale.dtype))
+
+        with torch.inference_mode(False):
+            self.frozen.texts.look_up(texts, find, at_once=len(texts))
+        checked = self.frozen.checked
+        if len(checked) >= _MAX_CHECKED:
+            checked.clear()
+        checked.add((vocabulary, prompt))
 
     def encode_names(self, vocabulary: Vocabulary, prompt: str) -> Tensor:
         """Embed the names of a vocabulary, and warn of those that become one embedding.
@@ -150,8 +175,10 @@ class FrozenCLIP(FrozenModule):
             Tensor: (N, D), not normalised.
         """
         frozen = self.frozen
-        with torch.device('cpu'):
-            warn_of_equal_names(frozen.tokenizer, vocabulary, frozen.model.context_length, prompt)
+        if (vocabulary, prompt) not in frozen.checked:
+            with torch.device('cpu'):
+                warn_of_equal_names(
+                    frozen.tokenizer, vocabulary, frozen.model.context_length, prompt)
         return self.encode_texts([prompt.format(name) for name in vocabulary.names])
 
     @torch.no_grad()

@@ -26,9 +26,7 @@ class GeometricEnsemble(nn.Module):
 
     def __init__(self, alpha: float = 0.3, beta: float = 0.7) -> None:
         super().__init__()
-        for name, weight in (('alpha', alpha), ('beta', beta)):
-            if not 0 <= weight <= 1:
-                raise ValueError(f'GeometricEnsemble: {name}={weight!r} is not between 0 and 1.')
+        _check_weights(alpha, beta)
         self.alpha = alpha
         self.beta = beta
 
@@ -38,6 +36,8 @@ class GeometricEnsemble(nn.Module):
         out_of_vocabulary: Tensor,
         seen: Sequence[bool],
         valid: Tensor | None = None,
+        alpha: float | None = None,
+        beta: float | None = None,
     ) -> Tensor:
         """Combine the scores of the masks of an image.
 
@@ -46,13 +46,20 @@ class GeometricEnsemble(nn.Module):
             out_of_vocabulary (Tensor): Logits of the classifier, (Q, K).
             seen (Sequence[bool]): Which of the K classes were seen in training.
             valid (Tensor, optional): bool, (Q,). Where False, the in-vocabulary score counts alone.
+            alpha (float, optional): For this call, in place of its own.
+            beta (float, optional): Likewise.
 
         Returns:
             Tensor: Logits (Q, K + 1): their softmax is the probability of each class, and of
             "no object".
+
+        Raises:
+            ValueError: If a weight is not between 0 and 1.
         """
         in_vocabulary = in_vocabulary.float()
-        log_mean = self.log_mean(in_vocabulary[..., :-1], out_of_vocabulary, seen, valid)
+        weights = (self.alpha if alpha is None else alpha, self.beta if beta is None else beta)
+        log_mean = self.log_mean(
+            in_vocabulary[..., :-1], out_of_vocabulary, seen, valid, weights)
         no_object = F.softmax(in_vocabulary, dim=-1)[..., -1:]
         return append_no_object(F.softmax(log_mean, dim=-1), no_object)
 
@@ -62,6 +69,7 @@ class GeometricEnsemble(nn.Module):
         out_of_vocabulary: Tensor,
         seen: Sequence[bool],
         valid: Tensor | None = None,
+        weights: tuple[float, float] | None = None,
     ) -> Tensor:
         """Logarithm of the weighted geometric mean, not normalised: (Q, K).
 
@@ -70,10 +78,19 @@ class GeometricEnsemble(nn.Module):
             out_of_vocabulary (Tensor): As in :meth:`forward`.
             seen (Sequence[bool]): As in :meth:`forward`.
             valid (Tensor, optional): As in :meth:`forward`.
+            weights (tuple[float, float], optional): Alpha and beta, in place of its own.
         """
-        weight = torch.tensor([self.alpha if s else self.beta for s in seen], device='cpu')
+        alpha, beta = weights or (self.alpha, self.beta)
+        _check_weights(alpha, beta)
+        weight = torch.tensor([alpha if s else beta for s in seen], device='cpu')
         weight = weight.to(in_vocabulary.device, non_blocking=True)
         # logarithms throughout: a probability of exactly 0 must not give NaN
         log_in = F.log_softmax(in_vocabulary, dim=-1)
         log_mean = (1 - weight) * log_in + weight * F.log_softmax(out_of_vocabulary, dim=-1)
         return log_mean if valid is None else torch.where(valid[:, None], log_mean, log_in)
+
+
+def _check_weights(alpha: float, beta: float) -> None:
+    for name, weight in (('alpha', alpha), ('beta', beta)):
+        if not 0 <= weight <= 1:
+            raise ValueError(f'GeometricEnsemble: {name}={weight!r} is not between 0 and 1.')

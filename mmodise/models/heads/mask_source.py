@@ -1,6 +1,5 @@
 """What the detector asks of a source of masks."""
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from ...vocabulary import Vocabulary
+from ..clip import FrozenCLIP
 
 
 class MaskPredictions(NamedTuple):
@@ -24,12 +24,14 @@ class MaskPredictions(NamedTuple):
         objectness: Probability per image that a mask is an object or a region, (Q,); read where
             there is no ``in_vocabulary``. None if all are.
         embeddings: Mask embeddings per image, (Q, C), if the source has any.
+        scores: What else :meth:`MaskSource.name` reads, (Q, ...) per image; None for nothing.
     """
 
     masks: Sequence[Tensor]
     in_vocabulary: Sequence[Tensor] | None = None
     objectness: Sequence[Tensor] | None = None
     embeddings: Sequence[Tensor] | None = None
+    scores: Sequence[Tensor] | None = None
 
 
 class MaskTargets(NamedTuple):
@@ -53,9 +55,13 @@ class MaskTargets(NamedTuple):
 class MaskSource(BaseModule):
     """Base of the heads: feature maps -> masks, and optionally in-vocabulary scores.
 
-    The detector relies on nothing else. A source that is not trained implements :meth:`predict`
-    and sets ``vocabulary``; its configs are given ``train_cfg`` and ``test_cfg``, as all of mmdet's
-    heads are.
+    The detector relies on nothing else. A source sets ``vocabulary``, and implements one of two:
+
+    - :meth:`find`, if its masks do not depend on names; and :meth:`name`, if it has in-vocabulary
+      scores. Its masks are found once per image, however many vocabularies are asked for.
+    - :meth:`predict`, which is given the names, and is called for every vocabulary.
+
+    Its configs are given ``train_cfg`` and ``test_cfg``, as all of mmdet's heads are.
     """
 
     #: The training vocabulary, which counts as seen; also what is looked for in images that bring
@@ -77,18 +83,53 @@ class MaskSource(BaseModule):
         """Number of labels that losses tell apart."""
         return len(self.vocabulary)
 
-    @abstractmethod
+    @property
+    def finds_without_names(self) -> bool:
+        """Whether :meth:`find` and :meth:`name` do what :meth:`predict` does."""
+        return type(self).predict is MaskSource.predict
+
+    def find(self, x: tuple[Tensor, ...], batch_data_samples: SampleList) -> MaskPredictions:
+        """Find masks, before any name is known.
+
+        Args:
+            x (tuple[Tensor, ...]): Maps of the backbone (and neck), of the padded images.
+            batch_data_samples (SampleList): B samples, with ``batch_input_shape``, ``img_shape``
+                and ``ori_shape``.
+
+        Returns:
+            MaskPredictions: Without ``in_vocabulary``; with all that :meth:`name` reads.
+        """
+        raise NotImplementedError(
+            f'{type(self).__name__} is a MaskSource and gives no masks: implement find, or predict '
+            'if they depend on the names.')
+
+    def name(self, found: MaskPredictions, vocabularies: list[Vocabulary]) -> MaskPredictions:
+        """Add in-vocabulary scores; as it is here, there are none, and the classifier names.
+
+        Args:
+            found (MaskPredictions): Of :meth:`find`.
+            vocabularies (list[Vocabulary]): One per image.
+        """
+        return found
+
     def predict(
         self, x: tuple[Tensor, ...], batch_data_samples: SampleList, vocabularies: list[Vocabulary]
     ) -> MaskPredictions:
         """Predict masks.
 
         Args:
-            x (tuple[Tensor, ...]): Maps of the backbone (and neck), of the padded images.
-            batch_data_samples (SampleList): B samples, with ``batch_input_shape``, ``img_shape``
-                and ``ori_shape``.
+            x (tuple[Tensor, ...]): As in :meth:`find`.
+            batch_data_samples (SampleList): As in :meth:`find`.
             vocabularies (list[Vocabulary]): One per image.
         """
+        return self.name(self.find(x, batch_data_samples), vocabularies)
+
+    def name_encoders(self) -> list[tuple[FrozenCLIP, str]]:
+        """What embeds names, and the prompt that it puts them into; none as it is here.
+
+        Names whose embeddings are saved in a file are saved for these.
+        """
+        return []
 
     def loss(self, x: tuple[Tensor, ...], batch_data_samples: SampleList) -> dict[str, Tensor]:
         """Compute losses, scalars by name.

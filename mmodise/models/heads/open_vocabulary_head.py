@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ...utils.spelling import refuse_misspelt
 from ...vocabulary import Vocabulary
+from ..clip import FrozenCLIP
 from ..text_similarity import class_scores
 from .layer_output import LayerOutput
 from .mask_embedding import MaskEmbedding
@@ -158,20 +159,24 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
             list[Tensor]: Each (B, Q, num_labels + 1).
         """
 
-    def predict(
-        self, x: tuple[Tensor, ...], batch_data_samples: SampleList, vocabularies: list[Vocabulary]
-    ) -> MaskPredictions:
-        """Predict with the last layer, each image with its own vocabulary.
+    def find(self, x: tuple[Tensor, ...], batch_data_samples: SampleList) -> MaskPredictions:
+        """Find masks with the last layer.
 
         Args:
             x (tuple[Tensor, ...]): Maps of the backbone, strides 4, 8, 16, 32.
             batch_data_samples (SampleList): Not read.
-            vocabularies (list[Vocabulary]): One per image.
         """
         last = self.layers(x)[-1]
-        images = zip(last.embeddings, vocabularies, last.scores, strict=True)
-        logits = [self.classify(*image) for image in images]
-        return MaskPredictions(last.masks, logits, embeddings=last.embeddings)
+        return MaskPredictions(last.masks, embeddings=last.embeddings, scores=last.scores)
+
+    def name(self, found: MaskPredictions, vocabularies: list[Vocabulary]) -> MaskPredictions:
+        """Add in-vocabulary scores, each image with its own vocabulary; see :meth:`classify`."""
+        images = zip(found.embeddings, vocabularies, found.scores, strict=True)
+        return found._replace(in_vocabulary=[self.classify(*image) for image in images])
+
+    def name_encoders(self) -> list[tuple[FrozenCLIP, str]]:
+        """CLIP and the prompt."""
+        return [(self.clip, self.prompt)]
 
     def loss(self, x: tuple[Tensor, ...], batch_data_samples: SampleList) -> dict[str, Tensor]:
         """Compute the losses of all layers.

@@ -3,10 +3,9 @@
 Each class proposes queries as ``wanted``, int64 on the device, -1 for those that it does without.
 Once the host knows them, it begins with those ``kept`` (indices into ``wanted``), is given bands of
 their masks, in order, and then finishes. A band is where masks are on (logit > 0) and what their
-probabilities are, both (M, rows, W), with M masks among which ``queries`` counts.
+probabilities are, both (M, rows, W), with M masks among which ``queries`` counts; None in place of
+the former if no result ``reads_inside``.
 """
-
-from fractions import Fraction
 
 import torch
 from mmdet.evaluation.functional import INSTANCE_OFFSET
@@ -14,11 +13,10 @@ from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
 
 from ...vocabulary import Vocabulary
+from .segments import BandedSegments, Size
 
-Size = tuple[int, int]
 
-
-class BandedPanoptic:
+class BandedPanoptic(BandedSegments):
     """The panoptic map, as mmdet's ``MaskFormerFusionHead.panoptic_postprocess`` makes it.
 
     Args:
@@ -26,55 +24,25 @@ class BandedPanoptic:
         vocabulary (Vocabulary): K classes.
         size (tuple[int, int]): Height and width of the map.
         void (int): The number that stands for void.
-        threshold (float): Score that a mask must exceed.
-        kept_share (float): Share of its own area that a segment must keep.
-        cut_low (bool): Whether segments end where their mask is under 0.5.
+        **kwargs: As for :class:`BandedSegments`.
     """
 
     def __init__(
-        self, classes: Tensor, vocabulary: Vocabulary, size: Size, void: int,
-        threshold: float, kept_share: float, cut_low: bool,
+        self, classes: Tensor, vocabulary: Vocabulary, size: Size, void: int, **kwargs
     ) -> None:
-        self.scores, self.labels = classes.max(-1)
-        found = (self.labels != len(vocabulary)) & (self.scores > threshold)
-        self.wanted = torch.arange(len(classes), device=classes.device).masked_fill(~found, -1)
-        self.vocabulary, self.size, self.void = vocabulary, size, void
-        self.kept_share, self.cut_low = kept_share, cut_low
-
-    def begin(self, kept: Tensor, queries: Tensor) -> None:
-        """Take the masks that are kept, and their places ``queries`` among those of a band."""
-        self.queries = queries
-        self.scores, self.labels = self.scores[kept], self.labels[kept]
-        # the mask that a pixel goes to; one past the last is none
-        self.owners = torch.full(self.size, len(kept), dtype=torch.int32, device=kept.device)
-        self.areas = torch.zeros_like(kept)
-        self.won = torch.zeros_like(kept)
-
-    def add(self, rows: slice, inside: Tensor, probabilities: Tensor) -> None:
-        """Take a band: each pixel goes to the mask of the largest score x probability."""
-        if not len(self.queries):
-            return
-        masks = probabilities[self.queries]
-        high = masks >= 0.5
-        self.areas += high.sum((1, 2), dtype=torch.int32)
-        owners = masks.mul_(self.scores[:, None, None]).max(0, keepdim=True).indices
-        self.won.scatter_add_(0, owners.flatten(), owners.new_ones(1).expand(owners.numel()))
-        if self.cut_low:
-            owners.masked_fill_(~high.gather(0, owners), len(self.queries))
-        self.owners[rows] = owners[0]
+        super().__init__(classes, vocabulary.num_things, size, **kwargs)
+        self.vocabulary, self.void = vocabulary, void
 
     def finish(self) -> PixelData:
         """The map, class + 1000 x instance, int32, (1, H, W), and what its readers must know."""
-        valid = (self.won > 0) & (self.areas > 0)
-        valid &= is_share(self.won, self.areas, self.kept_share)
-        things = valid & (self.labels < self.vocabulary.num_things)
+        valid = self.valid()
+        things = valid & (self.labels < self.num_things)
         segments = self.labels + INSTANCE_OFFSET * things.cumsum(0) * things
         # where class 0 is stuff, its id 0 is what a PNG writes for void
         segments.masked_fill_(segments == 0, INSTANCE_OFFSET)
         segments = segments.masked_fill(~valid, self.void).int()
         segments = torch.cat([segments, segments.new_full((1, ), self.void)])
-        result = PixelData(sem_seg=segments.index_select(0, self.owners.flatten()).view(
-            1, *self.owners.shape))
+        result = PixelData(sem_seg=self.paint(segments)[None])
         result.set_metainfo(dict(
             ignore_index=self.void, label_names=list(self.vocabulary.class_names)))
         return result
@@ -89,6 +57,8 @@ class BandedInstances:
         size (tuple[int, int]): Height and width of the image.
         max_number (int): How many pairs are looked at.
     """
+
+    reads_inside = True
 
     def __init__(self, classes: Tensor, num_things: int, size: Size, max_number: int) -> None:
         classes = classes[:, :-1]
@@ -138,6 +108,8 @@ class BandedSemantic:
         max_bytes (int): Memory for scores of all classes, which decides how many pixels at once.
     """
 
+    reads_inside = False
+
     def __init__(self, classes: Tensor, size: Size, max_bytes: int) -> None:
         self.wanted = torch.arange(len(classes), device=classes.device)
         self.classes = classes[:, :-1]
@@ -147,7 +119,7 @@ class BandedSemantic:
         """Take all masks."""
         self.labels = torch.empty(self.size, dtype=torch.int64, device=kept.device)
 
-    def add(self, rows: slice, inside: Tensor, probabilities: Tensor) -> None:
+    def add(self, rows: slice, inside: Tensor | None, probabilities: Tensor) -> None:
         """Take a band."""
         pixels = max(self.max_bytes // (4 * self.classes.shape[1]), 1)
         parts = probabilities.flatten(1).split(pixels, dim=1)
@@ -172,20 +144,6 @@ def semantic_scores(classes: Tensor, masks: Tensor) -> Tensor:
         Tensor: (K, ...).
     """
     return torch.tensordot(classes, masks, dims=([0], [0]))
-
-
-def is_share(parts: Tensor, wholes: Tensor, share: float) -> Tensor:
-    """Whether parts are at least a share of wholes, as a division in float64 decides.
-
-    Computed in whole numbers, since not all devices have float64.
-
-    Args:
-        parts (Tensor): int64, less than 2**31.
-        wholes (Tensor): Likewise.
-        share (float): The share.
-    """
-    fraction = Fraction(float(share)).limit_denominator(2**31)
-    return parts * fraction.denominator >= wholes * fraction.numerator
 
 
 def _extent(hits: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,8 +14,9 @@ from ...utils.spelling import refuse_misspelt
 from ...vocabulary import Vocabulary
 from .banded_results import BandedInstances, BandedPanoptic, BandedSemantic, Size
 from .full_size_masks import FullSizeMasks
+from .segments import BandedSegments, SegmentMap
 
-BandedResult = BandedPanoptic | BandedInstances | BandedSemantic
+BandedResult = BandedSegments | BandedInstances | BandedSemantic
 
 
 @MODELS.register_module()
@@ -81,6 +82,27 @@ class OpenVocabularyFusionHead(MaskFormerFusionHead):
             image.update({name: result.finish() for name, result in image.items()})
         return results
 
+    def segment(
+        self, mask_cls: Tensor, masks: Tensor, meta: dict, vocabulary: Vocabulary,
+        threshold: float | None = None, rescale: bool = True,
+    ) -> SegmentMap:
+        """The segments of an image alone, without the limits of a panoptic map.
+
+        Args:
+            mask_cls (Tensor): Class logits, (Q, K + 1).
+            masks (Tensor): Mask logits of the padded image, (Q, h, w).
+            meta (dict): With ``batch_input_shape``, ``img_shape`` and ``ori_shape``.
+            vocabulary (Vocabulary): K classes.
+            threshold (float, optional): In place of ``object_mask_thr``.
+            rescale (bool): Whether the map is of the original size. Defaults to True.
+        """
+        full_size = FullSizeMasks(masks, meta, rescale)
+        cfg = self._segment_cfg() | ({} if threshold is None else dict(threshold=threshold))
+        result = BandedSegments(
+            F.softmax(mask_cls.float(), dim=-1), vocabulary.num_things, full_size.size, **cfg)
+        self._fill([result], [*on_host([result.wanted])], full_size)
+        return result.finish()
+
     def check_size(self, vocabularies: list[Vocabulary]) -> None:
         """Refuse vocabularies that a panoptic map cannot hold; other results have no limit.
 
@@ -106,8 +128,7 @@ class OpenVocabularyFusionHead(MaskFormerFusionHead):
         results = {}
         if cfg.get('panoptic_on', True):
             results['pan_results'] = BandedPanoptic(
-                classes, vocabulary, size, void, threshold=cfg.get('object_mask_thr', 0.8),
-                kept_share=cfg.get('iou_thr', 0.8), cut_low=cfg.get('filter_low_score', False))
+                classes, vocabulary, size, void, **self._segment_cfg())
         if cfg.get('instance_on', False):
             results['ins_results'] = BandedInstances(
                 classes, vocabulary.num_things, size, cfg.get('max_per_image', 100))
@@ -115,6 +136,12 @@ class OpenVocabularyFusionHead(MaskFormerFusionHead):
             results['sem_results'] = BandedSemantic(
                 classes, size, self._max_bytes(mask_cls.device) // 4)
         return results
+
+    def _segment_cfg(self) -> dict:
+        return dict(
+            threshold=self.test_cfg.get('object_mask_thr', 0.8),
+            kept_share=self.test_cfg.get('iou_thr', 0.8),
+            cut_low=self.test_cfg.get('filter_low_score', False))
 
     def _max_bytes(self, device: torch.device) -> int:
         return self.test_cfg.get('max_result_bytes') or (2**25 if device.type == 'cpu' else 2**28)
@@ -137,7 +164,8 @@ class OpenVocabularyFusionHead(MaskFormerFusionHead):
         with torch.autocast(device.type, enabled=False):
             for rows in masks.bands(self._max_bytes(device) * 3 // 4, len(needed)):
                 logits = masks.rows(rows, needed)
-                inside, probabilities = logits > 0, logits.sigmoid_()
+                inside = logits > 0 if any(result.reads_inside for result in results) else None
+                probabilities = logits.sigmoid_()
                 for result in results:
                     result.add(rows, inside, probabilities)
 
