@@ -101,7 +101,7 @@ setup(
         'pandas': ['pandas>=2'],
         'supervision': ['supervision>=0.26'],
         'video': ['av>=17'],  # older ones mistake the colours of HD videos
-        'webui': ['gradio>=6'],
+        'webui': ['gradio>=6.31'],
     },
     cmdclass={'build_py': BuildWithMim, 'bdist_wheel': WheelWithMim},
     zip_safe=False,

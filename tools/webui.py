@@ -1,8 +1,8 @@
 """A web page to try a model on: give a picture and names, and point at what was found.
 
-python tools/webui.py [--config CONFIG --checkpoint FILE] [--host HOST] [--port PORT]
+python tools/webui.py [--model MODEL] [--weights FILE] [--host HOST] [--port PORT]
 
-Without a config it shows the small model that comes with mmodise. Only this machine can reach the
+Without a model it shows the small model that comes with mmodise. Only this machine can reach the
 page, unless --host says otherwise. Pictures are kept for an hour at most. Needs Gradio:
 pip install "mmodise[webui]". Ctrl-C ends it.
 """
@@ -20,8 +20,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        '--config', help='config file, or a name of the metafile (default: the small model)')
-    parser.add_argument('--checkpoint', help="checkpoint file (default: the metafile's)")
+        '--model', help='name of the metafile, or a config (default: the small model)')
+    parser.add_argument('--weights', help="checkpoint (default: the metafile's)")
     parser.add_argument('--device', help='such as cpu or cuda:0 (default: a GPU if there is one)')
     parser.add_argument('--precision', choices=('float32', 'bfloat16', 'float16'),
                         help="what the model computes in (default: the config's)")
@@ -49,7 +49,7 @@ def main() -> None:
         from mmodise.apis.webui import Limits, serve
         from mmodise.utils.optional import import_optional
         import_optional('gradio', extra='webui')
-        inferencer = ODISEInferencer(args.config, args.checkpoint, args.device, args.precision)
+        inferencer = ODISEInferencer(args.model, args.weights, args.device, args.precision)
         limits = Limits(max_bytes=int(args.max_mb * 1e6), max_side=args.max_side,
                         work_side=args.work_side, max_names=args.max_names,
                         max_open=args.max_open)

@@ -66,5 +66,6 @@ class Answer:
 
 
 def candidates(segment: Segment) -> dict[str, float]:
-    """What a segment is, and what else it might be, with scores."""
-    return {segment.name: segment.score, **dict(segment.runners_up)}
+    """What a segment is, and what else it might be, with scores that are not nothing."""
+    others = {name: score for name, score in segment.runners_up if score >= _LEAST_SCORE}
+    return {segment.name: segment.score, **others}

@@ -52,11 +52,10 @@ def serve(
         OSError: If the port is taken.
     """
     limits = limits or Limits()
-    os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
-    import_optional('gradio', extra='webui')
-    from .page import CSS, build_page
-    with _folder() as folder, _folder() as examples:
-        os.environ['GRADIO_TEMP_DIR'] = str(folder)
+    with _folder() as folder, _folder() as examples, _environment(
+            GRADIO_ANALYTICS_ENABLED='False', GRADIO_TEMP_DIR=str(folder)):
+        import_optional('gradio', extra='webui')
+        from .page import CSS, build_page
         answers = Answers(inferencer, limits, folder)
         blocks = build_page(answers, write_examples(examples))
         _, address, _ = blocks.launch(
@@ -77,6 +76,20 @@ def serve(
 def _folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix='mmodise-webui-') as folder:
         yield Path(folder).resolve()
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    """Set what Gradio reads from the environment alone."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _theme() -> gradio.Theme:

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import time
 import urllib.error
 import urllib.request
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ pytest.importorskip('gradio')
 sync_api = pytest.importorskip('playwright.sync_api')
 
 from mmodise.apis.webui import Limits, serve  # noqa: E402
+from mmodise.apis.webui.answer import candidates  # noqa: E402
+from mmodise.apis.webui.open_pictures import OpenPictures  # noqa: E402
 
 CHROMIUM = next(filter(None, map(shutil.which, (
     'chromium', 'chromium-browser', 'google-chrome'))), None)
@@ -139,7 +142,7 @@ def test_upload_names_result_slider_pointing(visit, inferencer, examples, monkey
     for segment in largest_first[:3]:
         assert visitor.point(*at_center(result, segment)) == segment.name
     text = visitor.page.locator('#candidates').inner_text()
-    assert all(name in text for name, _ in segment.runners_up)
+    assert all(name in text for name in candidates(segment))
     visitor.page.get_by_test_id('cell-1-1').click()
     sync_api.expect(visitor.page.locator('#candidates h2')).to_have_text(largest_first[1].name)
 
@@ -176,8 +179,11 @@ def test_examples_and_lists(visit):
 
 def test_camera(visit):
     visitor = visit()
-    for name in ('Capture from camera', 'Click to Access Webcam', 'capture photo'):
+    for name in ('Capture from camera', 'Click to Access Webcam'):
         visitor.page.get_by_role('button', name=name).click()
+    visitor.page.wait_for_function(  # until it films
+        "document.querySelector('#picture video')?.readyState > 2")
+    visitor.page.get_by_role('button', name='capture photo').click()
     visitor.wait_for_another(None)
     assert visitor.page.locator('#picture img').count() == 1
 
@@ -233,6 +239,20 @@ def test_two_visitors_never_see_each_others(visit, inferencer, examples):
     files = [{url for url in visitor.requests if 'file=' in url and 'example' not in url}
              for visitor in visitors]
     assert files[0] and files[1] and not files[0] & files[1]
+
+
+def test_who_leaves_is_forgotten(visit, examples, monkeypatch):
+    forgotten, drop = [], OpenPictures.drop
+    monkeypatch.setattr(
+        OpenPictures, 'drop', lambda self, name: forgotten.append(name) or drop(self, name))
+    visitor = visit()
+    visitor.upload(examples[0])
+    visitor.wait_for_another(None)
+    visitor.page.goto('about:blank')
+    deadline = time.monotonic() + 30
+    while len(forgotten) == len(set(forgotten)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(forgotten) > len(set(forgotten)), 'when its picture was opened, and when it left'
 
 
 def test_download(visit, examples, inferencer):
