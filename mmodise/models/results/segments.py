@@ -64,6 +64,7 @@ class BandedSegments:
         self.areas = torch.zeros_like(kept)
         self.won = torch.zeros_like(kept)
 
+    @torch.no_grad()
     def add(self, rows: slice, inside: Tensor | None, probabilities: Tensor) -> None:
         """Take a band: each pixel goes to the mask of the largest score x probability."""
         if not len(self.queries):
