@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -88,18 +89,32 @@ class PredictionRun:
         Raises:
             OSError: If a result cannot be written.
         """
-        with tqdm(total=len(jobs), unit='input', disable=None) as bar:
+        written: list[Future] = []
+        with (tqdm(total=len(jobs), unit='input', disable=None) as bar,
+              ThreadPoolExecutor(1) as writer):
             for batch in _batches(jobs, self.settings.batch_size):
-                done = self._label_video(batch[0]) if batch[0].is_video else self._label(batch)
-                for job, files, result in done:
-                    self.ledger.note(job.source, files)
-                    self.summary.done += 1
-                    self.tell(f'{_called(job)} -> {files[0]}'
-                              + (f': {len(result.segments)} segments' if result else ''))
-                    if result and show_segments:
-                        self.tell(segment_table(result))
+                if batch[0].is_video:
+                    self._label_video(batch[0])
+                else:
+                    results = list(self._infer(self._read(batch)))
+                    self._finish(written, show_segments)  # of the batch before
+                    written = [writer.submit(self._write, *result) for result in results]
                 bar.update(len(batch))
+            self._finish(written, show_segments)
         return self.summary
+
+    def _finish(self, written: Iterable[Future], show_segments: bool) -> None:
+        """Wait until results are written, and tell."""
+        for done in written:
+            job, files, result = done.result()
+            if not isinstance(files, list):
+                self._fail(job, files)
+                continue
+            self.summary.done += 1
+            self.summary.add(result)
+            self.tell(f'{job.source} -> {files[0]}: {len(result.segments)} segments')
+            if show_segments:
+                self.tell(segment_table(result))
 
     def _fail(self, job: Job, error: object) -> None:
         text = ' '.join(str(error).split()) or type(error).__name__
@@ -107,19 +122,18 @@ class PredictionRun:
         self.summary.failures.append(text if text.startswith(source) else f'{source}: {text}')
         self.tell(self.summary.failures[-1])
 
-    def _label(self, jobs: Sequence[Job]) -> list[tuple[Job, list[Path], PanopticResult]]:
-        pictures = self._read(jobs)
-        done = []
-        for job, result in self._infer(pictures):
-            try:
-                files = self._encode(job, result)
-            except (ValueError, MemoryError, cv2.error) as error:  # no format for such a picture
-                self._fail(job, error)
-                continue
-            with writing_alone(self.folder.folder):
-                done.append((job, self.folder.write(job.stem, files), result))
-            self.summary.add(result)
-        return done
+    def _write(
+        self, job: Job, result: PanopticResult
+    ) -> tuple[Job, list[Path] | Exception, PanopticResult]:
+        """Write a result, while the next is computed; gives why no format can hold it, if so."""
+        try:
+            make = self._encode(job, result)
+        except (ValueError, MemoryError, cv2.error) as error:
+            return job, error, result
+        with writing_alone(self.folder.folder):
+            files = self.folder.write(job.stem, make)
+        self.ledger.note(job.source, files)
+        return job, files, result
 
     def _read(self, jobs: Iterable[Job]) -> list[tuple[Job, Picture]]:
         pictures = []
@@ -165,7 +179,7 @@ class PredictionRun:
         make(job.stem)  # what cannot be held is told before anything is written
         return make
 
-    def _label_video(self, job: Job) -> list[tuple[Job, list[Path], None]]:
+    def _label_video(self, job: Job) -> None:
         from ..video import label_video  # which a user without PyAV does not have
         target = _free_path(self.folder.folder / f'{job.stem}{_VIDEO_ENDING}')
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -174,10 +188,12 @@ class PredictionRun:
                                 **self.settings.video)
         except (ImportError, OSError, RuntimeError, ValueError) as error:
             self._fail(job, error)
-            return []
+            return
+        self.ledger.note(job.source, [target])
+        self.summary.done += 1
+        self.tell(f'{_called(job)} -> {target}')
         if video.problem:  # what could be read of it is written
             self._fail(job, video.problem)
-        return [(job, [target], None)]
 
     def _label_frame(self, image: object) -> PanopticResult:
         result, = self.inferencer(image, self.settings.vocabulary, **self.settings.scoring)

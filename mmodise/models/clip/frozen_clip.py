@@ -164,6 +164,11 @@ class FrozenCLIP(FrozenModule):
             checked.clear()
         checked.add((vocabulary, prompt))
 
+    def forget(self) -> None:
+        """Forget all texts that were embedded."""
+        self.frozen.texts.clear()
+        self.frozen.checked.clear()
+
     def encode_names(self, vocabulary: Vocabulary, prompt: str) -> Tensor:
         """Embed the names of a vocabulary, and warn of those that become one embedding.
 

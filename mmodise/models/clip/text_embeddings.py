@@ -22,11 +22,8 @@ class TextEmbeddings:
 
     def __init__(self, max_texts: int) -> None:
         self.max_texts = max_texts
-        self._rows: dict[str, int] = {}  # the text that was asked for last comes last
-        self._free: list[int] = []  # rows below `_used` that hold nothing
-        self._used = 0
-        self._table: Tensor | None = None  # (capacity, D); grows by doubling
         self._lock = Lock()
+        self.clear()
 
     def __deepcopy__(self, memo: dict) -> TextEmbeddings:
         return TextEmbeddings(self.max_texts)
@@ -36,6 +33,14 @@ class TextEmbeddings:
 
     def __contains__(self, text: str) -> bool:
         return text in self._rows
+
+    def clear(self) -> None:
+        """Forget all."""
+        with self._lock:
+            self._rows: dict[str, int] = {}  # the text that was asked for last comes last
+            self._free: list[int] = []  # rows below `_used` that hold nothing
+            self._used = 0
+            self._table: Tensor | None = None  # (capacity, D); grows by doubling
 
     def look_up(
         self, texts: Sequence[str], embed: Callable[[list[str]], Tensor], at_once: int = 256
