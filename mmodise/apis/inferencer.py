@@ -64,7 +64,7 @@ class ODISEInferencer:
         """An inferencer of a model in memory, such as one that was just trained.
 
         Args:
-            model (ODISE): On its device.
+            model (ODISE): On its device; is set to testing.
             cfg (Config): Its config, for what is done with pictures before the model sees them.
             precision (str, optional): What autocast computes in.
         """

@@ -10,7 +10,8 @@ from .extractors import FeatureExtractor, FeatureMap, StableDiffusionExtractor
 from .frozen import FrozenModule, FrozenNetworks
 from .heads import MaskPredictions, MaskSource, MaskTargets, ODISECaptionHead, ODISEHead
 from .losses import GroundingLoss, WholeBatchCrossEntropyLoss
-from .odise import ODISE, Observation
+from .observation import Observation
+from .odise import ODISE
 from .results import OpenVocabularyFusionHead, SegmentMap
 
 __all__ = [

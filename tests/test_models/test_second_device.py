@@ -39,6 +39,8 @@ else:
     from mmengine.config import Config
     from mmengine.structures import InstanceData, PixelData
 
+    from mmodise.apis.session import _tensors
+
     @pytest.fixture(scope='module', params=['odise', 'odise-caption'])
     def model(request):
         """A model on the CPU."""
@@ -119,6 +121,23 @@ else:
                 assert same.float().mean() > 0.999, name
             one, other = (s.pred_instances.scores.cpu().sort().values for s in (ours, theirs))
             assert (one - other).abs().mean() < 1e-3
+
+    def test_a_session(model, on_device):
+        """It keeps what it needs on the device; a later question waits for what it gives."""
+        from mmodise import ODISEInferencer
+        config = Config.fromfile(CONFIGS / 'odise_sd-small_shapes-panoptic.py')
+        image = batch()['inputs'][0].permute(1, 2, 0).numpy()
+        found, expected = (
+            ODISEInferencer.of_model(one, config).open(image) for one in (on_device, model))
+        assert {t.device.type for t in _tensors(found._observation)} == {'pretend'}
+        ours, theirs = found('ball; ring', stuff='sand'), expected('ball; ring', stuff='sand')
+        assert (ours.segment_ids == theirs.segment_ids).mean() > 0.999
+        np.testing.assert_allclose(
+            ours.mask_embeddings, theirs.mask_embeddings, rtol=1e-3, atol=1e-3)
+        with pretend_device.record() as events:
+            found('ball; ring', stuff='sand')
+        waits = [event for event in events if event.kind == 'wait']
+        assert 0 < len(waits) <= 12, 'the map, embeddings, labels, scores of few segments'
 
     @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
     def test_mixed_precision(on_device, dtype):

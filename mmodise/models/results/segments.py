@@ -64,6 +64,7 @@ class BandedSegments:
         self.areas = torch.zeros_like(kept)
         self.won = torch.zeros_like(kept)
 
+    @torch.no_grad()
     def add(self, rows: slice, inside: Tensor | None, probabilities: Tensor) -> None:
         """Take a band: each pixel goes to the mask of the largest score x probability."""
         if not len(self.queries):
@@ -99,9 +100,10 @@ class BandedSegments:
 
     def _number(self, valid: Tensor) -> tuple[Tensor, Tensor]:
         """The segment of each kept mask and of none, and each segment's mask of the best score."""
-        labels, scores = self.labels.tolist(), self.scores.tolist()
+        labels, is_valid = torch.stack([self.labels, valid]).tolist()
+        scores = self.scores.tolist()
         groups: dict[int, list[int]] = {}
-        for place in valid.nonzero()[:, 0].tolist():
+        for place in filter(is_valid.__getitem__, range(len(labels))):
             is_thing = labels[place] < self.num_things
             groups.setdefault(-1 - place if is_thing else labels[place], []).append(place)
         numbers = [0] * (len(labels) + 1)
