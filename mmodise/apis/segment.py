@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..datasets.panoptic.segments import Segments
+from ..datasets.panoptic.segments import Runs, Segments
 from ..vocabulary import Vocabulary
 
 Box = tuple[int, int, int, int]
@@ -73,6 +73,7 @@ def measure_segments(numbers: np.ndarray, count: int) -> tuple[list[int], list[B
     Returns:
         tuple[list, list]: Area and box of each: left, top, right and bottom, the last two excluded.
     """
-    areas = np.bincount(numbers.ravel(), minlength=count + 1)[1:]
-    boxes = Segments(numbers, (None, ) * count, areas).boxes() if count else []
+    runs = Runs.of(numbers)
+    areas = np.bincount(runs.values, runs.lengths, count + 1)[1:].astype(int)
+    boxes = Segments(runs, (None, ) * count, areas).boxes() if count else []
     return areas.tolist(), list(map(tuple, boxes))
