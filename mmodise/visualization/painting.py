@@ -37,14 +37,17 @@ def paint_colors(
     grey = table.mean(axis=1, keepdims=True)
     table = np.where(things, table, table + _STUFF_GREY * (grey - table))
     opacities = np.where(things, opacity, opacity * _STUFF_OPACITY).astype(np.float32)
+    table, kept = table * opacities, 1 - opacities
     painted = np.empty_like(image)
     rows = max(1, _BAND // image.shape[1])
     for top in range(0, len(image), rows):
         band = slice(top, top + rows)
         pixels, places = image[band].astype(np.float32), numbers[band]
+        pixels *= kept.take(places, axis=0)
+        pixels += table.take(places, axis=0)
         void = places == 0
-        pixels += opacities[places] * (table[places] - pixels)
-        pixels[void] = _VOID_BRIGHTNESS * image[band][void].mean(axis=-1, keepdims=True)
+        if void.any():
+            pixels[void] = _VOID_BRIGHTNESS * image[band][void].mean(axis=-1, keepdims=True)
         painted[band] = np.rint(pixels)
     return painted
 

@@ -63,6 +63,10 @@ def enlarge(
     segment_ids, indices = np.unique(segment_map, return_inverse=True)
     indices = indices.reshape(segment_map.shape)
     # the segment with the largest share of each new pixel: smooth borders in place of stairs
-    shares = [cv2.resize(np.float32(indices == i), size) for i in range(len(segment_ids))]
-    return (cv2.resize(image, size, interpolation=cv2.INTER_CUBIC),
-            segment_ids[np.argmax(shares, axis=0)])
+    largest = cv2.resize(np.float32(indices == 0), size)
+    owners = np.full(largest.shape, segment_ids[0])
+    for place, segment_id in enumerate(segment_ids[1:], start=1):
+        share = cv2.resize(np.float32(indices == place), size)
+        np.copyto(owners, segment_id, where=share > largest)
+        np.maximum(largest, share, out=largest)
+    return cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), owners
