@@ -108,12 +108,22 @@ def _files(name: str) -> list[str]:
     raise FileNotFoundError(f'{name}: there is no such file or folder.')
 
 
-def _pictures_below(folder: str) -> list[str]:
-    found = []
+def files_below(folder: str, endings: tuple[str, ...]) -> Iterator[str]:
+    """Files in a folder and below, by name; without those that are hidden.
+
+    Args:
+        folder (str): The folder.
+        endings (tuple[str, ...]): In small letters; capitals do not count.
+    """
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(inner for inner in folders if not inner.startswith('.'))
-        found += [os.path.join(place, name) for name in sorted(names)
-                  if name.lower().endswith(ENDINGS) and not name.startswith('.')]
+        for name in sorted(names):
+            if name.lower().endswith(endings) and not name.startswith('.'):
+                yield os.path.join(place, name)
+
+
+def _pictures_below(folder: str) -> list[str]:
+    found = [*files_below(folder, ENDINGS)]
     if not found:
         raise FileNotFoundError(f'The folder {folder} has no pictures ({", ".join(ENDINGS)}).')
     return found

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ..download import is_url
-from ..inputs import ENDINGS
+from ..inputs import ENDINGS, files_below
 
 VIDEO_ENDINGS = ('.mp4', '.mov', '.mkv', '.avi', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv', '.flv')
 _LIST_ENDING = '.txt'
@@ -56,7 +56,7 @@ def _expand(name: str, leave_out: Path) -> Iterator[Job]:
         path = PurePosixPath(urlsplit(name).path)
         yield Job(name, path.stem or 'picture', not is_url(name) or _is_video(path.name))
     elif os.path.isdir(name):
-        yield from _listed(name, _files_below(name), name, leave_out)
+        yield from _listed(name, files_below(name, ENDINGS + VIDEO_ENDINGS), name, leave_out)
     elif glob.has_magic(name) and not os.path.exists(name):
         found = filter(os.path.isfile, sorted(glob.iglob(name, recursive=True)))
         yield from _listed(name, found, _fixed_part(name), leave_out)
@@ -78,14 +78,6 @@ def _listed(name: str, files: Iterable[str], root: str, leave_out: Path) -> Iter
     for path in found:
         stem = Path(os.path.relpath(path, root)).with_suffix('').as_posix()
         yield Job(path, stem, _is_video(path))
-
-
-def _files_below(folder: str) -> Iterator[str]:
-    for place, folders, names in os.walk(folder):
-        folders[:] = sorted(inner for inner in folders if not inner.startswith('.'))
-        for name in sorted(names):
-            if name.lower().endswith(ENDINGS + VIDEO_ENDINGS) and not name.startswith('.'):
-                yield os.path.join(place, name)
 
 
 def _fixed_part(pattern: str) -> str:
