@@ -59,13 +59,12 @@ class PanopticResult:
         segment_map = panoptic_seg.sem_seg[0].cpu().numpy()
         is_void = segment_map % INSTANCE_OFFSET >= len(vocabulary)
         segment_ids = np.where(is_void, 0, segment_map).astype(np.int32)
-        ids = np.unique(segment_map[~is_void])
-        numbers = np.where(is_void, 0, np.searchsorted(ids, segment_map) + 1)
+        ids = np.unique(segment_map[~is_void]).tolist()
+        numbers = number_segments(segment_map, ids)
         segments = tuple(
             Segment.of_class(
                 i, i % INSTANCE_OFFSET, vocabulary, score=math.nan, area=area, box=box)
-            for i, area, box in zip(
-                ids.tolist(), *measure_segments(numbers, len(ids)), strict=True))
+            for i, area, box in zip(ids, *measure_segments(numbers, len(ids)), strict=True))
         return cls(segment_ids, segments, vocabulary)
 
     @property

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from mmdet.evaluation.functional import INSTANCE_OFFSET
 
-from .panoptic_picture import draw_panoptic
+from .panoptic_picture import draw_panoptic, number_segments
 
 
 class _Drawn(NamedTuple):
@@ -36,9 +36,8 @@ def paint_segments(
     ids = [i for i in np.unique(segment_map).tolist() if i % INSTANCE_OFFSET < len(class_names)]
     segments = [_Drawn(place, class_names[i % INSTANCE_OFFSET], i >= INSTANCE_OFFSET)
                 for place, i in enumerate(ids, start=1)]
-    numbers = np.searchsorted(ids, segment_map) + 1 if ids else np.zeros_like(segment_map)
-    numbers[segment_map % INSTANCE_OFFSET >= len(class_names)] = 0
-    return draw_panoptic(image, numbers, segments, opacity=opacity, legend=False)
+    return draw_panoptic(
+        image, number_segments(segment_map, ids), segments, opacity=opacity, legend=False)
 
 
 def enlarge(
