@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..evaluation import Spread
-from ..utils.paths import configs_folder
 from .charts import draw_bars
 from .claim_report import table
 
-CONFIGS = configs_folder()
 BEFORE = 'before'
 #: Trainings: their configs. The first is the shipped model, as it is.
 LINES = {

@@ -7,12 +7,11 @@ import os
 
 from mmengine.config import Config
 
-from ..datasets.shapes_world.writer import NUM_IMAGES, make_split
-from .finetuning_report import BEFORE, CONFIGS, LINES, read_records
+from ..datasets.shapes_world.writer import NUM_IMAGES, is_drawn, make_split
+from .claim_report import CONFIGS
+from .finetuning_report import BEFORE, LINES, read_records
 from .finetuning_run import ANNOTATED
-from .runs import Run, finish
-
-__all__ = ['finish', 'prepare', 'unfinished_runs']
+from .runs import Run
 
 NUM_OWN = 60  # drawn; some half of them show a class that is annotated
 
@@ -49,5 +48,5 @@ def prepare(args: argparse.Namespace) -> None:
     jobs += [('val', NUM_OWN, data / f'own_{seed}', seed + 1, dict(annotated=ANNOTATED))
              for seed in args.seeds]
     for split, count, folder, seed, options in jobs:
-        if not (folder / f'annotations/captions_{split}.json').is_file():  # written last
+        if not is_drawn(folder, split):
             make_split(split, count, folder, seed, workers, **options)

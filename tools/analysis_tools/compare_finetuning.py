@@ -40,6 +40,7 @@ def main(argv: list[str] | None = None) -> None:
     """Do what is left to do, and print the table."""
     args = parse_args(argv)
     from mmodise.benchmark import finetuning_report, finetuning_runs  # --help answers quickly
+    from mmodise.benchmark.runs import finish
     args.lines = args.lines or [*finetuning_report.LINES]
     if unknown := set(args.lines).difference(finetuning_report.LINES):
         sys.exit(f'compare_finetuning.py: --lines {" ".join(sorted(unknown))}: expected some of '
@@ -48,8 +49,7 @@ def main(argv: list[str] | None = None) -> None:
     failed = []
     if runs:
         finetuning_runs.prepare(args)
-        failed = finetuning_runs.finish(
-            runs, args.docs / 'finetuning/records.jsonl', args.jobs)
+        failed = finish(runs, args.docs / 'finetuning/records.jsonl', args.jobs)
     if failed:
         sys.exit(f'{len(failed)} runs failed; start again to repeat them')
     print(finetuning_report.write_report(args.docs))

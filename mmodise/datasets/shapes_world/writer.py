@@ -128,13 +128,17 @@ def make_split(
     write_annotations(samples, split, out_dir, class_names)
 
 
+def is_drawn(root: Path, split: str) -> bool:
+    """Whether a split is there as a whole; one whose drawing was interrupted is not."""
+    return (root / f'annotations/captions_{split}.json').is_file()  # the file that is written last
+
+
 def make_missing(root: Path) -> None:
     """Write the data set in its usual size, where it is not there yet.
 
     Args:
         root (Path): Root folder of the data set.
     """
-    # the file that is written last: a set whose drawing was interrupted is drawn again
-    if not (root / 'annotations/captions_val.json').is_file():
+    if not is_drawn(root, 'val'):  # the split that is drawn last
         for split, count in NUM_IMAGES.items():
             make_split(split, count, root, workers=min(os.cpu_count() or 1, 8))
