@@ -1,6 +1,6 @@
 """The parts, registered with mmdet."""
 
-from .backbones import DiffusionBackbone
+from .backbones import DiffusionBackbone, PixelBackbone
 from .captioners import ImplicitCaptioner
 from .classifiers import CLIPClassifier, MaskClassifier, MaskScores
 from .clip import FrozenCLIP
@@ -36,6 +36,7 @@ __all__ = [
     'Observation',
     'OpenVocabularyFusionHead',
     'PanopticDataPreprocessor',
+    'PixelBackbone',
     'SegmentMap',
     'StableDiffusionExtractor',
     'WholeBatchCrossEntropyLoss',

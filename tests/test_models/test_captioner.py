@@ -43,3 +43,19 @@ def test_parameters_of_the_full_size_are_the_official_ones(tmp_path, monkeypatch
     save_clip(build_clip(), tmp_path)
     captioner = ImplicitCaptioner(dict(type='FrozenCLIP', model=str(tmp_path)))
     assert sum(p.numel() for p in captioner.parameters()) == 1_695_744
+
+
+def test_pooled_text_in_place_of_a_time_embedding(clip_cfg):
+    captioner = ImplicitCaptioner(
+        clip_cfg, text_length=7, text_width=64, time_width=None, pooled_width=24)
+    assert {name.split('_')[0] for name, _ in captioner.named_parameters()} == {'text', 'pooled'}
+    images = torch.rand(2, 3, 128, 128)
+    text, time, pooled = captioner(images)
+    assert time is None
+    assert text.shape == (2, 7, 64)
+    assert pooled.shape == (2, 24)
+    assert not pooled.any()
+    torch.nn.init.constant_(captioner.pooled_gate, 0.5)
+    embedding = captioner.clip.encode_images(images)
+    expected = torch.tensor(0.5).tanh() * captioner.pooled_proj(embedding)
+    torch.testing.assert_close(captioner(images)[2], expected)

@@ -35,14 +35,15 @@ class FeatureExtractor(FrozenModule):
         networks (FrozenNetworks): The generator's networks, as ``frozen``.
         maps (list[FeatureMap]): What :meth:`forward` gives, in this order.
         image_size (int): Side in pixels of the square images that the generator was made for.
-        condition (dict[str, int], optional): What a captioner must deliver to condition the
-            generator, as the captioner's arguments, such as ``text_length``. None: nothing can
-            condition it. Defaults to None.
+        condition (dict[str, int | None], optional): What a captioner must deliver to condition the
+            generator, as the captioner's arguments: ``text_length`` and ``text_width``;
+            ``time_width``, None without a time embedding, and ``num_timesteps``; ``pooled_width``
+            if it takes pooled text. None: nothing can condition it. Defaults to None.
     """
 
     def __init__(
         self, networks: FrozenNetworks, maps: list[FeatureMap], image_size: int,
-        condition: dict[str, int] | None = None,
+        condition: dict[str, int | None] | None = None,
     ) -> None:
         super().__init__(networks)
         self.maps = maps
@@ -60,12 +61,13 @@ class FeatureExtractor(FrozenModule):
         return [feature_map.stride for feature_map in self.maps]
 
     @abstractmethod
-    def forward(self, images: Tensor, *condition: Tensor) -> list[Tensor]:
+    def forward(self, images: Tensor, *condition: Tensor | None) -> list[Tensor]:
         """Extract the maps.
 
         Args:
             images (Tensor): RGB in [0, 1], (B, 3, S, S), S a multiple of the deepest stride.
-            *condition (Tensor): What a captioner delivers, such as offsets of the text condition;
+            *condition (Tensor, optional): What a captioner delivers: offsets of the text condition,
+                of the time embedding and of the pooled text, see :class:`ImplicitCaptioner`;
                 nothing where there is no captioner.
 
         Returns:
