@@ -9,7 +9,7 @@ from .ensembles import GeometricEnsemble
 from .extractors import FeatureExtractor, FeatureMap, StableDiffusionExtractor
 from .frozen import FrozenModule, FrozenNetworks
 from .heads import MaskPredictions, MaskSource, MaskTargets, ODISECaptionHead, ODISEHead
-from .losses import GroundingLoss, WholeBatchCrossEntropyLoss
+from .losses import ConsistencyLoss, GroundingLoss, WholeBatchCrossEntropyLoss
 from .observation import Observation
 from .odise import ODISE
 from .results import OpenVocabularyFusionHead, SegmentMap
@@ -17,6 +17,7 @@ from .results import OpenVocabularyFusionHead, SegmentMap
 __all__ = [
     'ODISE',
     'CLIPClassifier',
+    'ConsistencyLoss',
     'DiffusionBackbone',
     'FeatureExtractor',
     'FeatureMap',
