@@ -352,7 +352,8 @@ def _caption(sample: DetDataSample) -> str:
         return caption
     found = 'no caption' if caption is None else f'caption={caption!r}, which is no string'
     raise ValueError(
-        f'The captioner reads the caption of each image, and {sample.get("img_path") or "an image"} '
+        f'The captioner reads the caption of each image, and '
+        f'{sample.get("img_path") or "an image"} '
         f"brings {found}: give the data set a caption_file, let the pipeline's DrawCaption choose "
         "one, and list 'caption' in the meta_keys of PackDetInputs; or give "
         'model.backbone.captioner another captioner, such as GivenCaption.')
