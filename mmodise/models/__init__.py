@@ -1,7 +1,14 @@
 """The parts, registered with mmdet."""
 
 from .backbones import DiffusionBackbone, PixelBackbone
-from .captioners import ImplicitCaptioner
+from .captioners import (
+    DataSetCaption,
+    GivenCaption,
+    ImplicitCaptioner,
+    LearnedPrompt,
+    PretrainedCaptioner,
+    TextCaptioner,
+)
 from .classifiers import CLIPClassifier, MaskClassifier, MaskScores
 from .clip import FrozenCLIP
 from .data_preprocessor import PanopticDataPreprocessor
@@ -18,6 +25,7 @@ __all__ = [
     'ODISE',
     'CLIPClassifier',
     'ConsistencyLoss',
+    'DataSetCaption',
     'DiffusionBackbone',
     'FeatureExtractor',
     'FeatureMap',
@@ -25,8 +33,10 @@ __all__ = [
     'FrozenModule',
     'FrozenNetworks',
     'GeometricEnsemble',
+    'GivenCaption',
     'GroundingLoss',
     'ImplicitCaptioner',
+    'LearnedPrompt',
     'MaskClassifier',
     'MaskPredictions',
     'MaskScores',
@@ -38,7 +48,9 @@ __all__ = [
     'OpenVocabularyFusionHead',
     'PanopticDataPreprocessor',
     'PixelBackbone',
+    'PretrainedCaptioner',
     'SegmentMap',
     'StableDiffusionExtractor',
+    'TextCaptioner',
     'WholeBatchCrossEntropyLoss',
 ]

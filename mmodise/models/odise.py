@@ -104,11 +104,19 @@ class ODISE(MaskFormer):
         Raises:
             ValueError: If the captioner reads captions, and an image has none.
         """
-        if not getattr(self.backbone, 'reads_captions', False):
+        captions = self._captions(batch_inputs, batch_data_samples)
+        if not captions:
             return super().extract_feat(batch_inputs)
-        samples = batch_data_samples or [DetDataSample()] * len(batch_inputs)
-        maps = self.backbone(batch_inputs, [*map(_caption, samples)])
+        maps = self.backbone(batch_inputs, captions)
         return self.neck(maps) if self.with_neck else maps
+
+    def _captions(
+        self, batch_inputs: Tensor, batch_data_samples: SampleList | None
+    ) -> list[str]:
+        """What the images bring as their captions, if the backbone reads them."""
+        if not getattr(self.backbone, 'reads_captions', False):
+            return []
+        return [*map(_caption, batch_data_samples or [DetDataSample()] * len(batch_inputs))]
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> dict[str, Tensor]:
         """Compute the losses of the mask source, of a classifier that trains, of consistency.
@@ -220,11 +228,14 @@ class ODISE(MaskFormer):
         pairs = [pair for part in parts for pair in part.name_encoders()]
         return [*{(clip.frozen, prompt): (clip, prompt) for clip, prompt in pairs}.values()]
 
-    def extract_maps(self, batch_inputs: Tensor) -> dict[str, Tensor]:
+    def extract_maps(
+        self, batch_inputs: Tensor, batch_data_samples: SampleList | None = None
+    ) -> dict[str, Tensor]:
         """The maps that masks are made from, by name.
 
         Args:
-            batch_inputs (Tensor): RGB in [0, 1], padded, (B, 3, H, W).
+            batch_inputs (Tensor): As in :meth:`extract_feat`.
+            batch_data_samples (SampleList, optional): Likewise.
 
         Returns:
             dict[str, Tensor]: Those of the extractor, if there is one, see
@@ -233,10 +244,11 @@ class ODISE(MaskFormer):
         """
         maps = {}
         if isinstance(self.backbone, DiffusionBackbone):
-            maps, features = self.backbone.inner_maps(batch_inputs)
+            captions = self._captions(batch_inputs, batch_data_samples)
+            maps, features = self.backbone.inner_maps(batch_inputs, captions)
             features = self.neck(features) if self.with_neck else features
         else:
-            features = self.extract_feat(batch_inputs)
+            features = self.extract_feat(batch_inputs, batch_data_samples)
         width = batch_inputs.shape[-1]
         return maps | {f'pyramid{round(width / f.shape[-1])}': f for f in features}
 

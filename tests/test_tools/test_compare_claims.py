@@ -113,7 +113,7 @@ def test_gains_over_the_recipe_and_borrowed_records(tools, tmp_path):
 
 
 def test_an_unknown_table_lists_those_there_are(tools):
-    with pytest.raises(SystemExit, match='--table claim: expected one of claims, consistency'):
+    with pytest.raises(SystemExit, match='--table claim: expected one of claims, captioners, cons'):
         tools['compare_claims'].main(['--table', 'claim'])
 
 
@@ -128,7 +128,7 @@ def test_an_unknown_line_lists_those_there_are(tools):
         tools['compare_claims'].main(['--lines', 'recipe', 'r81'])
 
 
-@pytest.mark.parametrize('name', ['claims', 'consistency'])
+@pytest.mark.parametrize('name', ['claims', 'captioners', 'consistency'])
 def test_every_line_has_a_config_and_every_claim_its_lines(tools, name):
     report = tools['comparisons'].COMPARISONS[name]
     claims = TOOLS.parent / 'configs' / name

@@ -14,6 +14,7 @@ from ..frozen import FrozenNetworks
 from .feature_extractor import FeatureExtractor, FeatureMap
 from .noise import add_noise, fixed_noise, scaled_linear_schedule
 from .taps import Recomputed, Skip, Tap, checkpointed, reading
+from .text_encoder import FrozenTextEncoder
 
 _DTYPES = ('float32', 'bfloat16', 'float16', 'float64')
 # of all images that the VAE sees at once, by kind of device: one of Stable Diffusion's own size
@@ -115,6 +116,7 @@ class StableDiffusionExtractor(FeatureExtractor):
                     _compile, {} if compile is True else compile)),
             maps, image_size, condition or None)
         self.timesteps = tuple(timesteps)
+        self._text_source = pretrained, architecture
         self.vae_pixels = vae_pixels
         self._compiled = compile is not False
         self._alphas = scaled_linear_schedule().tolist()
@@ -160,6 +162,12 @@ class StableDiffusionExtractor(FeatureExtractor):
 
             _, decoder_maps = _in_parts(decode, mean, at_once, self._compiled)
         return encoder_maps + unet_maps + decoder_maps
+
+    def load_text_encoder(self) -> None:
+        """Load Stable Diffusion's text encoder, to embed captions."""
+        if (self.condition or {}).get('pooled_width'):  # of a kind with more than one of them
+            super().load_text_encoder()
+        self.text_encoder = FrozenTextEncoder(*self._text_source)
 
     def add_noise(self, latents: Tensor) -> Tensor:
         """The latents at each timestep, with the noise that all images share.

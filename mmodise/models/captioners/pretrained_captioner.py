@@ -1,0 +1,107 @@
+"""Captions by an off-the-shelf captioner."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+import transformers
+from mmdet.registry import MODELS
+from torch import Tensor
+
+from ...weights import locate
+from ..frozen import FrozenModule, FrozenNetworks
+from .text_captioner import TextCaptioner
+
+#: By the ``model_type`` of config.json, the class of transformers that it is read with.
+_CLASSES = {
+    'blip': 'BlipForConditionalGeneration',
+    'vision-encoder-decoder': 'VisionEncoderDecoderModel',
+}
+
+
+@MODELS.register_module()
+class PretrainedCaptioner(FrozenModule, TextCaptioner):
+    """Captions each window with a frozen captioner of transformers.
+
+    Windows are resized to the captioner's own size, not keeping the aspect ratio (bicubic,
+    antialiased). The likeliest word follows each time, so that equal windows have equal captions
+    and no random number is drawn. Nothing is learned here.
+
+    Args:
+        pretrained (str): A folder in transformers' format, or the id of a repository on the hub: a
+            BLIP, or a ``VisionEncoderDecoderModel``, with its tokenizer and
+            ``preprocessor_config.json``.
+        max_words (int): Tokens that a caption has at most. Defaults to 40.
+
+    Raises:
+        FileNotFoundError: If it cannot be read.
+        ValueError: If it is another kind of model; says which.
+    """
+
+    def __init__(self, pretrained: str, max_words: int = 40) -> None:
+        folder = locate(pretrained)
+        super().__init__(FrozenNetworks.obtain(
+            ('captioner', folder), lambda: _load(folder)))
+        self.max_words = max_words
+
+    @torch.no_grad()
+    def forward(self, images: Tensor, captions: Sequence[str] = ()) -> list[str]:
+        """Look at windows, (B, 3, S, S) in [0, 1], and say what is there."""
+        frozen = self.frozen
+        pixels = F.interpolate(
+            images.float(), frozen.size, mode='bicubic', align_corners=False, antialias=True)
+        with self.own_precision():
+            tokens = frozen.model.generate(
+                pixel_values=(pixels - frozen.mean) / frozen.std, max_new_tokens=self.max_words,
+                do_sample=False, num_beams=1)
+        return [text.strip() for text in
+                frozen.tokenizer.batch_decode(tokens, skip_special_tokens=True)]
+
+
+def _load(folder: str) -> FrozenNetworks:
+    kind = _kind_of(folder)
+    with torch.device('cpu'):
+        model = _read(getattr(transformers, _CLASSES[kind]), folder).float()
+        settings, _ = transformers.ImageProcessingMixin.get_image_processor_dict(folder)
+        mean, std = (torch.tensor(settings[f'image_{name}']).view(3, 1, 1)
+                     for name in ('mean', 'std'))
+    return FrozenNetworks(
+        ('captioner', folder), model=model, tokenizer=_read(transformers.AutoTokenizer, folder),
+        mean=mean, std=std, size=_size(settings))
+
+
+def _kind_of(folder: str) -> str:
+    """The ``model_type`` of a captioner."""
+    expected = 'expected a captioner of transformers: ' + ' or '.join(_CLASSES)
+    try:
+        config, _ = transformers.PretrainedConfig.get_config_dict(folder)
+    except OSError as error:
+        raise FileNotFoundError(
+            f"PretrainedCaptioner: pretrained='{folder}' cannot be read ({error}); {expected}, in "
+            'a local folder with config.json, or on the hub, which needs network access') from error
+    kind = config.get('model_type')
+    if kind not in _CLASSES:
+        found = kind or config.get('_class_name') or 'no kind of transformers'
+        raise ValueError(
+            f"PretrainedCaptioner: pretrained='{folder}' is a model of the kind {found!r}; "
+            f'{expected}')
+    return kind
+
+
+def _read(part: type, folder: str) -> Any:
+    try:
+        return part.from_pretrained(folder)
+    except Exception as error:  # of the hub, of the network, of broken or unsafe files
+        raise FileNotFoundError(
+            f"PretrainedCaptioner: {part.__name__} cannot be loaded from '{folder}': {error}"
+        ) from error
+
+
+def _size(settings: dict) -> tuple[int, int]:
+    """Height and width of what the captioner looks at."""
+    size = settings['size']
+    if isinstance(size, int):
+        return size, size
+    side = size.get('shortest_edge')
+    return size.get('height', side), size.get('width', side)
