@@ -35,7 +35,7 @@ SCHEDULES = {  # iterations, batch size, largest learning rate
     'clip': (4000, 128, 1e-3),
     'vae': (5000, 16, 1e-3),
     'unet': (4000, 32, 1e-3),
-    'captioner': (2500, 32, 5e-4),
+    'captioner': (1500, 32, 5e-4),
 }
 LOSSES = {'clip': 'contrastive loss', 'vae': 'absolute error + 1e-6 KL divergence',
           'unet': 'squared error of the predicted noise',

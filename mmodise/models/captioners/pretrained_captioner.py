@@ -1,6 +1,6 @@
 """Captions by an off-the-shelf captioner."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -60,15 +60,18 @@ class PretrainedCaptioner(FrozenModule, TextCaptioner):
 
 
 def _load(folder: str) -> FrozenNetworks:
-    kind = _kind_of(folder)
+    kind = _CLASSES[_kind_of(folder)]
     with torch.device('cpu'):
-        model = _read(getattr(transformers, _CLASSES[kind]), folder).float()
-        settings, _ = transformers.ImageProcessingMixin.get_image_processor_dict(folder)
+        model = _read(folder, kind, getattr(transformers, kind).from_pretrained).float()
+        tokenizer = _read(folder, 'tokenizer', transformers.AutoTokenizer.from_pretrained)
+        settings, _ = _read(
+            folder, 'preprocessor_config.json',
+            transformers.ImageProcessingMixin.get_image_processor_dict)
         mean, std = (torch.tensor(settings[f'image_{name}']).view(3, 1, 1)
                      for name in ('mean', 'std'))
     return FrozenNetworks(
-        ('captioner', folder), model=model, tokenizer=_read(transformers.AutoTokenizer, folder),
-        mean=mean, std=std, size=_size(settings))
+        ('captioner', folder), model=model, tokenizer=tokenizer, mean=mean, std=std,
+        size=_size(settings['size']))
 
 
 def _kind_of(folder: str) -> str:
@@ -89,18 +92,17 @@ def _kind_of(folder: str) -> str:
     return kind
 
 
-def _read(part: type, folder: str) -> Any:
+def _read(folder: str, part: str, read: Callable[[str], Any]) -> Any:
     try:
-        return part.from_pretrained(folder)
+        return read(folder)
     except Exception as error:  # of the hub, of the network, of broken or unsafe files
         raise FileNotFoundError(
-            f"PretrainedCaptioner: {part.__name__} cannot be loaded from '{folder}': {error}"
+            f"PretrainedCaptioner: pretrained='{folder}': {part} cannot be loaded: {error}"
         ) from error
 
 
-def _size(settings: dict) -> tuple[int, int]:
+def _size(size: int | dict[str, int]) -> tuple[int, int]:
     """Height and width of what the captioner looks at."""
-    size = settings['size']
     if isinstance(size, int):
         return size, size
     side = size.get('shortest_edge')
