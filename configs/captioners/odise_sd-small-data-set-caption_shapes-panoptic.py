@@ -11,13 +11,13 @@ train_pipeline = [
     dict(type='RandomFlip', prob=0.5),
     dict(type='DrawCaption'),
     dict(type='PackDetInputs', meta_keys=(
-        *{{_base_.meta_keys}}, 'flip', 'flip_direction', 'caption')),
+        *_base_.meta_keys, 'flip', 'flip_direction', 'caption')),
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadPanopticAnnotations'),
     dict(type='DrawCaption', random=False),
-    dict(type='PackDetInputs', meta_keys=(*{{_base_.meta_keys}}, 'caption')),
+    dict(type='PackDetInputs', meta_keys=(*_base_.meta_keys, 'caption')),
 ]
 train_dataloader = dict(dataset=dict(
     caption_file='annotations/captions_train.json', pipeline=train_pipeline))

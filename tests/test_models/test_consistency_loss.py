@@ -16,6 +16,7 @@ from mmengine.structures import InstanceData, PixelData
 
 from mmodise.models import MaskPredictions, MaskScores, MaskTargets
 from mmodise.models.heads.layer_output import LayerOutput
+from mmodise.models.losses import consistency_loss
 from mmodise.models.losses.agreement import divergence, mask_disagreement, symmetric_divergence
 
 SMALL = Path(__file__).parents[2] / 'configs/_base_/models/odise_small.py'
@@ -304,6 +305,17 @@ def test_mixed_precision_gives_finite_losses(model):
         values, _ = loss_of(model, MODELS.build(dict(type='ConsistencyLoss')), [sample()])
     assert all(values[f'loss_consistency_{term}'].dtype == torch.float32
                and torch.isfinite(values[f'loss_consistency_{term}']) for term in TERMS)
+
+
+def test_ranks_of_different_numbers_of_objects_make_the_mean_of_all(monkeypatch):
+    """The mean over ranks that DDP takes, of three objects and of one, and where one has none."""
+    for ranks in ([[3.0, 5.0, 1.0], [7.0]], [[2.0, 4.0], []]):
+        mean_count = sum(map(len, ranks)) / 2
+        monkeypatch.setattr(
+            consistency_loss, 'reduce_mean', lambda _, m=mean_count: torch.tensor(m))
+        losses = [consistency_loss.average(torch.tensor(values)) for values in ranks]
+        expected = sum(map(sum, ranks)) / sum(map(len, ranks))
+        assert (sum(losses) / 2).item() == pytest.approx(expected)
 
 
 def test_what_it_cannot_compare_is_said_at_building(small_models):

@@ -1,6 +1,7 @@
 """Captioners beside the implicit one: what the generator is told, and what it cannot be told."""
 
 import json
+import shutil
 from pathlib import Path
 
 import open_clip
@@ -206,16 +207,25 @@ def test_a_blip_is_read(tmp_path):
     assert captioner.frozen.size == (32, 32) and len(captioner(pictures(2, 3, 64, 64))) == 2
 
 
-@pytest.mark.parametrize(('config', 'error', 'message'), [
-    (dict(model_type='clip'), ValueError, "is a model of the kind 'clip'; expected .* blip or vis"),
-    (dict(_class_name='UNet2DConditionModel'), ValueError, "kind 'UNet2DConditionModel'"),
-    (None, FileNotFoundError, 'cannot be read .* expected a captioner of transformers'),
+@pytest.mark.parametrize(('name', 'content', 'message'), [
+    ('config.json', dict(model_type='clip'), 'is clip; expected .* blip or vision-encoder-decoder'),
+    ('config.json', dict(_class_name='UNet2DConditionModel'), 'is UNet2DConditionModel; expected'),
+    ('model_index.json', dict(_class_name='StableDiffusionPipeline'), 'is StableDiffusionPipe'),
+    ('notes.txt', {}, r'is no model, its files are notes\.txt; expected'),
 ])
-def test_a_folder_of_another_kind_is_told(tmp_path, config, error, message):
-    if config is not None:
-        (tmp_path / 'config.json').write_text(json.dumps(config))
-    with pytest.raises(error, match=message):
+def test_a_folder_of_another_kind_is_told(tmp_path, name, content, message):
+    (tmp_path / name).write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=message):
         MODELS.build(dict(type='PretrainedCaptioner', pretrained=str(tmp_path)))
+
+
+def test_what_is_missing_is_named(tmp_path, captioner_folder):
+    with pytest.raises(FileNotFoundError, match=r'cannot be read .* expected a captioner'):
+        MODELS.build(dict(type='PretrainedCaptioner', pretrained=str(tmp_path / 'nowhere')))
+    folder = shutil.copytree(captioner_folder, tmp_path / 'copy')
+    (folder / 'preprocessor_config.json').unlink()
+    with pytest.raises(FileNotFoundError, match=r'preprocessor_config\.json cannot be loaded'):
+        MODELS.build(dict(type='PretrainedCaptioner', pretrained=str(folder)))
 
 
 def test_a_long_caption_is_cut_and_told_once(stable_diffusion, log):

@@ -1,6 +1,9 @@
 """Captions by an off-the-shelf captioner."""
 
+import json
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -85,11 +88,18 @@ def _kind_of(folder: str) -> str:
             'a local folder with config.json, or on the hub, which needs network access') from error
     kind = config.get('model_type')
     if kind not in _CLASSES:
-        found = kind or config.get('_class_name') or 'no kind of transformers'
         raise ValueError(
-            f"PretrainedCaptioner: pretrained='{folder}' is a model of the kind {found!r}; "
-            f'{expected}')
+            f"PretrainedCaptioner: pretrained='{folder}' is "
+            f'{kind or config.get("_class_name") or _pipeline_of(folder)}; {expected}')
     return kind
+
+
+def _pipeline_of(folder: str) -> str:
+    """What a folder without a config of its own is."""
+    index = Path(folder, 'model_index.json')
+    if index.is_file():
+        return json.loads(index.read_text(encoding='utf-8'))['_class_name']
+    return f'no model, its files are {", ".join(sorted(os.listdir(folder))) or "none"}'
 
 
 def _read(folder: str, part: str, read: Callable[[str], Any]) -> Any:
