@@ -132,28 +132,22 @@ class ConsistencyLoss(nn.Module):
         """
         head, on = model.panoptic_head, self.weights.keys()
         last, matches = targets.layers[-1], torch.stack(targets.matches)  # (B, Q)
-        objects = image, query = (matches >= 0).nonzero(as_tuple=True)  # N of the batch
-        logits = None
+        objects = (matches >= 0).nonzero(as_tuple=True)  # image and query of N
+        logits, terms = None, {}
         if on & {'layer_class', 'view_class', 'clip'}:
             layers = targets.layers if 'layer_class' in on else [last]
             logits = class_logits(head, layers)  # (layers, B, Q, K + 1)
-        terms = {}
         if 'layer_mask' in on:
-            masks = torch.stack([layer.masks[objects] for layer in targets.layers])
-            masks = masks.float().sigmoid()  # (layers, N, h, w)
-            terms['layer_mask'] = mean_over_layers(mask_disagreement(
-                masks[:-1], masks[-1].detach()))
+            terms['layer_mask'] = layer_mask_disagreement(targets.layers, objects)
         if 'layer_class' in on:
-            of_objects = logits[:, image, query]
-            terms['layer_class'] = mean_over_layers(divergence(
-                of_objects[-1].detach().expand_as(of_objects[:-1]), of_objects[:-1]))
+            terms['layer_class'] = layer_class_disagreement(logits[:, objects[0], objects[1]])
         if on & {'view_mask', 'view_class'}:
             terms |= self._compare_views(model, images, batch_data_samples, targets, logits)
         if 'clip' in on:
             terms['clip'] = self._compare_with_classifier(
                 model, images, features, batch_data_samples, matches, logits[-1, ..., :-1], last)
         if 'embedding' in on:
-            terms['embedding'] = embedding_distances(last, targets, objects)
+            terms['embedding'] = embedding_disagreement(last, targets, objects)
         return {f'loss_consistency_{name}': self.weights[name] * average(values)
                 for name, values in terms.items()}
 
@@ -220,7 +214,26 @@ def class_logits(head: OpenVocabularyHead, layers: Sequence[LayerOutput]) -> Ten
     return head.classify(embeddings, head.vocabulary, scores).float()
 
 
-def embedding_distances(
+def layer_mask_disagreement(
+    layers: Sequence[LayerOutput], objects: tuple[Tensor, Tensor]
+) -> Tensor:
+    """Of the masks of all layers but the last from the last one's, mean over the layers, (N, )."""
+    masks = torch.stack([layer.masks[objects] for layer in layers])  # (layers, N, h, w)
+    masks = masks.float().sigmoid()
+    return _mean_over_layers(mask_disagreement(masks[:-1], masks[-1].detach()))
+
+
+def layer_class_disagreement(logits: Tensor) -> Tensor:
+    """Of the distributions (layers, N, K) from the last layer's, mean over the layers, (N, )."""
+    return _mean_over_layers(divergence(logits[-1].detach().expand_as(logits[:-1]), logits[:-1]))
+
+
+def _mean_over_layers(values: Tensor) -> Tensor:
+    """(layers, N) -> (N, ); 0 of no layers."""
+    return values.sum(0) / max(len(values), 1)
+
+
+def embedding_disagreement(
     layer: LayerOutput, targets: MaskTargets, objects: tuple[Tensor, Tensor]
 ) -> Tensor:
     """1 - cosine of mask embeddings under predicted and under true masks, (N', ).
@@ -244,11 +257,6 @@ def embedding_distances(
     ours, true = (embeddings[objects][seen].float()
                   for embeddings in (layer.embeddings, under_truth))
     return 1 - F.cosine_similarity(ours, true, dim=-1)
-
-
-def mean_over_layers(values: Tensor) -> Tensor:
-    """(layers, N) -> (N, ); 0 of no layers."""
-    return values.sum(0) / max(len(values), 1)
 
 
 def average(values: Tensor) -> Tensor:
