@@ -1,5 +1,6 @@
 """Stable Diffusion's networks from a folder, a file or the hub."""
 
 from .loading import load_stable_diffusion, load_text_encoder
+from .unet_weights import load_unet_weights
 
-__all__ = ['load_stable_diffusion', 'load_text_encoder']
+__all__ = ['load_stable_diffusion', 'load_text_encoder', 'load_unet_weights']
