@@ -1,6 +1,6 @@
 """Inner feature maps of Stable Diffusion."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import torch
@@ -11,23 +11,18 @@ from torch import Tensor, nn
 
 from ...checkpoints.stable_diffusion import load_stable_diffusion, load_unet_weights
 from ..frozen import FrozenNetworks
+from .autoencoder import (
+    images_at_once,
+    maps_of_autoencoder,
+    run_in_parts,
+    stride_of,
+    tap_autoencoder,
+)
 from .feature_extractor import FeatureExtractor, FeatureMap
 from .noise import NUM_TIMESTEPS, add_noise, fixed_noise, scaled_linear_schedule
+from .precision import cast, check_dtype, wide
 from .taps import Recomputed, checkpointed, reading
-from .unet_maps import (
-    drop_after_block,
-    drop_end,
-    maps_of_unet,
-    num_blocks,
-    tap_blocks,
-    tap_unet,
-)
-
-_DTYPES = ('float32', 'bfloat16', 'float16', 'float64')
-# of all images that the VAE sees at once, by kind of device: one of Stable Diffusion's own size
-# keeps a CPU busy, and takes 0.5 GiB for a map
-_VAE_PIXELS = dict(cpu=512**2)
-_VAE_PIXELS_ELSEWHERE = 4 * 512**2
+from .unet_maps import maps_of_unet, tap_unet
 
 
 @MODELS.register_module()
@@ -47,17 +42,18 @@ class StableDiffusionExtractor(FeatureExtractor):
         pretrained (str): Where the weights are: a local folder in diffusers' layout, a single
             ``.ckpt`` or ``.safetensors`` file in CompVis' layout, or a hub id; of Stable Diffusion
             1.x or 2.x.
-        encoder_blocks (Sequence[int]): Residual blocks of the VAE encoder's down path, counted
-            from 0 through all levels. Defaults to (5, 7) (official release).
-        unet_blocks (Sequence[int]): Residual blocks of the UNet's up path, counted likewise.
+        encoder_blocks (Sequence[int] | str): Residual blocks of the VAE encoder's down path,
+            counted from 0 through all levels, or 'all'. Defaults to (5, 7) (official release).
+        unet_blocks (Sequence[int] | str): Residual blocks of the UNet's up path, likewise.
             Defaults to (2, 5, 8, 11) (official release).
-        decoder_blocks (Sequence[int]): Residual blocks of the VAE decoder's up path, counted
+        decoder_blocks (Sequence[int] | str): Residual blocks of the VAE decoder's up path,
             likewise, of the latent without noise. Defaults to (2, 5) (official release).
-        attentions (Sequence[str]): Maps of the UNet's attention, counted from 0 through its
+        attentions (Sequence[str] | str): Maps of the UNet's attention, counted from 0 through its
             transformer blocks: down path, middle, up path. 'self3': what each cell looks at in
             self-attention, mean of the heads; a channel per cell of the map, so that images must
             be of ``image_size``. 'cross3': likewise, a channel per token of the text.
-            'features3': what self-attention makes, before it is added. Defaults to ().
+            'features3': what self-attention makes, before it is added; 'all' means all of these.
+            Defaults to ().
         timesteps (Sequence[int]): Timesteps, one UNet pass each; a negative one means no noise
             and the embedding of timestep 0. Defaults to (0,) (paper).
         noise (bool): Whether latents get their timestep's noise. False: they are left without,
@@ -87,12 +83,15 @@ class StableDiffusionExtractor(FeatureExtractor):
             map; or an argument is none of what is accepted.
     """
 
+    map_settings = 'encoder_blocks', 'unet_blocks', 'decoder_blocks', 'attentions'
+    noise_setting = 'timesteps'
+
     def __init__(
         self,
         pretrained: str,
-        encoder_blocks: Sequence[int] = (5, 7),
-        unet_blocks: Sequence[int] = (2, 5, 8, 11),
-        decoder_blocks: Sequence[int] = (2, 5),
+        encoder_blocks: Sequence[int] | str = (5, 7),
+        unet_blocks: Sequence[int] | str = (2, 5, 8, 11),
+        decoder_blocks: Sequence[int] | str = (2, 5),
         timesteps: Sequence[int] = (0,),
         architecture: dict | None = None,
         with_cp: bool = False,
@@ -100,43 +99,36 @@ class StableDiffusionExtractor(FeatureExtractor):
         channels_last: bool = False,
         vae_pixels: int | None = None,
         compile: bool | dict = False,
-        attentions: Sequence[str] = (),
+        attentions: Sequence[str] | str = (),
         noise: bool = True,
         unet_weights: str | None = None,
     ) -> None:
         self._check(dtype, timesteps)
-        with_unet = bool(unet_blocks or attentions)
-        vae, unet, empty = self._load(pretrained, with_unet, architecture)
+        vae, unet, empty = self._load(
+            pretrained, with_unet=bool(unet_blocks or attentions), architecture=architecture)
         if unet_weights is not None:
             self._put_weights(unet, unet_weights)
-        there_is = _all_maps(vae, unet)
-        try:
-            maps, condition, image_size = _describe(
-                vae, unet, encoder_blocks, unet_blocks, decoder_blocks, attentions, len(timesteps),
-                empty)
-        except ValueError as error:
-            raise ValueError(f'{type(self).__name__}: {error}. There are: {there_is}') from None
+        maps = self._tap(
+            vae, unet, empty, encoder_blocks, unet_blocks, decoder_blocks, attentions, timesteps)
+        image_size, condition = vae.config.sample_size, None
         if unet is not None:
+            image_size = unet.config.sample_size * stride_of(vae)
+            condition = self._describe_condition(unet, len(timesteps), **empty)
             if with_cp:
                 unet.enable_gradient_checkpointing(checkpointed)
             else:
                 _recompute_gates(unet)
-        if not decoder_blocks:
-            vae.decoder = vae.post_quant_conv = None
         for network in filter(None, (vae, unet)):
-            nn.Module.to(  # diffusers' own warns of every cast
-                network, dtype=getattr(torch, dtype),
-                memory_format=torch.channels_last if channels_last else torch.preserve_format)
-        wide = torch.float64 if dtype == 'float64' else torch.float32
-        latent_size = image_size // _vae_stride(vae)
+            cast(network, dtype, channels_last)
+        noise_map = fixed_noise(vae.config.latent_channels, image_size // stride_of(vae))
         super().__init__(
             FrozenNetworks(
-                vae=vae, unet=unet, **{name: state.to(wide) for name, state in empty.items()},
-                noise=fixed_noise(vae.config.latent_channels, latent_size).to(wide),
+                vae=vae, unet=unet, noise=noise_map.to(wide(dtype)),
+                **{name: state.to(wide(dtype)) for name, state in empty.items()},
                 timesteps=torch.tensor(timesteps, device='cpu').clamp(min=0),
                 prepare=None if compile is False else partial(
                     _compile, {} if compile is True else compile)),
-            maps, image_size, condition or None)
+            maps, image_size, condition)
         self.timesteps = tuple(timesteps)
         self.noise = noise
         self.vae_pixels = vae_pixels
@@ -145,8 +137,10 @@ class StableDiffusionExtractor(FeatureExtractor):
 
     @classmethod
     def _check(cls, dtype: str, timesteps: Sequence[int]) -> None:
-        if dtype not in _DTYPES:
-            raise ValueError(f'{cls.__name__}: dtype={dtype!r}; give one of {", ".join(_DTYPES)}')
+        try:
+            check_dtype(dtype)
+        except ValueError as error:
+            raise ValueError(f'{cls.__name__}: {error}') from None
         if beyond := [timestep for timestep in timesteps if timestep >= NUM_TIMESTEPS]:
             raise ValueError(
                 f'{cls.__name__}: timesteps={tuple(timesteps)}: there is no {beyond[0]}; give 0 to '
@@ -160,6 +154,14 @@ class StableDiffusionExtractor(FeatureExtractor):
             pretrained, with_unet=with_unet, architecture=architecture)
         return vae, unet, dict(empty_text=text)
 
+    def _describe_condition(
+        self, unet: UNet2DConditionModel, num_timesteps: int, empty_text: Tensor
+    ) -> dict[str, int]:
+        """What a captioner must deliver, see :class:`FeatureExtractor`."""
+        return dict(
+            text_length=empty_text.shape[1], text_width=empty_text.shape[2],
+            time_width=4 * unet.config.block_out_channels[0], num_timesteps=num_timesteps)
+
     def _put_weights(self, unet: UNet2DConditionModel | None, path: str) -> None:
         try:
             if unet is None:
@@ -168,6 +170,29 @@ class StableDiffusionExtractor(FeatureExtractor):
         except (FileNotFoundError, ValueError) as error:
             kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
             raise kind(f'{type(self).__name__}: unet_weights={path!r}: {error}') from error
+
+    def _tap(
+        self, vae: AutoencoderKL, unet: UNet2DConditionModel | None, empty: Mapping[str, Tensor],
+        encoder_blocks: Sequence[int] | str, unet_blocks: Sequence[int] | str,
+        decoder_blocks: Sequence[int] | str, attentions: Sequence[str] | str,
+        timesteps: Sequence[int],
+    ) -> list[FeatureMap]:
+        """Put the taps into the networks, and drop what comes after the last ones."""
+        there_is = maps_of_autoencoder(vae) | ({} if unet is None else maps_of_unet(unet))
+        try:
+            of_encoder, of_decoder = tap_autoencoder(vae, encoder_blocks, decoder_blocks)
+            of_unet = [] if unet is None else tap_unet(
+                unet, unet_blocks, attentions, empty['empty_text'].shape[1])
+        except ValueError as error:
+            raise ValueError(
+                f'{type(self).__name__}: {error}. There are: '
+                + '; '.join(f'{setting} {values}' for setting, values in there_is.items())
+            ) from None
+        several, stride = len(timesteps) > 1, stride_of(vae)
+        of_unet = [
+            of._replace(name=of.name + f'.{t}' * several, stride=stride * of.stride, noise=timestep)
+            for t, timestep in enumerate(timesteps) for of in of_unet]
+        return of_encoder + of_unet + of_decoder
 
     def forward(
         self, images: Tensor, text_offset: Tensor | None = None, time_offset: Tensor | None = None
@@ -193,10 +218,9 @@ class StableDiffusionExtractor(FeatureExtractor):
     def _extract(self, images: Tensor, condition: Sequence[Tensor | None]) -> list[Tensor]:
         frozen = self.frozen
         vae, batch = frozen.vae, len(images)
-        pixels = self.vae_pixels or _VAE_PIXELS.get(images.device.type, _VAE_PIXELS_ELSEWHERE)
-        at_once = max(1, pixels // images[0, 0].numel())
+        at_once = images_at_once(images, self.vae_pixels)
         inputs = (2 * images - 1).to(vae.dtype)
-        means, encoder_maps = _in_parts(  # never samples
+        means, encoder_maps = run_in_parts(  # never samples
             lambda part: vae.encode(part).latent_dist.mean, inputs, at_once, self._compiled)
         mean, unet_maps, decoder_maps = torch.cat(means), [], []
         if frozen.unet is not None:
@@ -209,7 +233,7 @@ class StableDiffusionExtractor(FeatureExtractor):
             def decode(latents: Tensor) -> None:  # what it ends in is not kept
                 vae.decode(latents, return_dict=False)
 
-            _, decoder_maps = _in_parts(decode, mean, at_once, self._compiled)
+            _, decoder_maps = run_in_parts(decode, mean, at_once, self._compiled)
         return encoder_maps + unet_maps + decoder_maps
 
     def add_noise(self, latents: Tensor) -> Tensor:
@@ -250,64 +274,6 @@ class StableDiffusionExtractor(FeatureExtractor):
         return dict(
             encoder_hidden_states=text.to(frozen.unet.dtype),
             class_labels=time.to(frozen.unet.dtype))  # added to the time embedding after its MLP
-
-
-@torch.no_grad()
-def _in_parts(
-    run: Callable[[Tensor], Tensor | None], inputs: Tensor, at_once: int, compiled: bool
-) -> tuple[list[Tensor | None], list[Tensor]]:
-    """Run what needs no gradient on a few images at a time: the results, and the taps' maps."""
-    results, maps = [], []
-    for part in inputs.split(at_once):
-        with reading(compiled) as read:
-            results.append(run(part))
-            maps.append(list(read))
-    if len(maps) == 1:
-        return results, maps[0]
-    return results, [torch.cat(parts) for parts in zip(*maps, strict=True)]
-
-
-def _vae_stride(vae: AutoencoderKL) -> int:
-    return 2 ** (len(vae.config.block_out_channels) - 1)
-
-
-def _describe(
-    vae: AutoencoderKL, unet: UNet2DConditionModel | None, encoder_blocks: Sequence[int],
-    unet_blocks: Sequence[int], decoder_blocks: Sequence[int], attentions: Sequence[str],
-    num_timesteps: int, empty: Mapping[str, Tensor],
-) -> tuple[list[FeatureMap], dict[str, int], int]:
-    """Put the taps into the networks; the maps, the condition, the image size."""
-    stride = _vae_stride(vae)
-    maps = [FeatureMap(f'encoder{block}', width, 2**level) for block, level, _, width
-            in tap_blocks(vae.encoder.down_blocks, encoder_blocks)]
-    condition, image_size = {}, vae.config.sample_size
-    if unet is not None:
-        text_length, text_width = empty['empty_text'].shape[1:]
-        condition = dict(
-            time_width=4 * unet.config.block_out_channels[0], num_timesteps=num_timesteps,
-            text_length=text_length, text_width=text_width)
-        image_size = unet.config.sample_size * stride
-        middle = tap_unet(unet, unet_blocks, attentions, text_length)
-        maps += [FeatureMap(name + f'.{t}' * (num_timesteps > 1), width, stride * deeper)
-                 for t in range(num_timesteps) for name, width, deeper in middle]
-    if decoder_blocks:
-        found = tap_blocks(vae.decoder.up_blocks, decoder_blocks)
-        maps += [FeatureMap(f'decoder{block}', width, stride // 2**level)
-                 for block, level, _, width in found]
-        _, level, i, _ = found[-1]
-        vae.decoder.up_blocks = vae.decoder.up_blocks[: level + 1]
-        drop_after_block(vae.decoder.up_blocks[level], i)
-        drop_end(vae.decoder)
-    return maps, condition, image_size
-
-
-def _all_maps(vae: AutoencoderKL, unet: UNet2DConditionModel | None) -> str:
-    """What can be read, in words."""
-    there_is = dict(
-        encoder_blocks=f'0 to {num_blocks(vae.encoder.down_blocks) - 1}',
-        decoder_blocks=f'0 to {num_blocks(vae.decoder.up_blocks) - 1}',
-        **({} if unet is None else maps_of_unet(unet)))
-    return '; '.join(f'{argument} {values}' for argument, values in there_is.items())
 
 
 def _compile(options: dict, frozen: FrozenNetworks) -> None:

@@ -12,7 +12,8 @@ from torch import nn
 
 from .attention import AttentionTap
 from .feature_extractor import FeatureMap
-from .taps import PassOn, Skip, Tap
+from .residual_blocks import drop_after_block, drop_end, num_blocks, shorten, tap_blocks
+from .taps import PassOn
 
 # what of a transformer block is read, in the order of the pass: of which layer
 _KINDS = dict(self='attn1', features='attn1', cross='attn2')
@@ -33,17 +34,19 @@ class Place(NamedTuple):
 
 
 def tap_unet(
-    unet: UNet2DConditionModel, blocks: Sequence[int], attentions: Sequence[str], text_length: int
+    unet: UNet2DConditionModel, blocks: Sequence[int] | str, attentions: Sequence[str] | str,
+    text_length: int,
 ) -> list[FeatureMap]:
     """Put taps into a UNet, and drop what comes after the last one.
 
     Args:
         unet (UNet2DConditionModel): It is changed.
-        blocks (Sequence[int]): Residual blocks of its up path, counted from 0 through all levels,
-            whose inputs are read.
-        attentions (Sequence[str]): Kind and number, such as 'self3': 'self' and 'cross' are the
-            probabilities of a layer's attention, 'features' the output of its self-attention;
-            counted from 0 through all transformer blocks, down path, middle and up path.
+        blocks (Sequence[int] | str): Residual blocks of its up path, counted from 0 through all
+            levels, whose inputs are read; or 'all'.
+        attentions (Sequence[str] | str): Kind and number, such as 'self3': 'self' and 'cross' are
+            the probabilities of a layer's attention, 'features' the output of its self-attention;
+            counted from 0 through all transformer blocks, down path, middle and up path; or 'all'
+            features.
         text_length (int): Tokens of the text.
 
     Returns:
@@ -57,33 +60,6 @@ def tap_unet(
     return [place.feature_map for place in places]
 
 
-def tap_blocks(levels: nn.ModuleList, blocks: Sequence[int]) -> list[tuple[int, int, int, int]]:
-    """Put taps before residual blocks.
-
-    Args:
-        levels (ModuleList): A path of a network.
-        blocks (Sequence[int]): Its residual blocks, counted from 0 through all levels.
-
-    Returns:
-        list[tuple[int, int, int, int]]: Of each block: its number, its level, its number there,
-        and the channels of its input.
-
-    Raises:
-        ValueError: If there is no such block.
-    """
-    places = [(level, i) for level, part in enumerate(levels) for i in range(len(part.resnets))]
-    found = []
-    for block in sorted(set(blocks)):
-        if not 0 <= block < len(places):
-            raise ValueError(
-                f'there is no residual block {block}; the blocks are 0 to {len(places) - 1}')
-        level, i = places[block]
-        resnets = levels[level].resnets
-        found.append((block, level, i, resnets[i].in_channels))
-        resnets[i] = Tap(resnets[i])
-    return found
-
-
 def maps_of_unet(unet: UNet2DConditionModel) -> dict[str, str]:
     """All that :func:`tap_unet` can read, in words, by the arguments of an extractor."""
     last = len(_transformer_blocks(unet)) - 1
@@ -92,40 +68,21 @@ def maps_of_unet(unet: UNet2DConditionModel) -> dict[str, str]:
         attentions=', '.join(f'{kind}0 to {kind}{last}' for kind in _KINDS))
 
 
-def num_blocks(levels: nn.ModuleList) -> int:
-    """Number of the residual blocks of a path."""
-    return sum(len(level.resnets) for level in levels)
-
-
-def drop_after_block(stage: nn.Module, i: int) -> None:
-    """Take away what a stage of a network computes after the input of a residual block.
-
-    Args:
-        stage (Module): A block of an up path.
-        i (int): Number of the residual block in it, which has a tap.
-    """
-    stage.resnets[i].block = None
-    _shorten(stage, i)
-    if getattr(stage, 'attentions', None) is not None:
-        stage.attentions[i] = Skip()
-
-
-def drop_end(network: nn.Module) -> None:
-    """Take away what a network computes after its last level."""
-    network.conv_norm_out = network.conv_act = network.conv_out = nn.Identity()
-
-
-def _tap_up_path(unet: UNet2DConditionModel, blocks: Sequence[int]) -> list[Place]:
+def _tap_up_path(unet: UNet2DConditionModel, blocks: Sequence[int] | str) -> list[Place]:
     first, deepest = len(unet.down_blocks) + 1, len(unet.up_blocks) - 1
-    return [Place((first + level, 2 * i),
-                  FeatureMap(f'unet{block}', width, 2 ** (deepest - level)))
-            for block, level, i, width in tap_blocks(unet.up_blocks, blocks)]
+    return [
+        Place((first + block.level, 2 * block.index), FeatureMap(
+            f'unet{block.number}', block.width, 2 ** (deepest - block.level),
+            ('unet_blocks', block.number)))
+        for block in tap_blocks(unet.up_blocks, blocks)]
 
 
 def _tap_attentions(
-    unet: UNet2DConditionModel, names: Sequence[str], text_length: int
+    unet: UNet2DConditionModel, names: Sequence[str] | str, text_length: int
 ) -> list[Place]:
     transformers, places = _transformer_blocks(unet), []
+    if names == 'all':
+        names = [f'features{number}' for number in range(len(transformers))]
     for name in dict.fromkeys(names):
         match = re.fullmatch(rf'({"|".join(_KINDS)})(\d+)', name)
         if match is None or int(match[2]) >= len(transformers):
@@ -136,9 +93,11 @@ def _tap_attentions(
         if kind == 'features':
             channels, tap.output = tap.width, True
         else:
-            side = unet.config.sample_size // stride
-            channels = tap.keys = text_length if kind == 'cross' else side**2
-        places.append(Place((*at, list(_KINDS).index(kind)), FeatureMap(name, channels, stride)))
+            cells = (unet.config.sample_size // stride) ** 2
+            channels = tap.keys = text_length if kind == 'cross' else cells
+        places.append(Place(
+            (*at, list(_KINDS).index(kind)),
+            FeatureMap(name, channels, stride, ('attentions', name))))
     return places
 
 
@@ -178,7 +137,7 @@ def _drop_after(unet: UNet2DConditionModel, at: tuple[int, ...]) -> None:
     if not is_transformer:
         drop_after_block(last, i)
     else:
-        _shorten(last, i)
+        shorten(last, i)
         if stage == levels:  # in the middle a residual block comes after each transformer
             last.resnets.append(PassOn())
         _drop_after_attention(last.attentions[i], *at[2:])
@@ -186,16 +145,6 @@ def _drop_after(unet: UNet2DConditionModel, at: tuple[int, ...]) -> None:
         unet.down_blocks, unet.mid_block = unet.down_blocks[: stage + 1], None
     unet.up_blocks = unet.up_blocks[: max(0, stage - levels)]
     drop_end(unet)
-
-
-def _shorten(stage: nn.Module, i: int) -> None:
-    """Drop the residual blocks and transformers of a stage after the i-th, and what resizes."""
-    stage.resnets = stage.resnets[: i + 1]
-    if getattr(stage, 'attentions', None) is not None:
-        stage.attentions = stage.attentions[: i + 1]
-    for name in ('upsamplers', 'downsamplers'):
-        if hasattr(stage, name):
-            setattr(stage, name, None)
 
 
 def _drop_after_attention(transformer: nn.Module, j: int, kind: int) -> None:
