@@ -150,7 +150,7 @@ def test_a_folder_whose_configs_do_not_say_it(copy):
 def test_folders_of_other_families(tmp_path, name):
     (tmp_path / 'model_index.json').write_text(json.dumps(dict(_class_name=name)))
     for extractor in (StableDiffusionExtractor, StableDiffusionXLExtractor):
-        with pytest.raises(ValueError, match='of the family (aMUSEd|Flux|PixArt), which'):
+        with pytest.raises(ValueError, match=r'of the family (aMUSEd|Flux|PixArt), which'):
             extractor(str(tmp_path))
 
 

@@ -1,4 +1,4 @@
-"""Maps of a UNet's attention: what they are, and that nothing is computed for their sake in vain."""
+"""Maps of a UNet's attention: what they are, and that nothing else is computed for them."""
 
 import pytest
 import torch
@@ -180,5 +180,5 @@ def test_maps_that_there_are_not(folder, name):
 
 def test_images_of_another_size_have_other_cells(folder):
     extractor = StableDiffusionExtractor(folder, attentions=('self0', ))
-    with pytest.raises(ValueError, match='64 keys and was to have 256.*image_size'):
+    with pytest.raises(ValueError, match=r'64 keys and was to have 256.*image_size'):
         extractor(torch.rand(1, 3, 64, 64))
