@@ -171,7 +171,7 @@ def draw_heat_maps(
                 axes.text(column, row, f'{value:.1f}', ha='center', va='center', fontsize=8,
                           color='white' if is_dark else 'black')
         axes.set_xticks(range(len(columns)), columns)
-        axes.set_yticks(range(len(rows)), rows if index == 0 else [''] * len(rows), fontsize=9)
+        axes.set_yticks(*(([], []) if index else (range(len(rows)), rows)), fontsize=9)
         figure.colorbar(image, ax=axes, shrink=0.6)
     figure.supxlabel(note, fontsize=9, x=0.01, ha='left')
     figure.savefig(path, dpi=120)

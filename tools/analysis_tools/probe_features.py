@@ -73,10 +73,12 @@ def main(argv: list[str] | None = None) -> None:
     # isort: split
     import torch
     from mmengine.logging import MMLogger
+    from transformers.utils.logging import disable_progress_bar
 
     from mmodise.benchmark.probing.report import write_report
     from mmodise.benchmark.probing.run import Run, Settings
     MMLogger.get_current_instance().setLevel(logging.WARNING)
+    disable_progress_bar()  # of each loading of a text encoder
     folder = args.out_dir or Path('work_dirs/probe', args.config.stem)
     device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
     try:

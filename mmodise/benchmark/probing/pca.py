@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from ...visualization import picture_grid
+from .generator import PIXELS
 from .records import Record
 from .run import Run
 
@@ -73,16 +74,20 @@ def best_of_each_kind(records: Sequence[Record], run: Run, most: int = 7) -> lis
     Args:
         records (Sequence[Record]): All, the best first.
         run (Run): The probe.
-        most (int): Records, at most.
+        most (int): Records, at most. Defaults to 7.
+
+    Returns:
+        list[Record]: In the order of the settings, then of the noise.
     """
-    kinds = {found.name: found.chosen_by and found.chosen_by[0] for found in run.maps}
+    kinds = {found.name: found.chosen_by[0] if found.chosen_by else found.name
+             for found in run.maps if found != PIXELS}
     best: dict[tuple, Record] = {}
     for record in records:
-        if record.noise in (None, *run.levels) and record.map in kinds:
+        if record.map in kinds and record.noise in (None, *run.levels):
             best.setdefault((kinds[record.map], record.noise), record)
-    order = [found.name for found in run.maps]
-    return sorted(list(best.values())[:most], key=lambda record: (
-        order.index(record.map) if record.noise is None else 0, ))
+    order = [*dict.fromkeys(kinds.values())]
+    return sorted(list(best.values())[:most],
+                  key=lambda record: (order.index(kinds[record.map]), record.noise or 0))
 
 
 def _read(run: Run, records: Sequence[Record], number: int) -> tuple[list, dict[tuple, list]]:

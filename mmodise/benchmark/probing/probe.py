@@ -38,6 +38,7 @@ class Truth:
         cells (int): Of each of the two samples of a picture, at most.
         clusters (int): K of the k-means.
         seed (int): Of the random numbers.
+        tell (Callable): Called with what is done, and with how many pictures.
 
     Attributes:
         clusters (int): K.
@@ -52,7 +53,10 @@ class Truth:
             cells than clusters.
     """
 
-    def __init__(self, pictures: Pictures, cells: int, clusters: int, seed: int) -> None:
+    def __init__(
+        self, pictures: Pictures, cells: int, clusters: int, seed: int,
+        tell: Callable[[str, int], None],
+    ) -> None:
         self.clusters = clusters
         self.samples: dict[int, CellSample] = {}
         labels = [torch.zeros(0, dtype=torch.int64)]
@@ -61,6 +65,7 @@ class Truth:
                 sample = sample_cells(of_cells, cells, np.random.default_rng((seed, number)))
                 self.samples[number] = sample
                 labels.append(of_cells.flatten()[sample.even])
+            tell('reading the truth', len(batch.numbers))
         self.labels = torch.cat(labels)
         self.counts = torch.bincount(self.labels, minlength=len(pictures.classes)) > 0
         if self.counts.sum() < 2:
@@ -73,12 +78,13 @@ class Truth:
             raise ValueError(
                 f'{clusters} clusters of {found} cells: give fewer --clusters, or more --cells or '
                 '--num-images')
-        self.unlearned = self._unlearned(pictures)
+        self.unlearned = self._unlearned(pictures, tell)
 
-    def _unlearned(self, pictures: Pictures) -> list[str]:
+    def _unlearned(self, pictures: Pictures, tell: Callable[[str, int], None]) -> list[str]:
         seen = torch.zeros(len(pictures.classes), dtype=torch.bool)
         for batch in pictures.batches(pictures.measuring):
             seen[batch.labels[batch.labels != VOID]] = True
+            tell('reading the truth', len(batch.numbers))
         if not (seen & self.counts).any():
             raise ValueError(
                 'No class of the pictures to measure with is in those to learn from: give more '

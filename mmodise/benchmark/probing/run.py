@@ -81,18 +81,21 @@ class Run:
         if not left:
             return
         settings, pictures = self.settings, self.pictures
-        truth = Truth(pictures, settings.cells, self.clusters, settings.seed)
-        if truth.unlearned:
-            tqdm.write(f'Not counted, as no picture to learn from has them: '
-                       f'{", ".join(truth.unlearned)}')
-        total = sum(len(pictures.learning) + len(maps) + len(pictures.measuring)
-                    for maps in left.values())
+        images = len(pictures.learning) + len(pictures.measuring)
+        total = images + sum(images + len(maps) for maps in left.values())
         with tqdm(total=total, unit='step') as bar:
-            for level, maps in left.items():
-                def tell(what: str, steps: int, title: str = self._title(level)) -> None:
-                    bar.set_description(f'{title}{what}', refresh=False)
-                    bar.update(steps)
+            title = ''
 
+            def tell(what: str, steps: int) -> None:
+                bar.set_description(f'{title}{what}', refresh=False)
+                bar.update(steps)
+
+            truth = Truth(pictures, settings.cells, self.clusters, settings.seed, tell)
+            if truth.unlearned:
+                bar.write('Not counted, as no picture to learn from has them: '
+                          f'{", ".join(truth.unlearned)}')
+            for level, maps in left.items():
+                title = '' if level is None else f'{self.generator.noise_setting} {level:g}: '
                 figures = probe_maps(
                     self.reader(level, maps), pictures, truth, settings.seed, tell)
                 self.folder.add(self._record(found, figures[found.name]) for found in maps)
@@ -118,9 +121,6 @@ class Run:
             if maps:
                 left[level] = maps
         return left
-
-    def _title(self, level: float | None) -> str:
-        return '' if level is None else f'{self.generator.noise_setting} {level:g}: '
 
     def _record(self, found: FeatureMap, figures: Figures) -> Record:
         return Record(
