@@ -55,7 +55,7 @@ def draw_components(run: Run, records: Sequence[Record], number: int) -> np.ndar
         ndarray: RGB, uint8.
     """
     photographs, features = _read(run, records, number)
-    columns = {'photograph': [_tile(picture, Image.Resampling.BICUBIC) for picture in photographs]}
+    columns = {'picture': [_tile(picture, Image.Resampling.BICUBIC) for picture in photographs]}
     for record in records:
         columns[title(record)] = [
             _tile(picture, Image.Resampling.NEAREST)

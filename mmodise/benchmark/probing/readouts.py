@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -58,11 +60,9 @@ def fit_probe(features: Tensor, labels: Tensor) -> Readout:
         labels (Tensor): Their classes, at least two different ones, (N,).
     """
     linear_model = import_optional('sklearn.linear_model', EXTRA)
-    exceptions = import_optional('sklearn.exceptions', EXTRA)
     standard, mean, deviation = _standardize(features)
     model = linear_model.LogisticRegression(max_iter=_ITERATIONS, tol=1e-3)
-    with warnings.catch_warnings():  # stopping early is meant: it costs a fraction of a point
-        warnings.simplefilter('ignore', exceptions.ConvergenceWarning)
+    with _no_warnings():  # stopping early is meant: it costs a fraction of a point
         model.fit(standard, labels.numpy())
     weight, bias = model.coef_, model.intercept_
     if len(model.classes_) == 2:  # one function that is positive for the second class
@@ -80,11 +80,22 @@ def fit_clusters(features: Tensor, number: int, seed: int) -> Readout:
     """
     cluster = import_optional('sklearn.cluster', EXTRA)
     standard, mean, deviation = _standardize(features)
-    model = cluster.KMeans(number, n_init=_STARTS, random_state=seed).fit(standard)
+    model = cluster.KMeans(number, n_init=_STARTS, random_state=seed)
+    with _no_warnings():  # there may be fewer different cells than clusters
+        model.fit(standard)
     centres = model.cluster_centers_
     # the nearest centre c has the largest 2 c x - |c|^2
     return Readout.of_standardized(
         2 * centres, -(centres ** 2).sum(1), np.arange(number), mean, deviation)
+
+
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    """Leave out scikit-learn's of convergence."""
+    exceptions = import_optional('sklearn.exceptions', EXTRA)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', exceptions.ConvergenceWarning)
+        yield
 
 
 def _standardize(features: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

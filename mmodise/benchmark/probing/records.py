@@ -49,7 +49,7 @@ class ProbeFolder:
     """Keeps the records of one probe.
 
     Args:
-        folder (Path): Made if missing; empty, or of a probe with the same settings.
+        folder (Path): Made if missing; without files, or with records of the same settings.
         settings (Mapping): All that figures depend on, but for map and noise; as JSON has it.
 
     Raises:
@@ -60,14 +60,14 @@ class ProbeFolder:
         self.folder = folder
         path = folder / SETTINGS
         settings = json.loads(json.dumps(settings))
-        if path.is_file():
+        if (folder / RECORDS).exists() and path.is_file():
             _compare(path, json.loads(path.read_text(encoding='utf-8')), settings)
-        elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            return
+        if folder.exists() and (not folder.is_dir() or set(folder.iterdir()) - {path}):
             raise FileExistsError(
                 f'--out-dir {folder} holds something that is not of a probe; give another folder')
-        else:
-            folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(settings, indent=1) + '\n', encoding='utf-8')
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(settings, indent=1) + '\n', encoding='utf-8')
 
     def read(self) -> dict[tuple[str, float | None], Record]:
         """The records so far, by map and noise, in the order that they were measured in."""
