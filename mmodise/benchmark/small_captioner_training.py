@@ -6,13 +6,14 @@ of two layers with the same tokenizer. Like a large one, it learns from pictures
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import open_clip
-import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModel
 from torch import Tensor
+from torch.utils.data import Dataset
 from transformers import (
     CLIPTokenizer,
     CLIPVisionConfig,
@@ -25,8 +26,6 @@ from transformers import (
 
 from ..models import FrozenCLIP
 from ..weights import locate
-from .captioned_pictures import SEED, CaptionedPictures
-from .small_model_training import train
 from .small_models import CLIP_CONFIG, CONTEXT_LENGTH, save_tokenizer, transformer_weights
 
 CLIP = 'mmodise://shapes/clip'
@@ -102,19 +101,14 @@ def save_captioner(model: VisionEncoderDecoderModel, folder: Path) -> None:
         image_std=list(open_clip.OPENAI_DATASET_STD)).save_pretrained(folder)
 
 
-def train_captioner(
-    out_dir: Path, work_dir: Path, num_pictures: int, max_iters: int | None = None
-) -> None:
+def train_captioner(train: Callable[[BaseModel], None], out_dir: Path, dataset: Dataset) -> None:
     """Train a captioner, and write it.
 
     Args:
+        train (Callable): Trains what gives losses.
         out_dir (Path): Gets ``captioner/``.
-        work_dir (Path): Folder for pictures, logs and checkpoints.
-        num_pictures (int): Pictures to learn from.
-        max_iters (int, optional): Iterations. Defaults to the schedule's.
+        dataset (Dataset): Not read: ``train`` knows it.
     """
-    torch.manual_seed(SEED)
-    dataset = CaptionedPictures(work_dir / 'pictures', num_pictures)
     model = CaptionTraining()
-    train(model, 'captioner', dataset, work_dir / 'captioner', max_iters)
+    train(model)
     save_captioner(model.captioner.half(), out_dir / 'captioner')

@@ -13,7 +13,12 @@ from .classifiers import CLIPClassifier, MaskClassifier, MaskScores
 from .clip import FrozenCLIP
 from .data_preprocessor import PanopticDataPreprocessor
 from .ensembles import GeometricEnsemble
-from .extractors import FeatureExtractor, FeatureMap, StableDiffusionExtractor
+from .extractors import (
+    FeatureExtractor,
+    FeatureMap,
+    StableDiffusionExtractor,
+    StableDiffusionXLExtractor,
+)
 from .frozen import FrozenModule, FrozenNetworks
 from .heads import MaskPredictions, MaskSource, MaskTargets, ODISECaptionHead, ODISEHead
 from .losses import ConsistencyLoss, GroundingLoss, WholeBatchCrossEntropyLoss
@@ -51,6 +56,7 @@ __all__ = [
     'PretrainedCaptioner',
     'SegmentMap',
     'StableDiffusionExtractor',
+    'StableDiffusionXLExtractor',
     'TextCaptioner',
     'WholeBatchCrossEntropyLoss',
 ]
