@@ -53,7 +53,7 @@ class StableDiffusionExtractor(FeatureExtractor):
             transformer blocks: down path, middle, up path. 'self3': what each cell looks at in
             self-attention, mean of the heads; a channel per cell of the map, so that images must
             be of ``image_size``. 'cross3': likewise, a channel per token of the text.
-            'features3': what self-attention makes, before it is added; 'all' means all of these.
+            'features3': what self-attention makes, before it is added; 'all': those of every block.
             Defaults to ().
         timesteps (Sequence[int]): Timesteps, one UNet pass each; a negative one means no noise
             and the embedding of timestep 0. Defaults to (0,) (paper).
