@@ -31,18 +31,21 @@ from .small_models import (
     save_stable_diffusion,
     save_tokenizer,
 )
+from .small_xl_training import train_unet_xl
 from .training_curve import draw_training_curve
 
 SCHEDULES = {  # iterations, batch size, largest learning rate
     'clip': (4000, 128, 1e-3),
     'vae': (5000, 16, 1e-3),
     'unet': (4000, 32, 1e-3),
+    'unet-xl': (4000, 32, 1e-3),
     'transformer': (2200, 32, 1e-3),
     'vq': (2500, 16, 1e-3),
     'tokens': (1800, 32, 1e-3),
 }
 LOSSES = {'clip': 'contrastive loss', 'vae': 'absolute error + 1e-6 KL divergence',
           'unet': 'squared error of the predicted noise',
+          'unet-xl': 'squared error of the predicted noise',
           'transformer': 'squared error of the predicted velocity',
           'vq': 'absolute error + squared distance to the codes',
           'tokens': 'cross entropy of masked tokens'}
@@ -210,7 +213,7 @@ def _train_unet(
 
 
 _TRAININGS = {
-    'clip': _train_clip, 'vae': _train_vae, 'unet': _train_unet,
+    'clip': _train_clip, 'vae': _train_vae, 'unet': _train_unet, 'unet-xl': train_unet_xl,
     'transformer': train_transformer, 'vq': train_vq, 'tokens': train_tokens}
 
 
@@ -223,8 +226,8 @@ def train_part(
         part (str): One of :data:`SCHEDULES`. 'unet' reads what 'clip' and 'vae' have written,
             'tokens' what 'vq' has; those of other generators read the CLIP and the VAE that come
             with mmodise.
-        out_dir (Path): Gets ``clip/`` and ``stable_diffusion/``, ``stable_diffusion_3/``, or
-            ``amused/``.
+        out_dir (Path): Gets ``clip/`` and ``stable_diffusion/``, ``stable_diffusion_xl/``,
+            ``stable_diffusion_3/``, or ``amused/``.
         work_dir (Path): Folder for pictures, logs and checkpoints.
         num_pictures (int): Pictures to learn from.
         max_iters (int, optional): Iterations. Defaults to those of :data:`SCHEDULES`.

@@ -222,14 +222,19 @@ def _world_words() -> str:
     return ' '.join(sorted(words))
 
 
-def save_tokenizer(folder: Path) -> None:
-    """Write the tokenizer in the format of ``CLIPTokenizer``."""
+def save_tokenizer(folder: Path, pad: str = END) -> None:
+    """Write the tokenizer in the format of ``CLIPTokenizer``.
+
+    Args:
+        folder (Path): Gets its files.
+        pad (str): The token that fills texts up. Defaults to the one that ends them.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     tokens, merges = vocabulary()
     _write_json(folder / 'vocab.json', tokens)
     lines = ['#version: 0.2', *(' '.join(pair) for pair in merges), '']
     (folder / 'merges.txt').write_text('\n'.join(lines), encoding='utf-8')
-    special = dict(bos_token=START, eos_token=END, pad_token=END, unk_token=END)
+    special = dict(bos_token=START, eos_token=END, pad_token=pad, unk_token=END)
     _write_json(folder / 'special_tokens_map.json', special)
     _write_json(folder / 'tokenizer_config.json',
                 dict(tokenizer_class='CLIPTokenizer', model_max_length=CONTEXT_LENGTH,

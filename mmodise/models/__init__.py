@@ -6,7 +6,12 @@ from .classifiers import CLIPClassifier, MaskClassifier, MaskScores
 from .clip import FrozenCLIP
 from .data_preprocessor import PanopticDataPreprocessor
 from .ensembles import GeometricEnsemble
-from .extractors import FeatureExtractor, FeatureMap, StableDiffusionExtractor
+from .extractors import (
+    FeatureExtractor,
+    FeatureMap,
+    StableDiffusionExtractor,
+    StableDiffusionXLExtractor,
+)
 from .frozen import FrozenModule, FrozenNetworks
 from .heads import MaskPredictions, MaskSource, MaskTargets, ODISECaptionHead, ODISEHead
 from .losses import GroundingLoss, WholeBatchCrossEntropyLoss
@@ -39,5 +44,6 @@ __all__ = [
     'PixelBackbone',
     'SegmentMap',
     'StableDiffusionExtractor',
+    'StableDiffusionXLExtractor',
     'WholeBatchCrossEntropyLoss',
 ]

@@ -2,5 +2,7 @@
 
 from .feature_extractor import FeatureExtractor, FeatureMap
 from .stable_diffusion import StableDiffusionExtractor
+from .stable_diffusion_xl import StableDiffusionXLExtractor
 
-__all__ = ['FeatureExtractor', 'FeatureMap', 'StableDiffusionExtractor']
+__all__ = [
+    'FeatureExtractor', 'FeatureMap', 'StableDiffusionExtractor', 'StableDiffusionXLExtractor']

@@ -7,9 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+NUM_TIMESTEPS = 1000
+
 
 def scaled_linear_schedule(
-    start: float = 0.00085, end: float = 0.012, num_timesteps: int = 1000
+    start: float = 0.00085, end: float = 0.012, num_timesteps: int = NUM_TIMESTEPS
 ) -> Tensor:
     """a_t of z_t = sqrt(a_t) z + sqrt(1 - a_t) n.
 
