@@ -7,10 +7,12 @@ from .clip import FrozenCLIP
 from .data_preprocessor import PanopticDataPreprocessor
 from .ensembles import GeometricEnsemble
 from .extractors import (
+    DiffusionTransformerExtractor,
     FeatureExtractor,
     FeatureMap,
     StableDiffusionExtractor,
     StableDiffusionXLExtractor,
+    TokenDiffusionExtractor,
 )
 from .frozen import FrozenModule, FrozenNetworks
 from .heads import MaskPredictions, MaskSource, MaskTargets, ODISECaptionHead, ODISEHead
@@ -23,6 +25,7 @@ __all__ = [
     'ODISE',
     'CLIPClassifier',
     'DiffusionBackbone',
+    'DiffusionTransformerExtractor',
     'FeatureExtractor',
     'FeatureMap',
     'FrozenCLIP',
@@ -45,5 +48,6 @@ __all__ = [
     'SegmentMap',
     'StableDiffusionExtractor',
     'StableDiffusionXLExtractor',
+    'TokenDiffusionExtractor',
     'WholeBatchCrossEntropyLoss',
 ]
