@@ -21,6 +21,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from ..checkpoints import reading_safely
 from ..datasets.shapes_world import SIZE
 from .captioned_pictures import SEED, CaptionedPictures, leave_out
+from .small_captioner_training import train_captioner
 from .small_generator_training import train_tokens, train_transformer, train_vq
 from .small_models import (
     CONTEXT_LENGTH,
@@ -42,13 +43,15 @@ SCHEDULES = {  # iterations, batch size, largest learning rate
     'transformer': (2200, 32, 1e-3),
     'vq': (2500, 16, 1e-3),
     'tokens': (1800, 32, 1e-3),
+    'captioner': (1500, 32, 5e-4),
 }
 LOSSES = {'clip': 'contrastive loss', 'vae': 'absolute error + 1e-6 KL divergence',
           'unet': 'squared error of the predicted noise',
           'unet-xl': 'squared error of the predicted noise',
           'transformer': 'squared error of the predicted velocity',
           'vq': 'absolute error + squared distance to the codes',
-          'tokens': 'cross entropy of masked tokens'}
+          'tokens': 'cross entropy of masked tokens',
+          'captioner': 'cross entropy of the caption'}
 
 
 class ContrastiveTraining(BaseModel):
@@ -214,7 +217,8 @@ def _train_unet(
 
 _TRAININGS = {
     'clip': _train_clip, 'vae': _train_vae, 'unet': _train_unet, 'unet-xl': train_unet_xl,
-    'transformer': train_transformer, 'vq': train_vq, 'tokens': train_tokens}
+    'transformer': train_transformer, 'vq': train_vq, 'tokens': train_tokens,
+    'captioner': train_captioner}
 
 
 def train_part(
@@ -227,7 +231,7 @@ def train_part(
             'tokens' what 'vq' has; those of other generators read the CLIP and the VAE that come
             with mmodise.
         out_dir (Path): Gets ``clip/`` and ``stable_diffusion/``, ``stable_diffusion_xl/``,
-            ``stable_diffusion_3/``, or ``amused/``.
+            ``stable_diffusion_3/``, ``amused/`` or ``captioner/``.
         work_dir (Path): Folder for pictures, logs and checkpoints.
         num_pictures (int): Pictures to learn from.
         max_iters (int, optional): Iterations. Defaults to those of :data:`SCHEDULES`.

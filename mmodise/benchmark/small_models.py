@@ -150,10 +150,17 @@ def _text_weights(clip: open_clip.CLIP) -> dict[str, Tensor]:
         'embeddings.position_embedding.weight': clip.positional_embedding,
         'final_layer_norm.weight': clip.ln_final.weight,
         'final_layer_norm.bias': clip.ln_final.bias,
+        **transformer_weights(clip.transformer),
     }
+    return {name: weight.detach().contiguous() for name, weight in weights.items()}
+
+
+def transformer_weights(transformer: open_clip.transformer.Transformer) -> dict[str, Tensor]:
+    """The weights of open_clip's transformer by the names that transformers gives them."""
+    weights = {}
     renamed = {'ln_1': 'layer_norm1', 'ln_2': 'layer_norm2', 'attn.out_proj': 'self_attn.out_proj',
                'mlp.c_fc': 'mlp.fc1', 'mlp.c_proj': 'mlp.fc2'}
-    for index, block in enumerate(clip.transformer.resblocks):
+    for index, block in enumerate(transformer.resblocks):
         layer = f'encoder.layers.{index}.'
         for kind in ('weight', 'bias'):
             together = getattr(block.attn, f'in_proj_{kind}')
@@ -161,7 +168,7 @@ def _text_weights(clip: open_clip.CLIP) -> dict[str, Tensor]:
                 weights[f'{layer}self_attn.{letter}_proj.{kind}'] = part
             for ours, theirs in renamed.items():
                 weights[f'{layer}{theirs}.{kind}'] = block.get_parameter(f'{ours}.{kind}')
-    return {name: weight.detach().contiguous() for name, weight in weights.items()}
+    return weights
 
 
 def save_clip(clip: open_clip.CLIP, folder: Path) -> None:

@@ -1,7 +1,14 @@
 """The parts, registered with mmdet."""
 
 from .backbones import DiffusionBackbone, PixelBackbone
-from .captioners import ImplicitCaptioner
+from .captioners import (
+    DataSetCaption,
+    GivenCaption,
+    ImplicitCaptioner,
+    LearnedPrompt,
+    PretrainedCaptioner,
+    TextCaptioner,
+)
 from .classifiers import CLIPClassifier, MaskClassifier, MaskScores
 from .clip import FrozenCLIP
 from .data_preprocessor import PanopticDataPreprocessor
@@ -16,7 +23,7 @@ from .extractors import (
 )
 from .frozen import FrozenModule, FrozenNetworks
 from .heads import MaskPredictions, MaskSource, MaskTargets, ODISECaptionHead, ODISEHead
-from .losses import GroundingLoss, WholeBatchCrossEntropyLoss
+from .losses import ConsistencyLoss, GroundingLoss, WholeBatchCrossEntropyLoss
 from .observation import Observation
 from .odise import ODISE
 from .results import OpenVocabularyFusionHead, SegmentMap
@@ -24,6 +31,8 @@ from .results import OpenVocabularyFusionHead, SegmentMap
 __all__ = [
     'ODISE',
     'CLIPClassifier',
+    'ConsistencyLoss',
+    'DataSetCaption',
     'DiffusionBackbone',
     'DiffusionTransformerExtractor',
     'FeatureExtractor',
@@ -32,8 +41,10 @@ __all__ = [
     'FrozenModule',
     'FrozenNetworks',
     'GeometricEnsemble',
+    'GivenCaption',
     'GroundingLoss',
     'ImplicitCaptioner',
+    'LearnedPrompt',
     'MaskClassifier',
     'MaskPredictions',
     'MaskScores',
@@ -45,9 +56,11 @@ __all__ = [
     'OpenVocabularyFusionHead',
     'PanopticDataPreprocessor',
     'PixelBackbone',
+    'PretrainedCaptioner',
     'SegmentMap',
     'StableDiffusionExtractor',
     'StableDiffusionXLExtractor',
+    'TextCaptioner',
     'TokenDiffusionExtractor',
     'WholeBatchCrossEntropyLoss',
 ]

@@ -68,6 +68,7 @@ def vae_settings(shapes: Shapes) -> dict:
         down_block_types=['DownEncoderBlock2D' for _ in levels],
         up_block_types=['UpDecoderBlock2D' for _ in levels],
         latent_channels=shapes['decoder.conv_in.weight'][1],
+        sample_size=512,
         scaling_factor=0.18215,
     )
 

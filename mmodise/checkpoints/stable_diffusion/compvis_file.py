@@ -20,13 +20,14 @@ from .compvis_layouts import STABLE_DIFFUSION, Layout
 # of weights, the loss of the VAE's training, and what CLIP has for images and for scores.
 _NOT_NEEDED = (
     'betas', '*alphas_cumprod*', 'posterior_*', 'lvlb_weights', 'logvar', 'scale_factor',
-    'model_ema.*', 'first_stage_model.model_ema.*', 'first_stage_model.loss.*',
+    'denoiser.*', 'model_ema.*', 'first_stage_model.model_ema.*', 'first_stage_model.loss.*',
     'cond_stage_model.*position_ids', 'cond_stage_model.*logit_scale',
     'cond_stage_model.*text_projection*', 'cond_stage_model.model.attn_mask',
     'cond_stage_model.model.visual.*', 'cond_stage_model.transformer.vision_model.*',
     'cond_stage_model.transformer.visual_projection.*', 'conditioner.embedders.*position_ids',
     'conditioner.embedders.*logit_scale', 'conditioner.embedders.0.*text_projection*',
     'conditioner.embedders.*.model.attn_mask', 'conditioner.embedders.*.model.visual.*')
+
 
 class CompVisFile:
     """The networks of a single file of Stable Diffusion.

@@ -23,6 +23,7 @@ from .feature_extractor import FeatureExtractor, FeatureMap
 from .noise import NUM_TIMESTEPS, add_noise, fixed_noise, scaled_linear_schedule
 from .precision import cast, check_dtype, wide
 from .taps import Recomputed, checkpointed, reading
+from .text_encoder import FrozenTextEncoder
 from .unet_maps import maps_of_unet, tap_unet
 
 
@@ -53,7 +54,7 @@ class StableDiffusionExtractor(FeatureExtractor):
             transformer blocks: down path, middle, up path. 'self3': what each cell looks at in
             self-attention, mean of the heads; a channel per cell of the map, so that images must
             be of ``image_size``. 'cross3': likewise, a channel per token of the text.
-            'features3': what self-attention makes, before it is added; 'all' means all of these.
+            'features3': what self-attention makes, before it is added; 'all': those of every block.
             Defaults to ().
         timesteps (Sequence[int]): Timesteps, one UNet pass each; a negative one means no noise
             and the embedding of timestep 0. Defaults to (0,) (paper).
@@ -132,6 +133,7 @@ class StableDiffusionExtractor(FeatureExtractor):
             maps, image_size, condition)
         self.timesteps = tuple(timesteps)
         self.noise = noise
+        self._text_source = pretrained, architecture
         self.vae_pixels = vae_pixels
         self._compiled = compile is not False
         self._alphas = scaled_linear_schedule().tolist()
@@ -230,6 +232,12 @@ class StableDiffusionExtractor(FeatureExtractor):
             unet_maps = [m[t] for t in range(len(self.timesteps)) for m in maps]
         decoder_maps = decode_in_parts(vae, mean, at_once, self._compiled)
         return encoder_maps + unet_maps + decoder_maps
+
+    def load_text_encoder(self) -> None:
+        """Load Stable Diffusion's text encoder, to embed captions."""
+        if (self.condition or {}).get('pooled_width'):  # of a kind with more than one of them
+            super().load_text_encoder()
+        self.text_encoder = FrozenTextEncoder(*self._text_source)
 
     def add_noise(self, latents: Tensor) -> Tensor:
         """The latents at each timestep, with the noise that all images share.
