@@ -93,6 +93,7 @@ class TokenDiffusionExtractor(FeatureExtractor):
             raise ValueError(f'{type(self).__name__}: {error}') from None
         upcast = dtype == 'float16' and vqvae.config.force_upcast
         cast(vqvae, 'float32' if upcast else dtype, channels_last)
+        vqvae.quantize.to(wide(dtype))  # distances to codes
         states, condition = {}, None
         if transformer is not None:
             cast(transformer, dtype)
@@ -173,7 +174,7 @@ class TokenDiffusionExtractor(FeatureExtractor):
 
 def _tokens(vqvae: VQModel, images: Tensor) -> Tensor:
     """Numbers of the codes that are nearest, (B, h, w)."""
-    latents = vqvae.encode(images).latents
+    latents = vqvae.encode(images).latents.to(vqvae.quantize.embedding.weight.dtype)
     return vqvae.quantize(latents)[2][2].view(-1, *latents.shape[-2:])
 
 
