@@ -1,7 +1,5 @@
 """Maps of Stable Diffusion 3: noise, and what is read, against diffusers' own pipeline."""
 
-import threading
-
 import mmodise  # noqa: F401  isort: skip, it makes the next ones importable
 import pytest
 import torch
@@ -200,26 +198,6 @@ def test_another_image_size_and_precision(folder, images):
     for ours, theirs in zip(extractor(images[..., :64, :64]), expected, strict=True):
         assert ours.dtype == torch.bfloat16
         assert 1e-5 < (ours.float() - theirs).norm() / theirs.norm() < 0.05
-
-
-def test_calls_from_several_threads_do_not_meet(extractor, images):
-    expected = [extractor(image[None])[2].detach() for image in images]
-    found = [[] for _ in images]
-
-    def call(i):
-        with torch.no_grad():
-            for _ in range(5):
-                found[i].append(extractor(images[i][None])[2])
-
-    threads = [threading.Thread(target=call, args=(i, )) for i in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for of_image, truth in zip(found, expected, strict=True):
-        assert len(of_image) == 5
-        for maps in of_image:
-            torch.testing.assert_close(maps, truth, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(('settings', 'message'), [
