@@ -206,7 +206,7 @@ def test_the_model_over_stable_diffusion_xl(stable_diffusion_xl_file, clip_file)
     ('sd3', dict(text_width=2048, time_width=1536, pooled_width=2048), 4_651_520,
      [(512, 128), (512, 64), *[(1536, 32)] * 3, (512, 64), (512, 128)]),
     ('amused-512', dict(text_width=768, time_width=None, pooled_width=768), 1_300_224,
-     [(256, 128), (256, 64), (512, 32), *[(1024, 16)] * 3])])
+     [(256, 128), (512, 64), (768, 32), *[(1024, 16)] * 3])])
 def test_the_models_over_transformers(clip_file, name, condition, captioner, shapes):
     cfg = Config.fromfile(ROOT / f'configs/odise/odise_{name}_32xb2-lsj-50e_coco-panoptic.py').model
     for part in (cfg.backbone.captioner, cfg.panoptic_head, cfg.classifier):

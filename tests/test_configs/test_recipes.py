@@ -144,10 +144,10 @@ def test_num_classes_are_those_of_the_training_data(path):
 def test_a_full_size_recipe_names_the_weights_that_are_missing(load, monkeypatch, tmp_path, path):
     monkeypatch.setattr(huggingface_hub.constants, 'HF_HUB_OFFLINE', True)
     monkeypatch.setattr(huggingface_hub.constants, 'HF_HUB_CACHE', str(tmp_path))
-    name = ('CompVis/stable-diffusion-v1-3' if '_sd-v1_' in path.name
-            else r'stabilityai/stable-diffusion-xl-base-1\.0')
+    cfg = load(path)
+    name = re.escape(cfg.model.backbone.extractor.pretrained)
     with pytest.raises(FileNotFoundError, match=rf'(?s){name}.*Accepted'):
-        Runner.from_cfg(load(path))
+        Runner.from_cfg(cfg)
 
 
 @pytest.mark.parametrize('path', FULL_SIZE, ids=name)

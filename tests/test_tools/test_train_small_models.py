@@ -123,10 +123,10 @@ def test_codes_that_nothing_uses_move_to_latents(small_models):
         near = torch.randn(2, 4, 8, 8)
         training.move_idle_codes(near)  # all codes, at first
         vectors = near.movedim(1, -1).flatten(0, 2)
-        assert torch.cdist(codes, vectors).amin(1).max() < 1e-3
+        assert torch.cdist(codes, vectors).amin(1).max() < 1e-2
         before = codes.detach().clone()
         for _ in range(training.patience + 1):
             training.move_idle_codes(near[:1])  # those of the second image are idle
         moved = (codes != before).any(1)
         assert moved.any() and not moved.all()
-        assert torch.cdist(codes[moved], vectors[:64]).amin(1).max() < 1e-3
+        assert torch.cdist(codes[moved], vectors[:64]).amin(1).max() < 1e-2
