@@ -19,7 +19,6 @@ READERS = {
     'Stable Diffusion': 'StableDiffusionExtractor',
     'Stable Diffusion XL': 'StableDiffusionXLExtractor',
     'Stable Diffusion 3': 'DiffusionTransformerExtractor',
-    'PixArt': 'DiffusionTransformerExtractor',
     'aMUSEd': 'TokenDiffusionExtractor',
 }
 

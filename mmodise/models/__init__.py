@@ -14,10 +14,12 @@ from .clip import FrozenCLIP
 from .data_preprocessor import PanopticDataPreprocessor
 from .ensembles import GeometricEnsemble
 from .extractors import (
+    DiffusionTransformerExtractor,
     FeatureExtractor,
     FeatureMap,
     StableDiffusionExtractor,
     StableDiffusionXLExtractor,
+    TokenDiffusionExtractor,
 )
 from .frozen import FrozenModule, FrozenNetworks
 from .heads import MaskPredictions, MaskSource, MaskTargets, ODISECaptionHead, ODISEHead
@@ -32,6 +34,7 @@ __all__ = [
     'ConsistencyLoss',
     'DataSetCaption',
     'DiffusionBackbone',
+    'DiffusionTransformerExtractor',
     'FeatureExtractor',
     'FeatureMap',
     'FrozenCLIP',
@@ -58,5 +61,6 @@ __all__ = [
     'StableDiffusionExtractor',
     'StableDiffusionXLExtractor',
     'TextCaptioner',
+    'TokenDiffusionExtractor',
     'WholeBatchCrossEntropyLoss',
 ]

@@ -170,7 +170,7 @@ def test_a_stable_diffusion_xl_is_read_by_diffusers_own_pipeline(load_tool, tmp_
         'stable_diffusion_xl', 'stable_diffusion_xl.safetensors', 'stable_diffusion_xl_fp16']
     for variant, name in ((None, 'stable_diffusion_xl'), ('fp16', 'stable_diffusion_xl_fp16')):
         pipeline = StableDiffusionXLPipeline.from_pretrained(
-            tmp_path / name, variant=variant, local_files_only=True)
+            tmp_path / name, variant=variant, torch_dtype=torch.float32, local_files_only=True)
         pipeline.set_progress_bar_config(disable=True)
         image = pipeline(
             'a red ball', height=128, width=128, num_inference_steps=1, output_type='np').images

@@ -51,13 +51,15 @@ class Generator:
         """The levels of noise to probe: those asked for, or else those of the config.
 
         Raises:
-            ValueError: If there are levels, and the generator is given no noise.
+            ValueError: If there are levels, and the generator is given no noise, or not so much.
         """
         if self.noise_setting is None:
             if asked:
                 raise ValueError(f'{self.kind.__name__} is given no noise: leave --timesteps out')
             return [None]
-        return [*dict.fromkeys(asked or self._setting(self.noise_setting))]
+        levels = [*dict.fromkeys(asked or self._setting(self.noise_setting))]
+        self._build(levels, {})  # refuses what there is not, before the first is measured
+        return levels
 
     def maps(self, level: float | None, chosen: Sequence[str]) -> list[FeatureMap]:
         """Maps at a level of noise.
@@ -72,10 +74,10 @@ class Generator:
         """
         own, everything = [PIXELS], [PIXELS]
         if list(chosen) != ['all']:
-            own += self._build(level, {}).maps
+            own += self._build([level], {}).maps
         if list(chosen) == ['config']:
             return own
-        everything += self._build(level, dict.fromkeys(self.kind.map_settings, 'all')).maps
+        everything += self._build([level], dict.fromkeys(self.kind.map_settings, 'all')).maps
         if list(chosen) == ['all']:
             return everything
         by_name = {feature_map.name: feature_map for feature_map in (*everything, *own)}
@@ -101,10 +103,10 @@ class Generator:
             if feature_map.chosen_by is not None:
                 setting, entry = feature_map.chosen_by
                 entries[setting].append(entry)
-        return self._build(level, entries).to(self.device).eval()
+        return self._build([level], entries).to(self.device).eval()
 
-    def _build(self, level: float | None, entries: dict) -> FeatureExtractor:
-        noise = {} if level is None else {self.noise_setting: [level]}
+    def _build(self, levels: Sequence[float | None], entries: dict) -> FeatureExtractor:
+        noise = {} if self.noise_setting is None else {self.noise_setting: list(levels)}
         with torch.no_grad():
             return MODELS.build({**self.settings, **noise, **entries})
 

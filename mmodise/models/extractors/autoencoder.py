@@ -77,6 +77,43 @@ def images_at_once(images: Tensor, pixels: int | None) -> int:
     return max(1, pixels // images[0, 0].numel())
 
 
+def encode_in_parts(
+    vae: nn.Module, images: Tensor, at_once: int, compiled: bool = False
+) -> tuple[Tensor, list[Tensor]]:
+    """Encode a few images at a time.
+
+    Args:
+        vae (Module): An ``AutoencoderKL``.
+        images (Tensor): RGB in [0, 1], (B, 3, S, S).
+        at_once (int): As in :func:`run_in_parts`.
+        compiled (bool): Likewise. Defaults to False.
+
+    Returns:
+        tuple: The means of the latents, not scaled; and what the encoder's taps read.
+    """
+    means, maps = run_in_parts(  # never samples
+        lambda part: vae.encode(part).latent_dist.mean, (2 * images - 1).to(vae.dtype), at_once,
+        compiled)
+    return torch.cat(means), maps
+
+
+def decode_in_parts(
+    vae: nn.Module, mean: Tensor, at_once: int, compiled: bool = False
+) -> list[Tensor]:
+    """Decode a few latents at a time, for what the decoder's taps read; [] without a decoder.
+
+    Args:
+        vae (Module): As in :func:`encode_in_parts`, like the others.
+        mean (Tensor): Means of the latents.
+        at_once (int): How many of them at a time.
+        compiled (bool): Defaults to False.
+    """
+    def decode(latents: Tensor) -> None:  # what it ends in is not kept
+        vae.decode(latents, return_dict=False)
+
+    return [] if vae.decoder is None else run_in_parts(decode, mean, at_once, compiled)[1]
+
+
 @torch.no_grad()
 def run_in_parts(
     run: Callable[[Tensor], Tensor | None], inputs: Tensor, at_once: int, compiled: bool = False

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from ...checkpoints.stable_diffusion import load_stable_diffusion, load_unet_weights
 from ..frozen import FrozenNetworks
 from .autoencoder import (
+    decode_in_parts,
+    encode_in_parts,
     images_at_once,
     maps_of_autoencoder,
-    run_in_parts,
     stride_of,
     tap_autoencoder,
 )
@@ -53,7 +54,7 @@ class StableDiffusionExtractor(FeatureExtractor):
             transformer blocks: down path, middle, up path. 'self3': what each cell looks at in
             self-attention, mean of the heads; a channel per cell of the map, so that images must
             be of ``image_size``. 'cross3': likewise, a channel per token of the text.
-            'features3': what self-attention makes, before it is added; 'all' means all of these.
+            'features3': what self-attention makes, before it is added; 'all': those of every block.
             Defaults to ().
         timesteps (Sequence[int]): Timesteps, one UNet pass each; a negative one means no noise
             and the embedding of timestep 0. Defaults to (0,) (paper).
@@ -221,21 +222,15 @@ class StableDiffusionExtractor(FeatureExtractor):
         frozen = self.frozen
         vae, batch = frozen.vae, len(images)
         at_once = images_at_once(images, self.vae_pixels)
-        inputs = (2 * images - 1).to(vae.dtype)
-        means, encoder_maps = run_in_parts(  # never samples
-            lambda part: vae.encode(part).latent_dist.mean, inputs, at_once, self._compiled)
-        mean, unet_maps, decoder_maps = torch.cat(means), [], []
+        mean, encoder_maps = encode_in_parts(vae, images, at_once, self._compiled)
+        unet_maps = []
         if frozen.unet is not None:
             latents = vae.config.scaling_factor * mean.to(frozen.noise.dtype)  # (B, 4, S/8, S/8)
             with reading(self._compiled) as read:
                 self._denoise(latents, images.shape[-1], condition)
                 maps = [m.unflatten(0, (-1, batch)) for m in read]  # each (T, B, C, h, w)
             unet_maps = [m[t] for t in range(len(self.timesteps)) for m in maps]
-        if vae.decoder is not None:
-            def decode(latents: Tensor) -> None:  # what it ends in is not kept
-                vae.decode(latents, return_dict=False)
-
-            _, decoder_maps = run_in_parts(decode, mean, at_once, self._compiled)
+        decoder_maps = decode_in_parts(vae, mean, at_once, self._compiled)
         return encoder_maps + unet_maps + decoder_maps
 
     def load_text_encoder(self) -> None:

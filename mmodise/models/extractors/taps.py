@@ -88,12 +88,12 @@ class Recomputed(nn.Module):
         super().__init__()
         self.part = part
 
-    def forward(self, hidden_states: Tensor) -> Tensor:
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         """As the part's."""
-        return checkpointed(self.part, hidden_states)
+        return checkpointed(self.part, *args, **kwargs)
 
 
-def checkpointed(module: nn.Module, *args: Any) -> Any:
+def checkpointed(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
     """Run a part of a network, and once more in the backward pass, to save memory.
 
     What a tap reads is read in the forward pass only.
@@ -101,10 +101,12 @@ def checkpointed(module: nn.Module, *args: Any) -> Any:
     Args:
         module (nn.Module): One that draws no random numbers.
         *args (Any): Its inputs.
+        **kwargs (Any): Likewise.
     """
     if isinstance(module, Tap):
         note(args[0])
         module = module.block
         if module is None:
             return args[0]
-    return checkpoint(module, *args, use_reentrant=False, preserve_rng_state=False)
+    return checkpoint(
+        module, *args, use_reentrant=False, preserve_rng_state=False, **kwargs)
