@@ -51,17 +51,14 @@ class CaptionTokens:
         return tokens + [self.padding] * (self.length - len(tokens))
 
 
-def load_caption_tokens(
-    pretrained: str, config: CLIPTextConfig, part: str = 'tokenizer'
-) -> CaptionTokens:
-    """Load the tokenizer of a CLIP that a Stable Diffusion reads captions with.
+def load_caption_tokens(pretrained: str, config: CLIPTextConfig) -> CaptionTokens:
+    """Load the tokenizer of a Stable Diffusion 1.x or 2.x.
 
     A single file brings none: CLIP's is taken then.
 
     Args:
         pretrained (str): As in :func:`load_stable_diffusion`.
-        config (CLIPTextConfig): Of the text encoder.
-        part (str): Its tokenizer in a folder. Defaults to 'tokenizer'.
+        config (CLIPTextConfig): Of its text encoder.
 
     Raises:
         ValueError: If the tokenizer is of another model.
@@ -73,7 +70,7 @@ def load_caption_tokens(
         made = CaptionTokens(tokenizer.encode, config.bos_token_id, config.eos_token_id,
                              config.pad_token_id, length)
     else:
-        tokenizer = CLIPTokenizer.from_pretrained(pretrained, subfolder=part)
+        tokenizer = CLIPTokenizer.from_pretrained(pretrained, subfolder='tokenizer')
         words = len(tokenizer)
         made = CaptionTokens(
             lambda text: tokenizer(text, add_special_tokens=False).input_ids,
@@ -82,5 +79,5 @@ def load_caption_tokens(
         raise ValueError(
             f"pretrained='{pretrained}': the tokenizer has {words} words and the text encoder "
             f'{config.vocab_size}; captions cannot be read with it. Give a folder with '
-            'tokenizers and text encoders of one model')
+            'tokenizer/ and text_encoder/ of one model')
     return made

@@ -71,23 +71,6 @@ def load_stable_diffusion_xl(
         return loaded
 
 
-def load_text_encoders_xl(
-    pretrained: str, architecture: Architecture = None
-) -> tuple[CLIPTextModel, CLIPTextModelWithProjection]:
-    """Load Stable Diffusion XL's text encoders alone.
-
-    Args:
-        pretrained (str): As in :func:`load_stable_diffusion`.
-        architecture (Mapping, optional): As in :func:`load_stable_diffusion_xl`.
-
-    Raises:
-        FileNotFoundError: As :func:`load_stable_diffusion`.
-        ValueError: Likewise.
-    """
-    with opened(pretrained, _FAMILY, [*_FAMILY.text_encoders], architecture) as source:
-        return tuple(map(source.load, _FAMILY.text_encoders))
-
-
 def _check_condition(loaded: StableDiffusionXL) -> None:
     """Refuse a UNet that is told something else."""
     config, (pooled, width) = loaded.unet.config, (

@@ -78,7 +78,7 @@ class FeatureExtractor(FrozenModule):
         return [feature_map.stride for feature_map in self.maps]
 
     def load_text_encoder(self) -> None:
-        """Get ready for :meth:`embed_captions`; once, before any call.
+        """Get ready for :meth:`embed_captions`, as ``text_encoder``; once, before any call.
 
         Raises:
             ValueError: If the extractor embeds no captions, as it is here.
@@ -88,9 +88,8 @@ class FeatureExtractor(FrozenModule):
             'ImplicitCaptioner or LearnedPrompt, or set captioner=None')
 
     def embed_captions(self, captions: Sequence[str]) -> tuple[Tensor | None, ...]:
-        """What N captions add to the condition without a caption, as :meth:`forward` takes it."""
-        raise NotImplementedError(
-            f'{type(self).__name__} implements load_text_encoder, but not embed_captions.')
+        """What N captions add to the condition of the empty one, as :meth:`forward` takes it."""
+        return self.text_encoder(captions)
 
     @abstractmethod
     def forward(self, images: Tensor, *condition: Tensor | None) -> list[Tensor]:

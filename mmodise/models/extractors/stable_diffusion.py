@@ -235,11 +235,9 @@ class StableDiffusionExtractor(FeatureExtractor):
 
     def load_text_encoder(self) -> None:
         """Load Stable Diffusion's text encoder, to embed captions."""
+        if (self.condition or {}).get('pooled_width'):  # of a kind with more than one of them
+            super().load_text_encoder()
         self.text_encoder = FrozenTextEncoder(*self._text_source)
-
-    def embed_captions(self, captions: Sequence[str]) -> tuple[Tensor | None, ...]:
-        """Offsets of the text condition, (N, L, C), and none of time."""
-        return self.text_encoder.encode(captions) - self.frozen.empty_text, None
 
     def add_noise(self, latents: Tensor) -> Tensor:
         """The latents at each timestep, with the noise that all images share.

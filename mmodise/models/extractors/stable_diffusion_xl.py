@@ -9,7 +9,6 @@ from torch import Tensor
 
 from ...checkpoints.stable_diffusion import load_stable_diffusion_xl
 from .stable_diffusion import StableDiffusionExtractor
-from .text_encoder import FrozenTextEncodersXL
 
 
 @MODELS.register_module()
@@ -67,15 +66,6 @@ class StableDiffusionXLExtractor(StableDiffusionExtractor):
             list[Tensor]: As in :class:`StableDiffusionExtractor`.
         """
         return self._forward(images, text_offset, time_offset, pooled_offset)
-
-    def load_text_encoder(self) -> None:
-        """Load Stable Diffusion XL's text encoders, to embed captions."""
-        self.text_encoder = FrozenTextEncodersXL(*self._text_source)
-
-    def embed_captions(self, captions: Sequence[str]) -> tuple[Tensor | None, ...]:
-        """Offsets of text condition (N, L, C) and pooled text (N, P), and none of time."""
-        (text, pooled), frozen = self.text_encoder.encode(captions), self.frozen
-        return text - frozen.empty_text, None, pooled - frozen.empty_pooled
 
     def _load(
         self, pretrained: str, with_unet: bool, architecture: dict | None
