@@ -40,14 +40,14 @@ class CaptionTokens:
         return torch.tensor([self._tokens(caption) for caption in captions], device='cpu')
 
     def _tokens(self, caption: str) -> list[int]:
-        words, room = self.encode(caption), self.length - 2
-        if len(words) > room and not self._warned:
+        words, limit = self.encode(caption), self.length - 2
+        if len(words) > limit and not self._warned:
             self._warned = True
             print_log(
-                f'A caption of {len(words)} tokens is cut, the text encoder reads {room}: '
+                f'A caption of {len(words)} tokens is cut, the text encoder reads {limit}: '
                 f'{caption[:60]!r}... It is told of the first one only.', 'current',
                 logging.WARNING)
-        tokens = [self.start, *words[:room], self.end]
+        tokens = [self.start, *words[:limit], self.end]
         return tokens + [self.padding] * (self.length - len(tokens))
 
 
