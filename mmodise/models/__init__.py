@@ -8,7 +8,14 @@ from .data_preprocessor import PanopticDataPreprocessor
 from .ensembles import GeometricEnsemble
 from .extractors import FeatureExtractor, FeatureMap, StableDiffusionExtractor
 from .frozen import FrozenModule, FrozenNetworks
-from .heads import MaskPredictions, MaskSource, MaskTargets, ODISECaptionHead, ODISEHead
+from .heads import (
+    ClusterHead,
+    MaskPredictions,
+    MaskSource,
+    MaskTargets,
+    ODISECaptionHead,
+    ODISEHead,
+)
 from .losses import GroundingLoss, WholeBatchCrossEntropyLoss
 from .observation import Observation
 from .odise import ODISE
@@ -17,6 +24,7 @@ from .results import OpenVocabularyFusionHead, SegmentMap
 __all__ = [
     'ODISE',
     'CLIPClassifier',
+    'ClusterHead',
     'DiffusionBackbone',
     'FeatureExtractor',
     'FeatureMap',
