@@ -1,12 +1,26 @@
 """The parts, registered with mmdet."""
 
 from .backbones import DiffusionBackbone, PixelBackbone
-from .captioners import ImplicitCaptioner
+from .captioners import (
+    DataSetCaption,
+    GivenCaption,
+    ImplicitCaptioner,
+    LearnedPrompt,
+    PretrainedCaptioner,
+    TextCaptioner,
+)
 from .classifiers import CLIPClassifier, MaskClassifier, MaskScores
 from .clip import FrozenCLIP
 from .data_preprocessor import PanopticDataPreprocessor
 from .ensembles import GeometricEnsemble
-from .extractors import FeatureExtractor, FeatureMap, StableDiffusionExtractor
+from .extractors import (
+    DiffusionTransformerExtractor,
+    FeatureExtractor,
+    FeatureMap,
+    StableDiffusionExtractor,
+    StableDiffusionXLExtractor,
+    TokenDiffusionExtractor,
+)
 from .frozen import FrozenModule, FrozenNetworks
 from .heads import (
     ClusterHead,
@@ -16,7 +30,7 @@ from .heads import (
     ODISECaptionHead,
     ODISEHead,
 )
-from .losses import GroundingLoss, WholeBatchCrossEntropyLoss
+from .losses import ConsistencyLoss, GroundingLoss, WholeBatchCrossEntropyLoss
 from .observation import Observation
 from .odise import ODISE
 from .results import OpenVocabularyFusionHead, SegmentMap
@@ -25,15 +39,20 @@ __all__ = [
     'ODISE',
     'CLIPClassifier',
     'ClusterHead',
+    'ConsistencyLoss',
+    'DataSetCaption',
     'DiffusionBackbone',
+    'DiffusionTransformerExtractor',
     'FeatureExtractor',
     'FeatureMap',
     'FrozenCLIP',
     'FrozenModule',
     'FrozenNetworks',
     'GeometricEnsemble',
+    'GivenCaption',
     'GroundingLoss',
     'ImplicitCaptioner',
+    'LearnedPrompt',
     'MaskClassifier',
     'MaskPredictions',
     'MaskScores',
@@ -45,7 +64,11 @@ __all__ = [
     'OpenVocabularyFusionHead',
     'PanopticDataPreprocessor',
     'PixelBackbone',
+    'PretrainedCaptioner',
     'SegmentMap',
     'StableDiffusionExtractor',
+    'StableDiffusionXLExtractor',
+    'TextCaptioner',
+    'TokenDiffusionExtractor',
     'WholeBatchCrossEntropyLoss',
 ]

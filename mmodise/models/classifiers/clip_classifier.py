@@ -26,10 +26,10 @@ class CLIPClassifier(MaskClassifier):
         align_masks (bool): Cut the padding off the masks before they are resized to CLIP's image.
             The official release does not, so that on padded images its masks are slightly out of
             register. Defaults to False.
-        min_coverage (float): Share of a patch of CLIP's that a mask must cover to see it, 0 to 1. 0:
-            any pixel of it will do (official release), with which small masks see much of what is
-            around them. Where no patch is covered so far, the most covered ones are seen. Defaults
-            to 0.
+        min_coverage (float): Share of one of CLIP's patches that a mask must cover to see it, 0 to
+            1. 0: any pixel of it will do (official release), with which small masks see much of
+            what is around them. Where no patch is covered so far, the most covered ones are seen.
+            Defaults to 0.
         alpha (float, optional): Not read here: :class:`ODISE` gives it to its ensemble, which was
             a part of the classifier once. Defaults to None.
         beta (float, optional): Likewise.
