@@ -29,6 +29,7 @@ LABEL, CAPTION = (
     for name in ('odise', 'odise-caption'))
 
 XL = ROOT / 'configs/odise/odise_sdxl_32xb2-lsj-50e_coco-panoptic.py'
+CLUSTER = ROOT / 'configs/cluster/cluster_sd-v1_coco-panoptic.py'
 
 # Numbers of parameters of the official release
 TRAINED = {
@@ -199,3 +200,16 @@ def test_the_model_over_stable_diffusion_xl(stable_diffusion_xl_file, clip_file)
     assert [tuple(m.shape[1:]) for m in maps] == [
         (512, 256, 256), (512, 128, 128), (1920, 32, 32), (960, 64, 64), (640, 128, 128),
         (512, 128, 128), (512, 256, 256)]
+
+
+def test_clusters_need_what_is_read_and_nothing_trained(stable_diffusion_file, clip_file):
+    cfg = Config.fromfile(CLUSTER).model
+    cfg.backbone.extractor.pretrained = str(stable_diffusion_file)
+    cfg.classifier.clip.pretrained = str(clip_file)
+    with torch.device('meta'):
+        model = MODELS.build(cfg)
+        image, cells = model.backbone(torch.empty(1, 3, 1024, 768))
+    assert not model.state_dict()
+    assert image.shape[1:] == (3, 1024, 768) and cells.shape[1:] == (1280, 32, 24)
+    assert cells.shape[2:].numel() <= 1024 <= model.panoptic_head.max_cells
+    assert Config.fromfile(CLUSTER).test_dataloader.dataset.pipeline[1].scale == (1024, 1024)
