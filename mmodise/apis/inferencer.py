@@ -39,7 +39,7 @@ class ODISEInferencer:
         model (str | Path | Config, optional): A name of mmodise's metafiles, or a config. Defaults
             to the small model that comes with mmodise.
         weights (str | Path, optional): A checkpoint: a file, an address, or ``mmodise://``.
-            Defaults to those of the metafile.
+            Defaults to those of the metafile; a model in which nothing is trained needs none.
         device (str, optional): Such as ``'cuda:1'``. Defaults to a GPU if there is one.
         precision (str, optional): ``'float32'``, ``'bfloat16'`` or ``'float16'``, of all but CLIP.
             Defaults to what the config says.
@@ -87,7 +87,7 @@ class ODISEInferencer:
     @property
     def device(self) -> torch.device:
         """Where the model is."""
-        return next(self.model.parameters()).device
+        return self.model.data_preprocessor.device
 
     def __call__(
         self, inputs: object, vocabulary: object = None, *, stuff: object = None,

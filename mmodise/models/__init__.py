@@ -22,7 +22,14 @@ from .extractors import (
     TokenDiffusionExtractor,
 )
 from .frozen import FrozenModule, FrozenNetworks
-from .heads import MaskPredictions, MaskSource, MaskTargets, ODISECaptionHead, ODISEHead
+from .heads import (
+    ClusterHead,
+    MaskPredictions,
+    MaskSource,
+    MaskTargets,
+    ODISECaptionHead,
+    ODISEHead,
+)
 from .losses import ConsistencyLoss, GroundingLoss, WholeBatchCrossEntropyLoss
 from .observation import Observation
 from .odise import ODISE
@@ -31,6 +38,7 @@ from .results import OpenVocabularyFusionHead, SegmentMap
 __all__ = [
     'ODISE',
     'CLIPClassifier',
+    'ClusterHead',
     'ConsistencyLoss',
     'DataSetCaption',
     'DiffusionBackbone',

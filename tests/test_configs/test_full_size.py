@@ -30,6 +30,7 @@ LABEL, CAPTION = (
     for name in ('odise', 'odise-caption'))
 
 XL = ROOT / 'configs/odise/odise_sdxl_32xb2-lsj-50e_coco-panoptic.py'
+CLUSTER = ROOT / 'configs/cluster/cluster_sd-v1_coco-panoptic.py'
 
 # Numbers of parameters of the official release
 TRAINED = {
@@ -219,3 +220,16 @@ def test_the_models_over_transformers(clip_file, name, condition, captioner, sha
     assert extractor.condition == dict(text_length=77, num_timesteps=1, **condition)
     assert [tuple(m.shape[1:3]) for m in maps] == shapes
     assert trained(model)['captioner'] == captioner
+
+
+def test_clusters_need_what_is_read_and_nothing_trained(stable_diffusion_file, clip_file):
+    cfg = Config.fromfile(CLUSTER).model
+    cfg.backbone.extractor.pretrained = str(stable_diffusion_file)
+    cfg.classifier.clip.pretrained = str(clip_file)
+    with torch.device('meta'):
+        model = MODELS.build(cfg)
+        image, cells = model.backbone(torch.empty(1, 3, 1024, 768))
+    assert not model.state_dict()
+    assert image.shape[1:] == (3, 1024, 768) and cells.shape[1:] == (1280, 32, 24)
+    assert cells.shape[2:].numel() <= 1024 <= model.panoptic_head.max_cells
+    assert Config.fromfile(CLUSTER).test_dataloader.dataset.pipeline[1].scale == (1024, 1024)

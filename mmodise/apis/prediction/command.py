@@ -100,8 +100,8 @@ def _build_inferencer(args: Namespace) -> tuple[ODISEInferencer, list]:
     weights = args.weights or entry.weights
     inferencer = ODISEInferencer(
         load_config(entry.config, args.cfg_options), weights, args.device, args.precision)
-    path = Path(locate(str(weights)))
-    status = path.stat() if path.is_file() else None
+    path = None if weights is None else Path(locate(str(weights)))
+    status = path.stat() if path is not None and path.is_file() else None
     return inferencer, [str(weights), status and status.st_size, status and status.st_mtime_ns]
 
 
