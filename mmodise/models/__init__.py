@@ -8,7 +8,15 @@ from .data_preprocessor import PanopticDataPreprocessor
 from .ensembles import GeometricEnsemble
 from .extractors import FeatureExtractor, FeatureMap, StableDiffusionExtractor
 from .frozen import FrozenModule, FrozenNetworks
-from .heads import MaskPredictions, MaskSource, MaskTargets, ODISECaptionHead, ODISEHead
+from .heads import (
+    MaskFileHead,
+    MaskPredictions,
+    MaskSource,
+    MaskTargets,
+    ODISECaptionHead,
+    ODISEHead,
+    SAMHead,
+)
 from .losses import GroundingLoss, WholeBatchCrossEntropyLoss
 from .observation import Observation
 from .odise import ODISE
@@ -27,6 +35,7 @@ __all__ = [
     'GroundingLoss',
     'ImplicitCaptioner',
     'MaskClassifier',
+    'MaskFileHead',
     'MaskPredictions',
     'MaskScores',
     'MaskSource',
@@ -37,6 +46,7 @@ __all__ = [
     'OpenVocabularyFusionHead',
     'PanopticDataPreprocessor',
     'PixelBackbone',
+    'SAMHead',
     'SegmentMap',
     'StableDiffusionExtractor',
     'WholeBatchCrossEntropyLoss',
