@@ -1,4 +1,4 @@
-"""Evaluates a checkpoint of a detector."""
+"""Evaluates a checkpoint of a detector, or a detector in which nothing is trained."""
 
 import argparse
 import os
@@ -10,7 +10,9 @@ def parse_args() -> argparse.Namespace:
     """Read the command line; the options are those of mmdet's own script."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument(
+        'checkpoint', nargs='?', default='none',
+        help='checkpoint file; none (the default) if nothing in the model is trained')
     parser.add_argument(
         '--work-dir', help='folder for logs and metrics (default: work_dirs/CONFIG_NAME)')
     parser.add_argument('--out', metavar='FILE.pkl', help='write the predictions to a pickle file')
@@ -41,16 +43,15 @@ def main() -> None:
     # isort: split
     from mmdet.engine.hooks.utils import trigger_visualization_hook
     from mmdet.evaluation import DumpDetResults
-    from mmengine.runner import Runner
 
-    from mmodise.engine import launched, load_config
+    from mmodise.engine import EvaluationRunner, launched, load_config
     cfg = load_config(
         args.config, args.cfg_options, work_dir=args.work_dir, launcher=args.launcher)
-    cfg.load_from = args.checkpoint
+    cfg.load_from = None if args.checkpoint == 'none' else args.checkpoint
     if args.show_dir:
         cfg = trigger_visualization_hook(cfg, args)
     with launched(cfg):
-        runner = Runner.from_cfg(cfg)
+        runner = EvaluationRunner.from_cfg(cfg)
         if args.out:
             runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
         runner.test()

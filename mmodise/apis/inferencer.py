@@ -40,7 +40,7 @@ class ODISEInferencer:
         model (str | Path | Config, optional): A name of mmodise's metafiles, or a config. Defaults
             to the small model that comes with mmodise.
         weights (str | Path, optional): A checkpoint: a file, an address, or ``mmodise://``.
-            Defaults to those of the metafile.
+            Defaults to those of the metafile; a model in which nothing is trained needs none.
         device (str, optional): Such as ``'cuda:1'``. Defaults to a GPU if there is one.
         precision (str, optional): ``'float32'``, ``'bfloat16'`` or ``'float16'``, of all but CLIP.
             Defaults to what the config says.

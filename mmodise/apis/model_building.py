@@ -14,7 +14,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from ..checkpoints import load_fitting, reading_safely
+from ..checkpoints import check_untrained, load_fitting, reading_safely
 from ..engine import load_config, set_extractor_dtype
 from ..models import ODISE
 from .model_zoo import SMALL_MODEL, find_model
@@ -25,8 +25,8 @@ _BUILDING = Lock()  # the scope in which mmengine looks parts up is one for the 
 
 def read_config(
     model: str | Path | Config | None, weights: str | Path | None
-) -> tuple[Config, str]:
-    """Find the config and the weights that are meant.
+) -> tuple[Config, str | None]:
+    """Find the config and the weights that are meant; None if there are none.
 
     Args:
         model (str | Path | Config, optional): A name, a path, or a config. None: the small model
@@ -35,36 +35,33 @@ def read_config(
 
     Raises:
         FileNotFoundError: If there is no such model or config.
-        ValueError: If a key of the config is misspelt, or there are no weights for it.
+        ValueError: If a key of the config is misspelt.
     """
     if isinstance(model, Config):
         cfg, shipped = copy.deepcopy(model), None
-        name = cfg.filename or 'This config'
     else:
         entry = find_model(SMALL_MODEL if model is None else model)
-        cfg, shipped, name = load_config(entry.config), entry.weights, str(model)
-    if weights is None and shipped is None:
-        raise ValueError(
-            f'{name} has no weights of its own. Give weights, a checkpoint of this model: random '
-            'ones would label at random.')
-    return cfg, str(weights if weights is not None else shipped)
+        cfg, shipped = load_config(entry.config), entry.weights
+    return cfg, shipped if weights is None else str(weights)
 
 
 def build_model(
-    cfg: Config, weights: str, device: torch.device, precision: str | None
+    cfg: Config, weights: str | None, device: torch.device, precision: str | None
 ) -> ODISE:
     """Build a model and load its weights.
 
     Args:
         cfg (Config): Its config.
-        weights (str): A file, an address, or ``mmodise://``.
+        weights (str, optional): A file, an address, or ``mmodise://``. None for a model in which
+            nothing is trained.
         device (device): Where it is put.
         precision (str, optional): What its extractors compute in; None: what the config says.
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
         ValueError: If a weight is missing in it or has another shape; if it holds other objects
-            than mmengine's do; if the model is no :class:`ODISE`.
+            than mmengine's do; if the model is no :class:`ODISE`; or if it has trained weights, and
+            none are given.
     """
     _check_device(device)
     _check_precision(precision, device)
@@ -72,14 +69,18 @@ def build_model(
     if precision is not None:
         set_extractor_dtype(model_cfg, precision)
     with looking_up():
-        with reading_safely():
-            checkpoint = CheckpointLoader.load_checkpoint(weights, map_location='cpu')
+        if weights is not None:
+            with reading_safely():
+                checkpoint = CheckpointLoader.load_checkpoint(weights, map_location='cpu')
         model = MODELS.build(model_cfg)
     if not isinstance(model, ODISE):
         raise ValueError(
             f'The config {cfg.filename or ""} is of a {type(model).__name__}, which knows only the '
             "classes of its training. Use mmdet's DetInferencer, or a config whose model is ODISE.")
-    load_fitting(model, checkpoint).check_complete(weights)
+    if weights is None:
+        check_untrained(model, cfg.filename or 'This config')
+    else:
+        load_fitting(model, checkpoint).check_complete(weights)
     return model.to(device).eval()
 
 

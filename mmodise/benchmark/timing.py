@@ -11,8 +11,8 @@ from functools import partial
 from operator import attrgetter
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
+from .flops import flop_counter
 from .machine import DeviceMemory, HostMemory, MatrixProduct, clock_of, memory_of
 from .recording import wrapped
 from .subject import Subject
@@ -234,12 +234,7 @@ def measure(
 
 def count_flops(subject: Subject) -> dict[str, int]:
     """Operations of each part in a call, as :data:`COUNTED` says."""
-    attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-    missing = {  # in torch's table; attention's backward pass has five products, of two forwards
-        attention: _attention_flops,
-        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward:
-            _attention_backward_flops}
-    counter = FlopCounterMode(display=False, custom_mapping=missing)
+    counter = flop_counter()
     stance = getattr(torch.compiler, 'set_stance', None)
     eager = stance('force_eager') if stance else nullcontext()  # compiled code is not seen
     fast = torch.backends.mha.get_fastpath_enabled()
@@ -250,14 +245,6 @@ def count_flops(subject: Subject) -> dict[str, int]:
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
     return {part: int(flops) for part, flops in account.spent.items()}
-
-
-def _attention_flops(query: Sequence[int], key: Sequence[int], value: Sequence[int], *_, **__):
-    return sdpa_flop_count(query, key, value)
-
-
-def _attention_backward_flops(_, query, key, value, *__, **___):
-    return sdpa_flop_count(query, key, value) * 5 // 2
 
 
 def _booked_call(subject: Subject, account: Account) -> Account:

@@ -83,6 +83,23 @@ class CheckpointFit:
             f'this checkpoint at full size is {RECIPES[found]}')
 
 
+def check_untrained(model: nn.Module, name: str) -> None:
+    """Refuse to go on without a checkpoint, unless nothing in the model is trained.
+
+    Args:
+        model (Module): A model.
+        name (str): What it is called in the message, such as its config.
+
+    Raises:
+        ValueError: If it has weights that a checkpoint would bring.
+    """
+    if weights := [*model.state_dict()]:
+        raise ValueError(
+            f'{name} has no weights of its own. Give weights, a checkpoint of this model: random '
+            f'ones would label at random. It has {len(weights)} to be trained, such as '
+            f'{weights[0]}.')
+
+
 def load_fitting(model: nn.Module, checkpoint: dict, assign: bool = False) -> CheckpointFit:
     """Load what fits, as mmengine does, and tell what does not.
 

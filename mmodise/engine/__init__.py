@@ -4,6 +4,7 @@ from .checkpoint_fit_hook import CheckpointFitHook
 from .config import enable_amp, enable_auto_scale_lr, load_config, set_extractor_dtype
 from .config_check import check_config
 from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper
+from .evaluation_runner import EvaluationRunner
 from .float32 import set_tf32
 from .iteration_seed_hook import IterationSeedHook
 from .launch import check_same_config, launched, meet
@@ -12,6 +13,7 @@ from .schedule import set_max_iters
 from .sharded_strategy import ShardedStrategy
 
 __all__ = [
-    'CPUAmpOptimWrapper', 'CheckpointFitHook', 'IterationSeedHook', 'SafeCheckpointHook',
-    'ShardedStrategy', 'check_config', 'check_same_config', 'enable_amp', 'enable_auto_scale_lr',
-    'launched', 'load_config', 'meet', 'set_extractor_dtype', 'set_max_iters', 'set_tf32']
+    'CPUAmpOptimWrapper', 'CheckpointFitHook', 'EvaluationRunner', 'IterationSeedHook',
+    'SafeCheckpointHook', 'ShardedStrategy', 'check_config', 'check_same_config', 'enable_amp',
+    'enable_auto_scale_lr', 'launched', 'load_config', 'meet', 'set_extractor_dtype',
+    'set_max_iters', 'set_tf32']

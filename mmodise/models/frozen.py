@@ -42,6 +42,9 @@ class FrozenNetworks(SimpleNamespace):
         for network in self.networks():
             network.eval().requires_grad_(False)
             network.to(self.device)  # buffers of a network whose weights are on the meta device
+        for name, value in parts.items():
+            if isinstance(value, Tensor):
+                setattr(self, name, value.to(self.device))  # likewise
         if prepare is not None:
             prepare(self)
         _IN_USE[self._origin, self.device] = self

@@ -46,6 +46,12 @@ def test_missing_checkpoint_is_named(evaluate):
         evaluate(checkpoint='no/such.pth')
 
 
+def test_trained_weights_are_asked_for(evaluate):
+    message = r'toy_recipe\.py has no weights of its own. .* It has \d to be trained, such as linear'
+    with pytest.raises(ValueError, match=message):
+        evaluate(checkpoint='none')
+
+
 def test_a_misspelt_key_stops_before_anything_is_built(evaluate):
     with pytest.raises(ValueError, match=r'test_dataloader\.batch_siz: did you mean batch_size\?'):
         evaluate('test_dataloader.batch_siz=2')

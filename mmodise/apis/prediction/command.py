@@ -105,8 +105,8 @@ def _build_inferencer(args: Namespace) -> tuple[ODISEInferencer, list]:
     if args.masks:
         cfg = take_masks(cfg, args.masks, args.mask_images)
     inferencer = ODISEInferencer(cfg, weights, args.device, args.precision)
-    path = Path(locate(str(weights)))
-    status = path.stat() if path.is_file() else None
+    path = None if weights is None else Path(locate(str(weights)))
+    status = path.stat() if path is not None and path.is_file() else None
     return inferencer, [str(weights), status and status.st_size, status and status.st_mtime_ns]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from torch import Tensor
 
@@ -17,11 +17,18 @@ class FeatureMap(NamedTuple):
         name (str): What it is, such as ``'unet8'``, for messages and tables.
         channels (int): Its channels.
         stride (int): Pixels of the extractor's input per cell.
+        chosen_by (tuple[str, object], optional): The setting of the extractor that chooses it, one
+            of ``map_settings``, and the entry there, such as ``('unet_blocks', 8)``. None: the
+            extractor always gives it.
+        noise (float, optional): The entry of ``noise_setting`` that it was computed at, such as the
+            timestep. None: it depends on no noise.
     """
 
     name: str
     channels: int
     stride: int
+    chosen_by: tuple[str, object] | None = None
+    noise: float | None = None
 
 
 class FeatureExtractor(FrozenModule):
@@ -39,7 +46,16 @@ class FeatureExtractor(FrozenModule):
             generator, as the captioner's arguments: ``text_length`` and ``text_width``;
             ``time_width``, None without a time embedding, and ``num_timesteps``; ``pooled_width``
             if it takes pooled text. None: nothing can condition it. Defaults to None.
+
+    Attributes:
+        map_settings (tuple[str, ...]): Of a class: the arguments that choose maps, each a list of
+            entries, or 'all'.
+        noise_setting (str, optional): Of a class: the argument that is the list of timesteps, or of
+            other measures of noise. None: the generator is given no noise.
     """
+
+    map_settings: ClassVar[tuple[str, ...]] = ()
+    noise_setting: ClassVar[str | None] = None
 
     def __init__(
         self, networks: FrozenNetworks, maps: list[FeatureMap], image_size: int,

@@ -34,11 +34,11 @@ class StableDiffusionExtractor(FeatureExtractor):
         pretrained (str): Where the weights are: a local folder in diffusers' layout, a single
             ``.ckpt`` or ``.safetensors`` file in CompVis' layout, or a hub id; of Stable Diffusion
             1.x or 2.x.
-        encoder_blocks (Sequence[int]): Residual blocks of the VAE encoder's down path, counted
-            from 0 through all levels. Defaults to (5, 7) (official release).
-        unet_blocks (Sequence[int]): Residual blocks of the UNet's up path, counted likewise.
+        encoder_blocks (Sequence[int] | str): Residual blocks of the VAE encoder's down path,
+            counted from 0 through all levels, or 'all'. Defaults to (5, 7) (official release).
+        unet_blocks (Sequence[int] | str): Residual blocks of the UNet's up path, likewise.
             Defaults to (2, 5, 8, 11) (official release).
-        decoder_blocks (Sequence[int]): Residual blocks of the VAE decoder's up path, counted
+        decoder_blocks (Sequence[int] | str): Residual blocks of the VAE decoder's up path,
             likewise, of the latent without noise. Defaults to (2, 5) (official release).
         timesteps (Sequence[int]): Timesteps, one UNet pass each; a negative one means no noise
             and the embedding of timestep 0. Defaults to (0,) (paper).
@@ -65,12 +65,15 @@ class StableDiffusionExtractor(FeatureExtractor):
             of these.
     """
 
+    map_settings = 'encoder_blocks', 'unet_blocks', 'decoder_blocks'
+    noise_setting = 'timesteps'
+
     def __init__(
         self,
         pretrained: str,
-        encoder_blocks: Sequence[int] = (5, 7),
-        unet_blocks: Sequence[int] = (2, 5, 8, 11),
-        decoder_blocks: Sequence[int] = (2, 5),
+        encoder_blocks: Sequence[int] | str = (5, 7),
+        unet_blocks: Sequence[int] | str = (2, 5, 8, 11),
+        decoder_blocks: Sequence[int] | str = (2, 5),
         timesteps: Sequence[int] = (0,),
         architecture: dict | None = None,
         with_cp: bool = False,
@@ -85,7 +88,7 @@ class StableDiffusionExtractor(FeatureExtractor):
         vae, unet, empty_text = load_stable_diffusion(
             pretrained, with_unet=bool(unet_blocks), architecture=architecture)
         maps, condition, image_size = _describe(
-            vae, unet, encoder_blocks, unet_blocks, decoder_blocks, len(timesteps))
+            vae, unet, encoder_blocks, unet_blocks, decoder_blocks, timesteps)
         if unet_blocks:
             _drop_rest(unet)
             if with_cp:
@@ -208,24 +211,25 @@ def _vae_stride(vae: AutoencoderKL) -> int:
 
 
 def _describe(
-    vae: AutoencoderKL, unet: UNet2DConditionModel | None, encoder_blocks: Sequence[int],
-    unet_blocks: Sequence[int], decoder_blocks: Sequence[int], num_timesteps: int,
+    vae: AutoencoderKL, unet: UNet2DConditionModel | None, encoder_blocks: Sequence[int] | str,
+    unet_blocks: Sequence[int] | str, decoder_blocks: Sequence[int] | str,
+    timesteps: Sequence[int],
 ) -> tuple[list[FeatureMap], dict[str, int], int]:
     """Put the taps into the networks; the maps, the condition without its text, the image size."""
     stride = _vae_stride(vae)
-    maps = [FeatureMap(f'encoder{block}', width, 2**level)
+    maps = [FeatureMap(f'encoder{block}', width, 2**level, ('encoder_blocks', block))
             for block, level, width in _tap(vae.encoder.down_blocks, encoder_blocks)]
     condition, image_size = {}, vae.config.sample_size
     if unet is not None:
         widths = unet.config.block_out_channels
         deepest = stride * 2 ** (len(widths) - 1)
-        condition = dict(time_width=4 * widths[0], num_timesteps=num_timesteps)
+        condition = dict(time_width=4 * widths[0], num_timesteps=len(timesteps))
         image_size = unet.config.sample_size * stride
         middle = _tap(unet.up_blocks, unet_blocks)
-        maps += [FeatureMap(f'unet{block}' + f'.{t}' * (num_timesteps > 1), width,
-                            deepest // 2**level)
-                 for t in range(num_timesteps) for block, level, width in middle]
-    maps += [FeatureMap(f'decoder{block}', width, stride // 2**level)
+        maps += [FeatureMap(f'unet{block}' + f'.{t}' * (len(timesteps) > 1), width,
+                            deepest // 2**level, ('unet_blocks', block), timestep)
+                 for t, timestep in enumerate(timesteps) for block, level, width in middle]
+    maps += [FeatureMap(f'decoder{block}', width, stride // 2**level, ('decoder_blocks', block))
              for block, level, width in _tap(vae.decoder.up_blocks, decoder_blocks)]
     return maps, condition, image_size
 
@@ -242,11 +246,11 @@ def _levels(*networks: nn.Module | None) -> list[nn.Module]:
             for block in getattr(network, path, ())]
 
 
-def _tap(levels: nn.ModuleList, blocks: Sequence[int]) -> list[tuple[int, int, int]]:
+def _tap(levels: nn.ModuleList, blocks: Sequence[int] | str) -> list[tuple[int, int, int]]:
     """Put taps before residual blocks; returns number, level and input width of each."""
     places = [(level, i) for level, part in enumerate(levels) for i in range(len(part.resnets))]
     found = []
-    for block in sorted(blocks):
+    for block in range(len(places)) if blocks == 'all' else sorted(blocks):
         if not 0 <= block < len(places):
             raise ValueError(
                 f'StableDiffusionExtractor: there is no residual block {block}; the blocks are '
