@@ -109,8 +109,8 @@ def _check_pipeline(sample: DetDataSample) -> None:
     resized = height * scale[1], width * scale[0]
     if any(abs(a - b) > 1 for a, b in zip(resized, sample.img_shape[:2], strict=True)):
         raise ValueError(
-            f'{sample.img_path}: of {height} x {width} pixels (height x width), resized by '
-            f'{scale[1]:g} and {scale[0]:g}, the pipeline made {tuple(sample.img_shape[:2])}. '
+            f'{sample.img_path}: of {width} x {height} pixels, resized by {scale[0]:g} and '
+            f'{scale[1]:g}, the pipeline made {sample.img_shape[1]} x {sample.img_shape[0]}. '
             'Masks of a file follow Resize and RandomFlip only: leave out steps that cut or pad.')
 
 
