@@ -116,6 +116,15 @@ def small_models():
 
 
 @pytest.fixture(scope='session')
+def small_xl(tmp_path_factory):
+    """Folder with a small Stable Diffusion XL of random weights, in three forms."""
+    from mmodise.benchmark.small_stable_diffusion_xl import make_stable_diffusion_xl
+    folder = tmp_path_factory.mktemp('small_xl')
+    make_stable_diffusion_xl(folder)
+    return folder
+
+
+@pytest.fixture(scope='session')
 def demo_dir(tmp_path_factory):
     """Folder to run the small recipe in: ``data/shapes`` with four images a split."""
     folder = tmp_path_factory.mktemp('demo')

@@ -55,3 +55,8 @@ class CaptionedPictures(Dataset):
         image = torch.from_numpy(self.images[index].copy()).permute(2, 0, 1)
         image = image.flip(-1) if random.random() < 0.5 else image
         return dict(images=image, captions=random.choice(self.captions[index]))
+
+
+def leave_out(captions: list[str]) -> list[str]:
+    """Leave a tenth of the captions out, so that a generator learns what the empty one means."""
+    return ['' if random.random() < 0.1 else caption for caption in captions]

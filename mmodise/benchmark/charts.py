@@ -133,3 +133,45 @@ def draw_maps(
     figure.legend(*axes.get_legend_handles_labels(), frameon=False, loc='outside lower center',
                   ncols=2)
     figure.savefig(path, dpi=120)
+
+
+def draw_heat_maps(
+    maps: Mapping[str, Sequence[Sequence[float]]],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    path: str | Path,
+    title: str = '',
+    xlabel: str = '',
+    note: str = '',
+) -> None:
+    """Draw tables of values as colours, with the values in them, into a picture file.
+
+    Args:
+        maps (Mapping[str, Sequence[Sequence[float]]]): By title of a panel, (rows, columns); nan
+            leaves its place empty. Each panel has its own scale of colours.
+        rows (Sequence[str]): Their names, from the top.
+        columns (Sequence[str]): Their names.
+        path (str | Path): The picture, such as ``'heat.png'``.
+        title (str): Over all panels. Defaults to none.
+        xlabel (str): Of the columns. Defaults to none.
+        note (str): Under all panels. Defaults to none.
+    """
+    width = 2.2 + len(maps) * (1.4 + 0.62 * len(columns))
+    figure = Figure(figsize=(max(width, 7), 1.6 + 0.24 * len(rows)), layout='constrained')
+    figure.suptitle(title)
+    for index, (name, values) in enumerate(maps.items()):
+        axes = figure.add_subplot(1, len(maps), index + 1, xlabel=xlabel)
+        axes.set_title(name, fontsize=10)
+        values = np.array(values, dtype=float)
+        low, high = np.nanmin(values), np.nanmax(values)
+        image = axes.imshow(values, aspect='auto', vmin=low, vmax=high)
+        for (row, column), value in np.ndenumerate(values):
+            if np.isfinite(value):
+                is_dark = value < (low + high) / 2
+                axes.text(column, row, f'{value:.1f}', ha='center', va='center', fontsize=8,
+                          color='white' if is_dark else 'black')
+        axes.set_xticks(range(len(columns)), columns)
+        axes.set_yticks(*(([], []) if index else (range(len(rows)), rows)), fontsize=9)
+        figure.colorbar(image, ax=axes, shrink=0.6)
+    figure.supxlabel(note, fontsize=9, x=0.01, ha='left')
+    figure.savefig(path, dpi=120)

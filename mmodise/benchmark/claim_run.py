@@ -101,9 +101,10 @@ def measure_cost(runner: Runner) -> dict[str, float]:
     model = runner.model.train()
     seconds, _ = runner.message_hub.get_scalar('train/time').data
     batch = next(iter(runner.train_dataloader))
-    images = model.data_preprocessor(batch, training=True)['inputs']
+    data = model.data_preprocessor(batch, training=True)
+    images = data['inputs']
     with FlopCounterMode(display=False) as counter:
-        sum(maps.sum() for maps in model.extract_feat(images)).backward()
+        sum(maps.sum() for maps in model.extract_feat(images, data['data_samples'])).backward()
     return dict(
         seconds_per_iteration=round(statistics.median(seconds.tolist()), 4),
         trained_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),

@@ -1,4 +1,4 @@
-"""The trainings of the claims."""
+"""The trainings of a comparison."""
 
 from __future__ import annotations
 
@@ -6,37 +6,30 @@ import argparse
 from pathlib import Path
 
 from ..datasets.shapes_world.writer import make_missing
-from .claim_report import BASELINE, CONFIGS, LINES, iterations_of, read_records
-from .runs import Run, finish
+from .comparison import BASELINE, CONFIGS, Comparison
+from .runs import Run
 from .small_models import make_small_models
 
-GRID = 10  # alpha and beta of the recipe at 0, 0.1 ... 1
 
-
-def unfinished_runs(args: argparse.Namespace) -> list[Run]:
+def unfinished_runs(comparison: Comparison, args: argparse.Namespace) -> list[Run]:
     """Runs without a record, seed by seed, so that an early stop leaves comparable lines."""
-    records = read_records(args.docs / 'claims/records.jsonl', args.max_iters)
-    return [make_run(line, seed, args)
+    records = comparison.read_records(args.docs, args.max_iters)
+    return [make_run(comparison, line, seed, args)
             for seed in args.seeds for line in args.lines if seed not in records[line]]
 
 
-def make_run(line: str, seed: int, args: argparse.Namespace) -> Run:
+def make_run(comparison: Comparison, line: str, seed: int, args: argparse.Namespace) -> Run:
     """A line with a seed, and how it is started."""
     folder = args.work_dir / line / f'seed_{seed}'
-    command = ['-m', 'mmodise.benchmark.claim_run', CONFIGS / LINES[line][0], '--seed', seed,
-               '--work-dir', folder]
-    if line == BASELINE:
-        command += ['--grid', GRID]
+    command = ['-m', 'mmodise.benchmark.claim_run', CONFIGS / comparison.lines[line][0],
+               '--seed', seed, '--work-dir', folder]
+    if line == BASELINE and comparison.grid:
+        command += ['--grid', comparison.grid]
     if args.max_iters:
         command += ['--max-iters', args.max_iters]
     if args.cfg_options:
         command += ['--cfg-options', *args.cfg_options]
-    return Run(line, seed, folder, tuple(command), iterations_of(line, args.max_iters))
-
-
-def train(runs: list[Run], args: argparse.Namespace) -> list[Run]:
-    """Do the runs, as many side by side as asked for; returns those that failed."""
-    return finish(runs, args.docs / 'claims/records.jsonl', args.jobs)
+    return Run(line, seed, folder, tuple(command), comparison.iterations_of(line, args.max_iters))
 
 
 def prepare() -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..evaluation import Spread
 from .charts import draw_bars
-from .claim_report import table
+from .comparison import table
 
 BEFORE = 'before'
 #: Trainings: their configs. The first is the shipped model, as it is.

@@ -8,7 +8,7 @@ import os
 from mmengine.config import Config
 
 from ..datasets.shapes_world.writer import NUM_IMAGES, is_drawn, make_split
-from .claim_report import CONFIGS
+from .comparison import CONFIGS
 from .finetuning_report import BEFORE, LINES, read_records
 from .finetuning_run import ANNOTATED
 from .runs import Run

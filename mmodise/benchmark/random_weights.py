@@ -14,7 +14,8 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
 
 from ..checkpoints import clip_loading
-from ..models.extractors import stable_diffusion
+from ..checkpoints.stable_diffusion.loading_xl import NUM_SIZES, StableDiffusionXL
+from ..models.extractors import stable_diffusion, stable_diffusion_xl
 from ..weights import locate
 
 #: Stable Diffusion 1.x; what is not said is diffusers' default.
@@ -22,6 +23,17 @@ _VAE = dict(
     block_out_channels=(128, 256, 512, 512), layers_per_block=2, sample_size=512,
     down_block_types=['DownEncoderBlock2D'] * 4, up_block_types=['UpDecoderBlock2D'] * 4)
 _UNET = dict(sample_size=64, cross_attention_dim=768)
+#: Stable Diffusion XL likewise.
+_VAE_XL = dict(_VAE, sample_size=1024, scaling_factor=0.13025)
+_POOLED_WIDTH, _SIZE_WIDTH = 1280, 256
+_UNET_XL = dict(
+    sample_size=128, cross_attention_dim=2048, block_out_channels=(320, 640, 1280),
+    down_block_types=('DownBlock2D', 'CrossAttnDownBlock2D', 'CrossAttnDownBlock2D'),
+    up_block_types=('CrossAttnUpBlock2D', 'CrossAttnUpBlock2D', 'UpBlock2D'),
+    transformer_layers_per_block=(1, 2, 10), attention_head_dim=(5, 10, 20),
+    use_linear_projection=True, addition_embed_type='text_time',
+    addition_time_embed_dim=_SIZE_WIDTH,
+    projection_class_embeddings_input_dim=_POOLED_WIDTH + NUM_SIZES * _SIZE_WIDTH)
 _TOKENS = 77
 
 
@@ -29,8 +41,8 @@ _TOKENS = 77
 def random_weights() -> Iterator[list[str]]:
     """Let Stable Diffusion and CLIP be built of random numbers where their weights are not local.
 
-    A Stable Diffusion is of version 1.x, but for what the extractor's ``architecture`` says; a CLIP
-    is what open_clip has under its name. Local folders and files are read as always.
+    A Stable Diffusion is of version 1.x, or XL, but for what the extractor's ``architecture`` says;
+    a CLIP is what open_clip has under its name. Local folders and files are read as always.
 
     Yields:
         list[str]: What has been built of random numbers so far.
@@ -39,6 +51,9 @@ def random_weights() -> Iterator[list[str]]:
     with mock.patch.object(
         stable_diffusion, 'load_stable_diffusion',
         functools.partial(_stable_diffusion, stable_diffusion.load_stable_diffusion, built),
+    ), mock.patch.object(
+        stable_diffusion_xl, 'load_stable_diffusion_xl', functools.partial(
+            _stable_diffusion_xl, stable_diffusion_xl.load_stable_diffusion_xl, built),
     ), mock.patch.object(
         clip_loading, '_load', functools.partial(_clip, clip_loading._load, built)
     ):
@@ -52,14 +67,33 @@ def _stable_diffusion(
     if os.path.exists(locate(pretrained)):
         return load(pretrained, with_unet, architecture)
     built.append(pretrained)
+    vae, unet, width = _vae_and_unet(_VAE, _UNET, with_unet, architecture or {})
+    return vae, unet, torch.randn(1, _TOKENS, width)
+
+
+def _stable_diffusion_xl(
+    load, built: list[str], pretrained: str, with_unet: bool = True,
+    architecture: Mapping[str, Mapping] | None = None,
+) -> StableDiffusionXL:
+    if os.path.exists(locate(pretrained)):
+        return load(pretrained, with_unet, architecture)
+    built.append(pretrained)
+    vae, unet, width = _vae_and_unet(_VAE_XL, _UNET_XL, with_unet, architecture or {})
+    return StableDiffusionXL(
+        vae, unet, torch.randn(1, _TOKENS, width), torch.randn(1, _POOLED_WIDTH))
+
+
+def _vae_and_unet(
+    vae: dict, unet: dict, with_unet: bool, given: Mapping[str, Mapping]
+) -> tuple[AutoencoderKL, UNet2DConditionModel | None, int]:
+    """Networks of random numbers, and the width of the text."""
     torch.manual_seed(0)  # two models of a comparison get the same
-    given = architecture or {}
-    unet_settings = {**_UNET, **given.get('unet', {})}
-    vae = AutoencoderKL(**{**_VAE, **given.get('vae', {})})
-    unet = None
+    settings = {**unet, **given.get('unet', {})}
+    built_vae = AutoencoderKL(**{**vae, **given.get('vae', {})})
+    built_unet = None
     if with_unet:
-        unet = UNet2DConditionModel(**unet_settings, class_embed_type='identity')
-    return vae, unet, torch.randn(1, _TOKENS, unet_settings['cross_attention_dim'])
+        built_unet = UNet2DConditionModel(**settings, class_embed_type='identity')
+    return built_vae, built_unet, settings['cross_attention_dim']
 
 
 def _clip(

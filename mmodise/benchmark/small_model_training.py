@@ -1,8 +1,9 @@
-"""Training the small CLIP and the small Stable Diffusion under mmengine's runner."""
+"""Training the small generators and the small CLIP under mmengine's runner."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,9 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from ..checkpoints import reading_safely
 from ..datasets.shapes_world import SIZE
-from .captioned_pictures import SEED, CaptionedPictures
+from .captioned_pictures import SEED, CaptionedPictures, leave_out
+from .small_captioner_training import train_captioner
+from .small_generator_training import train_tokens, train_transformer, train_vq
 from .small_models import (
     CONTEXT_LENGTH,
     build_clip,
@@ -29,15 +32,26 @@ from .small_models import (
     save_stable_diffusion,
     save_tokenizer,
 )
+from .small_xl_training import train_unet_xl
 from .training_curve import draw_training_curve
 
 SCHEDULES = {  # iterations, batch size, largest learning rate
     'clip': (4000, 128, 1e-3),
     'vae': (5000, 16, 1e-3),
     'unet': (4000, 32, 1e-3),
+    'unet-xl': (4000, 32, 1e-3),
+    'transformer': (2200, 32, 1e-3),
+    'vq': (2500, 16, 1e-3),
+    'tokens': (1800, 32, 1e-3),
+    'captioner': (1500, 32, 5e-4),
 }
 LOSSES = {'clip': 'contrastive loss', 'vae': 'absolute error + 1e-6 KL divergence',
-          'unet': 'squared error of the predicted noise'}
+          'unet': 'squared error of the predicted noise',
+          'unet-xl': 'squared error of the predicted noise',
+          'transformer': 'squared error of the predicted velocity',
+          'vq': 'absolute error + squared distance to the codes',
+          'tokens': 'cross entropy of masked tokens',
+          'captioner': 'cross entropy of the caption'}
 
 
 class ContrastiveTraining(BaseModel):
@@ -106,7 +120,7 @@ class DenoisingTraining(BaseModel):
     def forward(self, images: Tensor, captions: list[str], mode: str = 'loss') -> dict[str, Tensor]:
         """Losses of (N, 3, SIZE, SIZE) uint8 with a caption each."""
         vae, text_encoder = (part.to(images.device) for part in self.frozen)
-        captions = ['' if random.random() < 0.1 else caption for caption in captions]
+        captions = leave_out(captions)
         with torch.no_grad():
             latents = vae.encode(images / 127.5 - 1).latent_dist.mean * vae.config.scaling_factor
             tokens = self.tokenizer(captions, padding='max_length', return_tensors='pt')
@@ -172,33 +186,60 @@ def latent_scale(vae: AutoencoderKL, dataset: CaptionedPictures, count: int = 25
     return 1 / float(torch.cat([vae.encode(i).latent_dist.mean for i in images.split(16)]).std())
 
 
+def _train_clip(
+    train: Callable[[BaseModel], None], out_dir: Path, dataset: CaptionedPictures
+) -> None:
+    folder = out_dir / 'clip'
+    save_tokenizer(folder)
+    model = ContrastiveTraining(folder)
+    train(model)
+    save_clip(model.clip.half(), folder)
+    save_stable_diffusion(out_dir / 'stable_diffusion', clip=model.clip)
+
+
+def _train_vae(
+    train: Callable[[BaseModel], None], out_dir: Path, dataset: CaptionedPictures
+) -> None:
+    model = AutoencoderTraining()
+    train(model)
+    model.vae.register_to_config(scaling_factor=latent_scale(model.vae.eval(), dataset))
+    save_stable_diffusion(out_dir / 'stable_diffusion', vae=model.vae.half())
+
+
+def _train_unet(
+    train: Callable[[BaseModel], None], out_dir: Path, dataset: CaptionedPictures
+) -> None:
+    folder = out_dir / 'stable_diffusion'
+    model = DenoisingTraining(folder)
+    train(model)
+    save_stable_diffusion(folder, unet=model.unet.half())
+
+
+_TRAININGS = {
+    'clip': _train_clip, 'vae': _train_vae, 'unet': _train_unet, 'unet-xl': train_unet_xl,
+    'transformer': train_transformer, 'vq': train_vq, 'tokens': train_tokens,
+    'captioner': train_captioner}
+
+
 def train_part(
     part: str, out_dir: Path, work_dir: Path, num_pictures: int, max_iters: int | None = None
 ) -> None:
     """Train one part, and write it.
 
     Args:
-        part (str): 'clip', 'vae' or 'unet'; the last reads what the others have written.
-        out_dir (Path): Gets ``clip/`` and ``stable_diffusion/``.
+        part (str): One of :data:`SCHEDULES`. 'unet' reads what 'clip' and 'vae' have written,
+            'tokens' what 'vq' has; those of other generators read the CLIP and the VAE that come
+            with mmodise.
+        out_dir (Path): Gets ``clip/`` and ``stable_diffusion/``, ``stable_diffusion_xl/``,
+            ``stable_diffusion_3/``, ``amused/`` or ``captioner/``.
         work_dir (Path): Folder for pictures, logs and checkpoints.
         num_pictures (int): Pictures to learn from.
         max_iters (int, optional): Iterations. Defaults to those of :data:`SCHEDULES`.
     """
     torch.manual_seed(SEED)
     dataset = CaptionedPictures(work_dir / 'pictures', num_pictures)
-    clip_dir, diffusion_dir = out_dir / 'clip', out_dir / 'stable_diffusion'
-    if part == 'clip':
-        save_tokenizer(clip_dir)
-        model = ContrastiveTraining(clip_dir)
+
+    def run(model: BaseModel) -> None:
         train(model, part, dataset, work_dir / part, max_iters)
-        save_clip(model.clip.half(), clip_dir)
-        save_stable_diffusion(diffusion_dir, clip=model.clip)
-    elif part == 'vae':
-        model = AutoencoderTraining()
-        train(model, part, dataset, work_dir / part, max_iters)
-        model.vae.register_to_config(scaling_factor=latent_scale(model.vae.eval(), dataset))
-        save_stable_diffusion(diffusion_dir, vae=model.vae.half())
-    else:
-        model = DenoisingTraining(diffusion_dir)
-        train(model, part, dataset, work_dir / part, max_iters)
-        save_stable_diffusion(diffusion_dir, unet=model.unet.half())
+
+    _TRAININGS[part](run, out_dir, dataset)

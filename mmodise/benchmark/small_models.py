@@ -14,7 +14,7 @@ from diffusers import AutoencoderKL, PNDMScheduler, UNet2DConditionModel
 from open_clip.tokenizer import SimpleTokenizer
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from transformers import CLIPTextConfig, CLIPTextModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from ..datasets.shapes_world import SHAPES, STUFF, THINGS, draw_picture
 from ..datasets.shapes_world.captions import plural
@@ -84,7 +84,7 @@ def build_clip(**vision: object) -> open_clip.CLIP:
 def build_vae() -> AutoencoderKL:
     """A small VAE with random weights whose scaled latent has a standard deviation near 1."""
     vae = AutoencoderKL(**VAE_CONFIG)
-    _keep_scale(vae)
+    keep_scale(vae)
     with torch.no_grad():
         vae.quant_conv.weight.div_(VAE_CONFIG['scaling_factor'])
         vae.post_quant_conv.weight.mul_(VAE_CONFIG['scaling_factor'])
@@ -94,11 +94,11 @@ def build_vae() -> AutoencoderKL:
 def build_unet() -> UNet2DConditionModel:
     """A small UNet with random weights that keep the scale of its features near 1."""
     unet = UNet2DConditionModel(**UNET_CONFIG)
-    _keep_scale(unet)
+    keep_scale(unet)
     return unet.eval()
 
 
-def _keep_scale(model: nn.Module) -> None:
+def keep_scale(model: nn.Module) -> None:
     """Draw all weights anew, such that a layer's outputs are as large as its inputs.
 
     Standard deviation 1 / sqrt(inputs of a unit), biases zero (LeCun et al., Efficient BackProp,
@@ -113,10 +113,17 @@ def _keep_scale(model: nn.Module) -> None:
             nn.init.normal_(parameter, std=gain * parameter[0].numel()**-0.5)
 
 
-def build_text_encoder(clip: open_clip.CLIP) -> CLIPTextModel:
-    """CLIP's text tower as the text encoder that diffusers expects: the same weights, renamed."""
+def build_text_encoder(
+    clip: open_clip.CLIP, projection: bool = False
+) -> CLIPTextModel | CLIPTextModelWithProjection:
+    """CLIP's text tower as the text encoder that diffusers expects: the same weights, renamed.
+
+    Args:
+        clip (CLIP): Has the text tower.
+        projection (bool): Whether it also gives the pooled text. Defaults to False.
+    """
     text = CLIP_CONFIG['text_cfg']
-    encoder = CLIPTextModel(CLIPTextConfig(
+    encoder = (CLIPTextModelWithProjection if projection else CLIPTextModel)(CLIPTextConfig(
         vocab_size=clip.vocab_size,
         hidden_size=text['width'],
         intermediate_size=4 * text['width'],
@@ -129,8 +136,10 @@ def build_text_encoder(clip: open_clip.CLIP) -> CLIPTextModel:
         bos_token_id=clip.vocab_size - 2))
     # Before transformers 5 all names began with `text_model.`.
     prefix = 'text_model.' if hasattr(encoder, 'text_model') else ''
-    encoder.load_state_dict({prefix + name: weight for name, weight in _text_weights(clip).items()},
-                            strict=prefix == '')
+    weights = {prefix + name: weight for name, weight in _text_weights(clip).items()}
+    if projection:
+        weights['text_projection.weight'] = clip.text_projection.detach().T.contiguous()
+    encoder.load_state_dict(weights, strict=prefix == '')
     return encoder.to(clip.ln_final.weight.dtype).eval()
 
 
@@ -141,10 +150,17 @@ def _text_weights(clip: open_clip.CLIP) -> dict[str, Tensor]:
         'embeddings.position_embedding.weight': clip.positional_embedding,
         'final_layer_norm.weight': clip.ln_final.weight,
         'final_layer_norm.bias': clip.ln_final.bias,
+        **transformer_weights(clip.transformer),
     }
+    return {name: weight.detach().contiguous() for name, weight in weights.items()}
+
+
+def transformer_weights(transformer: open_clip.transformer.Transformer) -> dict[str, Tensor]:
+    """The weights of open_clip's transformer by the names that transformers gives them."""
+    weights = {}
     renamed = {'ln_1': 'layer_norm1', 'ln_2': 'layer_norm2', 'attn.out_proj': 'self_attn.out_proj',
                'mlp.c_fc': 'mlp.fc1', 'mlp.c_proj': 'mlp.fc2'}
-    for index, block in enumerate(clip.transformer.resblocks):
+    for index, block in enumerate(transformer.resblocks):
         layer = f'encoder.layers.{index}.'
         for kind in ('weight', 'bias'):
             together = getattr(block.attn, f'in_proj_{kind}')
@@ -152,7 +168,7 @@ def _text_weights(clip: open_clip.CLIP) -> dict[str, Tensor]:
                 weights[f'{layer}self_attn.{letter}_proj.{kind}'] = part
             for ours, theirs in renamed.items():
                 weights[f'{layer}{theirs}.{kind}'] = block.get_parameter(f'{ours}.{kind}')
-    return {name: weight.detach().contiguous() for name, weight in weights.items()}
+    return weights
 
 
 def save_clip(clip: open_clip.CLIP, folder: Path) -> None:
@@ -213,14 +229,19 @@ def _world_words() -> str:
     return ' '.join(sorted(words))
 
 
-def save_tokenizer(folder: Path) -> None:
-    """Write the tokenizer in the format of ``CLIPTokenizer``."""
+def save_tokenizer(folder: Path, pad: str = END) -> None:
+    """Write the tokenizer in the format of ``CLIPTokenizer``.
+
+    Args:
+        folder (Path): Gets its files.
+        pad (str): The token that fills texts up. Defaults to the one that ends them.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     tokens, merges = vocabulary()
     _write_json(folder / 'vocab.json', tokens)
     lines = ['#version: 0.2', *(' '.join(pair) for pair in merges), '']
     (folder / 'merges.txt').write_text('\n'.join(lines), encoding='utf-8')
-    special = dict(bos_token=START, eos_token=END, pad_token=END, unk_token=END)
+    special = dict(bos_token=START, eos_token=END, pad_token=pad, unk_token=END)
     _write_json(folder / 'special_tokens_map.json', special)
     _write_json(folder / 'tokenizer_config.json',
                 dict(tokenizer_class='CLIPTokenizer', model_max_length=CONTEXT_LENGTH,

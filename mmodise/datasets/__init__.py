@@ -4,6 +4,7 @@ from .captioned_images import CaptionedImagesDataset
 from .checked_panoptic import CheckedPanopticDataset
 from .shapes import ShapesPanopticDataset
 from .transforms import (
+    DrawCaption,
     DrawWords,
     InferencerLoader,
     LoadPanopticAnnotations,
@@ -12,5 +13,6 @@ from .transforms import (
 )
 
 __all__ = [
-    'CaptionedImagesDataset', 'CheckedPanopticDataset', 'DrawWords', 'InferencerLoader',
-    'LoadPanopticAnnotations', 'LoadPanopticIfAny', 'PillowResize', 'ShapesPanopticDataset']
+    'CaptionedImagesDataset', 'CheckedPanopticDataset', 'DrawCaption', 'DrawWords',
+    'InferencerLoader', 'LoadPanopticAnnotations', 'LoadPanopticIfAny', 'PillowResize',
+    'ShapesPanopticDataset']

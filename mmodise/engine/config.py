@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 
+from ..models import FeatureExtractor
 from ..utils.paths import configs_folder
-from .config_check import check_config
+from .config_check import arguments_of, check_config, parts_called, registries_of
 
 
 def load_config(
@@ -90,10 +92,18 @@ def set_extractor_dtype(node: object, dtype: str, overwrite: bool = True) -> Non
         overwrite (bool): Also where the config says it already. Defaults to True.
     """
     if isinstance(node, dict):
-        if node.get('type') == 'StableDiffusionExtractor' and (overwrite or 'dtype' not in node):
+        if (overwrite or 'dtype' not in node) and _has_precision(node.get('type')):
             node['dtype'] = dtype
         for value in node.values():
             set_extractor_dtype(value, dtype, overwrite)
+
+
+def _has_precision(name: object) -> bool:
+    """Whether a ``type`` is an extractor that computes in a precision of its own."""
+    return any(
+        inspect.isclass(part) and issubclass(part, FeatureExtractor)
+        and 'dtype' in arguments_of(part)
+        for part in parts_called(name, registries_of('mmdet')))
 
 
 def enable_auto_scale_lr(cfg: Config) -> None:

@@ -42,7 +42,7 @@ def check_config(cfg: Config) -> None:
         f'{key}: did you mean {right}?' for key, right in misspelt(cfg, runner_keys).items()
         if not _is_used(key, cfg.text)
     ]
-    registries = _registries(cfg.get('default_scope') or 'mmengine')
+    registries = registries_of(cfg.get('default_scope') or 'mmengine')
     for key in runner_keys & cfg.keys():
         found += _misspelt_arguments(cfg[key], key, registries)
     if found:
@@ -59,7 +59,7 @@ def _is_used(name: str, text: str) -> bool:
 def _misspelt_arguments(node: object, path: str, registries: list[Registry]) -> Iterator[str]:
     if isinstance(node, dict):
         default = DataLoader if path.endswith('_dataloader') else None
-        known = set().union(*map(_arguments, _find(node.get('type', default), registries)))
+        known = set().union(*map(arguments_of, parts_called(node.get('type', default), registries)))
         keys = (key for key in node if isinstance(key, str) and key != 'type')
         for key, right in misspelt(keys, known).items():
             yield f'{path}.{key}: did you mean {right}?'
@@ -70,7 +70,7 @@ def _misspelt_arguments(node: object, path: str, registries: list[Registry]) -> 
             yield from _misspelt_arguments(value, f'{path}.{index}', registries)
 
 
-def _registries(scope: str) -> list[Registry]:
+def registries_of(scope: str) -> list[Registry]:
     """The registries of a package, such as mmdet."""
     try:
         members = vars(import_module(f'{scope}.registry'))
@@ -79,7 +79,7 @@ def _registries(scope: str) -> list[Registry]:
     return [member for member in members.values() if isinstance(member, Registry)]
 
 
-def _find(name: object, registries: list[Registry]) -> list[Callable]:
+def parts_called(name: object, registries: list[Registry]) -> list[Callable]:
     """What a ``type`` means: the classes or functions of that name, usually one."""
     if callable(name):
         return [name]
@@ -87,7 +87,7 @@ def _find(name: object, registries: list[Registry]) -> list[Callable]:
         return []
     scope, name = Registry.split_scope_key(name)
     found = []
-    for registry in _registries(scope) if scope else registries:
+    for registry in registries_of(scope) if scope else registries:
         while registry is not None and name not in registry.module_dict:
             registry = registry.parent
         if registry is not None:
@@ -95,7 +95,7 @@ def _find(name: object, registries: list[Registry]) -> list[Callable]:
     return found
 
 
-def _arguments(part: Callable) -> set[str]:
+def arguments_of(part: Callable) -> set[str]:
     """Names of the arguments, of a class also those that it hands on to its parents."""
     names: set[str] = set()
     makers = [vars(cls).get('__init__') for cls in getattr(part, '__mro__', ())] or [part]

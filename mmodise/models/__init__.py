@@ -1,12 +1,26 @@
 """The parts, registered with mmdet."""
 
 from .backbones import DiffusionBackbone, PixelBackbone
-from .captioners import ImplicitCaptioner
+from .captioners import (
+    DataSetCaption,
+    GivenCaption,
+    ImplicitCaptioner,
+    LearnedPrompt,
+    PretrainedCaptioner,
+    TextCaptioner,
+)
 from .classifiers import CLIPClassifier, MaskClassifier, MaskScores
 from .clip import FrozenCLIP
 from .data_preprocessor import PanopticDataPreprocessor
 from .ensembles import GeometricEnsemble
-from .extractors import FeatureExtractor, FeatureMap, StableDiffusionExtractor
+from .extractors import (
+    DiffusionTransformerExtractor,
+    FeatureExtractor,
+    FeatureMap,
+    StableDiffusionExtractor,
+    StableDiffusionXLExtractor,
+    TokenDiffusionExtractor,
+)
 from .frozen import FrozenModule, FrozenNetworks
 from .heads import (
     MaskFileHead,
@@ -17,7 +31,7 @@ from .heads import (
     ODISEHead,
     SAMHead,
 )
-from .losses import GroundingLoss, WholeBatchCrossEntropyLoss
+from .losses import ConsistencyLoss, GroundingLoss, WholeBatchCrossEntropyLoss
 from .observation import Observation
 from .odise import ODISE
 from .results import OpenVocabularyFusionHead, SegmentMap
@@ -25,15 +39,20 @@ from .results import OpenVocabularyFusionHead, SegmentMap
 __all__ = [
     'ODISE',
     'CLIPClassifier',
+    'ConsistencyLoss',
+    'DataSetCaption',
     'DiffusionBackbone',
+    'DiffusionTransformerExtractor',
     'FeatureExtractor',
     'FeatureMap',
     'FrozenCLIP',
     'FrozenModule',
     'FrozenNetworks',
     'GeometricEnsemble',
+    'GivenCaption',
     'GroundingLoss',
     'ImplicitCaptioner',
+    'LearnedPrompt',
     'MaskClassifier',
     'MaskFileHead',
     'MaskPredictions',
@@ -46,8 +65,12 @@ __all__ = [
     'OpenVocabularyFusionHead',
     'PanopticDataPreprocessor',
     'PixelBackbone',
+    'PretrainedCaptioner',
     'SAMHead',
     'SegmentMap',
     'StableDiffusionExtractor',
+    'StableDiffusionXLExtractor',
+    'TextCaptioner',
+    'TokenDiffusionExtractor',
     'WholeBatchCrossEntropyLoss',
 ]

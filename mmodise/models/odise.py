@@ -40,6 +40,8 @@ class ODISE(MaskFormer):
             Defaults to a :class:`GeometricEnsemble`, which is also its type if none is said.
             ``alpha`` and ``beta`` of the classifier, where older configs and commands give them,
             take the place of the ensemble's.
+        consistency (dict, optional): A :class:`ConsistencyLoss`, one more loss of the training.
+            Defaults to None.
         **kwargs: As in :class:`mmdet.models.MaskFormer`.
     """
 
@@ -48,6 +50,7 @@ class ODISE(MaskFormer):
         *args,
         classifier: OptConfigType = None,
         ensemble: OptConfigType = None,
+        consistency: OptConfigType = None,
         **kwargs,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -56,6 +59,10 @@ class ODISE(MaskFormer):
             self.classifier = MODELS.build(classifier)
             ensemble = {'type': 'GeometricEnsemble', **(ensemble or {})}
             self.ensemble = MODELS.build({**ensemble, **_shares(classifier, ensemble)})
+        self.consistency = None
+        if consistency is not None:
+            self.consistency = MODELS.build(consistency)
+            self.consistency.check(self.panoptic_head, self.classifier)
         try:
             self.panoptic_fusion_head.check_size([self.panoptic_head.vocabulary])
         except ValueError as error:  # images may still bring smaller vocabularies
@@ -84,8 +91,35 @@ class ODISE(MaskFormer):
                 f'cannot be used, {brought if own is None else f"vocabulary={own!r}"}: {error}'
             ) from error
 
+    def extract_feat(
+        self, batch_inputs: Tensor, batch_data_samples: SampleList | None = None
+    ) -> tuple[Tensor, ...]:
+        """Extract the maps that masks are made from.
+
+        Args:
+            batch_inputs (Tensor): RGB in [0, 1], padded, (B, 3, H, W).
+            batch_data_samples (SampleList, optional): B samples, whose ``caption`` a captioner may
+                read. Defaults to None.
+
+        Raises:
+            ValueError: If the captioner reads captions, and an image has none.
+        """
+        captions = self._captions(batch_inputs, batch_data_samples)
+        if not captions:
+            return super().extract_feat(batch_inputs)
+        maps = self.backbone(batch_inputs, captions)
+        return self.neck(maps) if self.with_neck else maps
+
+    def _captions(
+        self, batch_inputs: Tensor, batch_data_samples: SampleList | None
+    ) -> list[str]:
+        """What the images bring as their captions, if the backbone reads them."""
+        if not getattr(self.backbone, 'reads_captions', False):
+            return []
+        return [*map(_caption, batch_data_samples or [DetDataSample()] * len(batch_inputs))]
+
     def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> dict[str, Tensor]:
-        """Compute the losses of the mask source, and of a classifier that trains.
+        """Compute the losses of the mask source, of a classifier that trains, of consistency.
 
         Args:
             batch_inputs (Tensor): RGB in [0, 1], padded, (B, 3, H, W).
@@ -98,12 +132,19 @@ class ODISE(MaskFormer):
             ValueError: If maps of classes were padded with a class.
         """
         check_padding(self.data_preprocessor, len(self.panoptic_head.vocabulary))
-        features = self.extract_feat(batch_inputs)
-        if self.classifier is None or not self.classifier.trains:
+        features = self.extract_feat(batch_inputs, batch_data_samples)
+        classifier, consistency = self.classifier, self.consistency
+        trains = classifier is not None and classifier.trains
+        is_consistent = consistency is not None and bool(consistency.weights)
+        if not trains and not is_consistent:
             return self.panoptic_head.loss(features, batch_data_samples)
         losses, targets = self.panoptic_head.loss_and_targets(features, batch_data_samples)
-        more = self.classifier.loss(batch_inputs, features, batch_data_samples, targets)
-        return losses | {f'classifier.{name}': value for name, value in more.items()}
+        if trains:
+            more = classifier.loss(batch_inputs, features, batch_data_samples, targets)
+            losses |= {f'classifier.{name}': value for name, value in more.items()}
+        if is_consistent:
+            losses |= consistency(self, batch_inputs, features, batch_data_samples, targets)
+        return losses
 
     def predict(
         self, batch_inputs: Tensor, batch_data_samples: SampleList, rescale: bool = True
@@ -144,7 +185,7 @@ class ODISE(MaskFormer):
             batch_inputs (Tensor): RGB in [0, 1], padded, (B, 3, H, W).
             batch_data_samples (SampleList): B samples; their classes are not read.
         """
-        features = self.extract_feat(batch_inputs)
+        features = self.extract_feat(batch_inputs, batch_data_samples)
         head, classifier = self.panoptic_head, self.classifier
         if not head.finds_without_names:
             return Observation(None, None, (batch_inputs, features))
@@ -187,11 +228,14 @@ class ODISE(MaskFormer):
         pairs = [pair for part in parts for pair in part.name_encoders()]
         return [*{(clip.frozen, prompt): (clip, prompt) for clip, prompt in pairs}.values()]
 
-    def extract_maps(self, batch_inputs: Tensor) -> dict[str, Tensor]:
+    def extract_maps(
+        self, batch_inputs: Tensor, batch_data_samples: SampleList | None = None
+    ) -> dict[str, Tensor]:
         """The maps that masks are made from, by name.
 
         Args:
-            batch_inputs (Tensor): RGB in [0, 1], padded, (B, 3, H, W).
+            batch_inputs (Tensor): As in :meth:`extract_feat`.
+            batch_data_samples (SampleList, optional): Likewise.
 
         Returns:
             dict[str, Tensor]: Those of the extractor, if there is one, see
@@ -200,10 +244,11 @@ class ODISE(MaskFormer):
         """
         maps = {}
         if isinstance(self.backbone, DiffusionBackbone):
-            maps, features = self.backbone.inner_maps(batch_inputs)
+            captions = self._captions(batch_inputs, batch_data_samples)
+            maps, features = self.backbone.inner_maps(batch_inputs, captions)
             features = self.neck(features) if self.with_neck else features
         else:
-            features = self.extract_feat(batch_inputs)
+            features = self.extract_feat(batch_inputs, batch_data_samples)
         width = batch_inputs.shape[-1]
         return maps | {f'pyramid{round(width / f.shape[-1])}': f for f in features}
 
@@ -310,6 +355,20 @@ def _shares(classifier: ConfigType, ensemble: ConfigType) -> dict[str, float]:
                 f'{ensemble[name]} does not. To set it at the ensemble, leave it out of the '
                 'classifier.', 'current', logging.WARNING)
     return shares
+
+
+def _caption(sample: DetDataSample) -> str:
+    """What an image brings as its caption."""
+    caption = sample.get('caption')
+    if isinstance(caption, str):
+        return caption
+    found = 'no caption' if caption is None else f'caption={caption!r}, which is no string'
+    raise ValueError(
+        f'The captioner reads the caption of each image, and '
+        f'{sample.get("img_path") or "an image"} '
+        f"brings {found}: give the data set a caption_file, let the pipeline's DrawCaption choose "
+        "one, and list 'caption' in the meta_keys of PackDetInputs; or give "
+        'model.backbone.captioner another captioner, such as GivenCaption.')
 
 
 def _as_vocabulary(value: object) -> Vocabulary | None:

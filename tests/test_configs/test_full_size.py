@@ -17,6 +17,8 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from mmodise.benchmark.compvis_names import text_encoder_names, unet_names, vae_names
+from mmodise.checkpoints.stable_diffusion import load_stable_diffusion_xl
 from mmodise.checkpoints.stable_diffusion.loading import load_stable_diffusion, load_text_encoder
 from mmodise.models.extractors import stable_diffusion as extractor_module
 
@@ -25,6 +27,8 @@ NAMES = ROOT / 'tests/data/full_size_names.json'
 LABEL, CAPTION = (
     ROOT / f'configs/odise/{name}_sd-v1_32xb2-lsj-50e_coco-panoptic.py'
     for name in ('odise', 'odise-caption'))
+
+XL = ROOT / 'configs/odise/odise_sdxl_32xb2-lsj-50e_coco-panoptic.py'
 
 # Numbers of parameters of the official release
 TRAINED = {
@@ -139,3 +143,59 @@ def test_the_frozen_networks_of_stable_diffusion(request, source):
             request.getfixturevalue('stable_diffusion_file'))
     networks['text encoder'] = text_encoder
     assert {name: count(network) for name, network in networks.items()} == FROZEN
+
+
+@pytest.fixture(scope='module')
+def stable_diffusion_xl_file(tmp_path_factory):
+    """The base model as it was published, of nothing but names and shapes."""
+    path = tmp_path_factory.mktemp('stable_diffusion_xl') / 'sd_xl_base_1.0.ckpt'
+    with torch.device('meta'):
+        vae = AutoencoderKL(
+            block_out_channels=(128, 256, 512, 512), layers_per_block=2,
+            down_block_types=['DownEncoderBlock2D'] * 4, up_block_types=['UpDecoderBlock2D'] * 4)
+        attended = ['CrossAttnDownBlock2D', 'CrossAttnUpBlock2D']
+        unet = UNet2DConditionModel(
+            block_out_channels=(320, 640, 1280), transformer_layers_per_block=(1, 2, 10),
+            down_block_types=['DownBlock2D', *attended[:1] * 2], cross_attention_dim=2048,
+            up_block_types=[*attended[1:] * 2, 'UpBlock2D'], attention_head_dim=(5, 10, 20),
+            use_linear_projection=True, addition_embed_type='text_time',
+            addition_time_embed_dim=256, projection_class_embeddings_input_dim=2816)
+        first = CLIPTextModel(CLIPTextConfig(
+            hidden_size=768, intermediate_size=3072, num_attention_heads=12))
+        second = open_clip.CLIP(
+            1280, dict(layers=1, width=64, patch_size=16, image_size=32),
+            dict(width=1280, heads=20, layers=32))
+    text_tower = {f'conditioner.embedders.1.model.{name}': value
+                  for name, value in second.state_dict().items() if not name.startswith('visual.')}
+    torch.save(dict(state_dict={
+        **vae_names(vae), **unet_names(unet), **text_tower,
+        **text_encoder_names(first, 'conditioner.embedders.0.')}), path)
+    return path
+
+
+def test_the_frozen_networks_of_stable_diffusion_xl(stable_diffusion_xl_file):
+    with torch.device('meta'):
+        vae, unet, text, pooled = load_stable_diffusion_xl(str(stable_diffusion_xl_file))
+    assert (count(vae), count(unet)) == (83_653_863, 2_567_463_684)
+    assert (text.shape, pooled.shape) == ((1, 77, 2048), (1, 1280))
+    assert vae.config.scaling_factor == 0.13025
+    assert unet.config.attention_head_dim == [5, 10, 20]
+    assert unet.mid_block.attentions[0].transformer_blocks[9].attn2.heads == 20
+
+
+def test_the_model_over_stable_diffusion_xl(stable_diffusion_xl_file, clip_file):
+    cfg = Config.fromfile(XL).model
+    cfg.backbone.extractor.pretrained = str(stable_diffusion_xl_file)
+    for part in (cfg.backbone.captioner, cfg.panoptic_head, cfg.classifier):
+        part.clip.pretrained = str(clip_file)
+    with torch.device('meta'):
+        model = MODELS.build(cfg)
+        extractor = model.backbone.extractor
+        maps = extractor(torch.empty(1, 3, 1024, 1024))
+    assert trained(model) == {**TRAINED, 'captioner': 3_862_784, 'projections': 4_019_712}
+    assert extractor.image_size == model.backbone.window_size == 1024
+    assert extractor.condition == dict(
+        text_length=77, text_width=2048, time_width=1280, num_timesteps=1, pooled_width=1280)
+    assert [tuple(m.shape[1:]) for m in maps] == [
+        (512, 256, 256), (512, 128, 128), (1920, 32, 32), (960, 64, 64), (640, 128, 128),
+        (512, 128, 128), (512, 256, 256)]

@@ -16,13 +16,14 @@ from mmengine.hooks import Hook
 from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
 
+from mmodise.benchmark.small_stable_diffusion_xl import make_stable_diffusion_xl
 from mmodise.datasets.shapes_world import BASE_STUFF, BASE_THINGS
 from mmodise.datasets.shapes_world.writer import make_split
 from mmodise.vocabulary import Vocabulary
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / 'configs/odise').glob('*.py'))
-FULL_SIZE = [path for path in RECIPES if '_sd-v1_' in path.name]
+FULL_SIZE = [path for path in RECIPES if '_32xb2-' in path.name]
 SAMPLE = ROOT.parent / 'shared' / 'data' / 'coco_panoptic_sample'
 
 
@@ -32,6 +33,7 @@ def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp('recipes')
     for split, count in (('train', 4), ('val', 2)):
         make_split(split, count, folder / 'data/shapes')
+    make_stable_diffusion_xl(folder / 'data/small_models')
     if SAMPLE.is_dir():
         (folder / 'data/coco_panoptic_sample').symlink_to(SAMPLE)
     return folder
@@ -138,7 +140,9 @@ def test_num_classes_are_those_of_the_training_data(path):
 def test_a_full_size_recipe_names_the_weights_that_are_missing(load, monkeypatch, tmp_path, path):
     monkeypatch.setattr(huggingface_hub.constants, 'HF_HUB_OFFLINE', True)
     monkeypatch.setattr(huggingface_hub.constants, 'HF_HUB_CACHE', str(tmp_path))
-    with pytest.raises(FileNotFoundError, match=r'(?s)CompVis/stable-diffusion-v1-3.*Accepted'):
+    name = ('CompVis/stable-diffusion-v1-3' if '_sd-v1_' in path.name
+            else r'stabilityai/stable-diffusion-xl-base-1\.0')
+    with pytest.raises(FileNotFoundError, match=rf'(?s){name}.*Accepted'):
         Runner.from_cfg(load(path))
 
 

@@ -46,7 +46,7 @@ def build(config):
 
 def test_sections_are_short():
     _, *sections = re.split(r'^## ', PAGE, flags=re.MULTILINE)
-    assert len(sections) == 5
+    assert len(sections) == 6
     for section in sections:
         assert section.rstrip().count('\n') < MAX_LINES, section.splitlines()[0]
 
@@ -68,6 +68,21 @@ def test_extractor(folder):
     assert [m.stride for m in extractor.maps] == [2, 4, 8, 8]
     result = model.predict(inputs, samples)[0]
     assert result.pred_panoptic_seg.sem_seg.shape == (1, 128, 128)
+
+
+@torch.no_grad()
+def test_captioner(folder):
+    """The maps are those of the two captions."""
+    backbone = build(folder / 'brightness.py').backbone
+    inputs, _ = images()
+    inputs[0] *= 0.2
+    told = ['a photo at night', 'a photo by day']
+    assert backbone.captioner(inputs, []) == told
+    found = backbone.extractor(inputs, *backbone.extractor.embed_captions(told))
+    maps, _ = backbone.inner_maps(inputs)
+    for ours, expected in zip(maps.values(), found, strict=True):
+        assert ours.shape[:2] == expected.shape[:2]
+    torch.testing.assert_close(maps['unet11'], found[5], rtol=1e-4, atol=1e-4)
 
 
 @torch.no_grad()

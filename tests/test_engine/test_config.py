@@ -65,10 +65,13 @@ def test_mixed_precision_lowers_frozen_generators_that_say_nothing_else():
     extractors = [dict(type='StableDiffusionExtractor', **given) for given in (
         {}, dict(dtype='float32'))]
     cfg = Config(dict(optim_wrapper={}, model=dict(
-        backbone=dict(backbone=dict(extractor=extractors[0])), other=extractors[1])))
+        backbone=dict(backbone=dict(extractor=extractors[0])), other=extractors[1],
+        third=dict(type='mmdet.StableDiffusionXLExtractor'))))
     enable_amp(cfg, 'cpu')
     assert cfg.model.backbone.backbone.extractor.dtype == 'bfloat16'
     assert cfg.model.other.dtype == 'float32'
+    assert cfg.model.third.dtype == 'bfloat16'
+    assert 'dtype' not in cfg.model.backbone
 
 
 def test_float32_is_float32_unless_the_config_says_otherwise():

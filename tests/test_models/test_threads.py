@@ -5,7 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from mmodise.models import DiffusionBackbone, StableDiffusionExtractor
+from mmodise.models import (
+    DiffusionBackbone,
+    StableDiffusionExtractor,
+    StableDiffusionXLExtractor,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +40,13 @@ def check(module, inputs):
 def test_the_extractor(small_models):
     extractor = StableDiffusionExtractor(
         str(small_models / 'stable_diffusion'), timesteps=(0, 100), vae_pixels=64 * 64)
+    check(extractor, batches(64))
+
+
+def test_the_extractor_of_xl_with_attention(small_xl):
+    extractor = StableDiffusionXLExtractor(
+        str(small_xl / 'stable_diffusion_xl'), attentions=('features3', 'cross5'),
+        unet_blocks=(5, ), decoder_blocks=())
     check(extractor, batches(64))
 
 

@@ -16,7 +16,7 @@ class Counting:
 
     extracted = 0
 
-    def extract_feat(self, images):
+    def extract_feat(self, images, samples):
         self.extracted += 1
         return (images, )
 

@@ -20,12 +20,13 @@ def tools(load_tool):
     """The tool, and what it runs and reports with."""
     return {'compare_claims': load_tool('compare_claims'),
             **{name: importlib.import_module(f'mmodise.benchmark.{name}')
-               for name in ('claim_report', 'claim_run', 'claim_runs', 'runs')}}
+               for name in ('claim_run', 'claim_runs', 'comparison', 'comparisons', 'runs')}}
 
 
 @pytest.fixture
 def report(tools):
-    return tools['claim_report']
+    """The comparison of the claims."""
+    return tools['comparisons'].COMPARISONS['claims']
 
 
 def make_record(report, line, seed, base, novel=1.0, **kwargs):
@@ -35,7 +36,7 @@ def make_record(report, line, seed, base, novel=1.0, **kwargs):
                 for group, value in zip(GROUPS, (base - 1, base, novel), strict=True)}
 
     return dict(
-        config=Path(report.LINES[line][0]).stem, seed=seed, iterations=10, batch_size=4,
+        config=Path(report.lines[line][0]).stem, seed=seed, iterations=10, batch_size=4,
         date='2026-01-01', machine='a machine', shares=[0.3, 0.7], with_clip=results(base),
         without_clip=results(base - 2), cost=dict(
             seconds_per_iteration=0.25 * (seed + 1), trained_parameters=1_500_000,
@@ -90,6 +91,32 @@ def test_the_page_of_given_records(report, tmp_path):
         assert (TOOLS.parent / 'docs' / link).exists()
 
 
+def test_the_page_of_the_claims_is_what_the_records_say(report, tmp_path):
+    """The page in docs/, to the letter."""
+    docs = TOOLS.parent / 'docs'
+    write_records(tmp_path, map(json.loads, report.records_file(docs).read_text().splitlines()))
+    assert report.write_report(tmp_path).read_text() == (docs / 'claims.md').read_text()
+
+
+def test_gains_over_the_recipe_and_borrowed_records(tools, tmp_path):
+    """Another table: what its lines add, over the same recipe's records of another one."""
+    comparison = tools['comparisons'].COMPARISONS['consistency']._replace(borrows=('claims', ))
+    write_records(tmp_path, [
+        make_record(comparison, 'recipe', seed, 40.0 + seed) for seed in range(3)])
+    (tmp_path / 'consistency').mkdir()
+    comparison.records_file(tmp_path).write_text(''.join(
+        json.dumps(make_record(comparison, 'all', seed, 45.0 + seed)) + '\n' for seed in range(3)))
+    page = comparison.write_report(tmp_path, max_iters=10)
+    assert page.name == 'consistency.md' and (tmp_path / 'images/consistency.png').is_file()
+    assert row(page.read_text(), 'all terms against recipe')[0] == '+5.0 (± 2.0), **shows**'
+    assert 'A gain *shows* where' in page.read_text() and 'Paper:' not in page.read_text()
+
+
+def test_an_unknown_table_lists_those_there_are(tools):
+    with pytest.raises(SystemExit, match='--table claim: expected one of claims, captioners, cons'):
+        tools['compare_claims'].main(['--table', 'claim'])
+
+
 def test_the_page_needs_records_of_that_length(report, tmp_path):
     write_records(tmp_path, [make_record(report, 'recipe', 0, 40.0)])
     with pytest.raises(FileNotFoundError, match='no record of a training of 9'):
@@ -101,13 +128,15 @@ def test_an_unknown_line_lists_those_there_are(tools):
         tools['compare_claims'].main(['--lines', 'recipe', 'r81'])
 
 
-def test_every_line_has_a_config_and_every_claim_its_lines(report):
-    claims = TOOLS.parent / 'configs/claims'
-    paths = [report.CONFIGS / config for config, _ in report.LINES.values()]
+@pytest.mark.parametrize('name', ['claims', 'captioners', 'consistency'])
+def test_every_line_has_a_config_and_every_claim_its_lines(tools, name):
+    report = tools['comparisons'].COMPARISONS[name]
+    claims = TOOLS.parent / 'configs' / name
+    paths = [tools['comparison'].CONFIGS / config for config, _ in report.lines.values()]
     assert all(path.is_file() for path in paths)
     assert set(claims.glob('*.py')) <= set(paths)
-    compared = [line for claim in report.CLAIMS for line in claim.others]
-    assert sorted([report.BASELINE, *compared]) == sorted(report.LINES)
+    compared = [line for claim in report.claims for line in claim.others]
+    assert sorted(['recipe', *compared]) == sorted(report.lines)
 
 
 @pytest.fixture(scope='module')
@@ -143,7 +172,7 @@ def test_a_finished_run_leaves_a_record(finished):
     assert row(page, 'VAE alone')[0] == '1'
 
 
-def test_a_finished_run_is_not_repeated(finished, tools, monkeypatch, capsys):
+def test_a_finished_run_is_not_repeated(finished, tools, report, monkeypatch, capsys):
     folder, command = finished
     before = read_records(folder)
     monkeypatch.setattr(tools['runs'], 'start', pytest.fail)
@@ -151,9 +180,9 @@ def test_a_finished_run_is_not_repeated(finished, tools, monkeypatch, capsys):
     assert '1 runs are finished, 0 are left' in capsys.readouterr().out
     assert read_records(folder) == before
     args = tools['compare_claims'].parse_args([*command[2:], '--lines', 'vae-only', 't100'])
-    assert [run.line for run in tools['claim_runs'].unfinished_runs(args)] == ['t100']
+    assert [run.line for run in tools['claim_runs'].unfinished_runs(report, args)] == ['t100']
     args = tools['compare_claims'].parse_args([*command, '--max-iters', '3'])
-    assert len(tools['claim_runs'].unfinished_runs(args)) == 1
+    assert len(tools['claim_runs'].unfinished_runs(report, args)) == 1
 
 
 def test_a_run_that_fails_is_named_and_left_to_do(finished, tools, tmp_path, demo_dir, monkeypatch):
@@ -170,10 +199,10 @@ def test_a_run_that_fails_is_named_and_left_to_do(finished, tools, tmp_path, dem
         tools['compare_claims'].main([*command, '--seeds', '1', '--docs', str(tmp_path)])
 
 
-def test_only_a_training_of_the_same_settings_goes_on(finished, tools):
+def test_only_a_training_of_the_same_settings_goes_on(finished, tools, report):
     claim_run = tools['claim_run']
     work_dir = finished[0] / 'work/vae-only/seed_0'
-    config = TOOLS.parent / 'configs' / tools['claim_report'].LINES['vae-only'][0]
+    config = TOOLS.parent / 'configs' / report.lines['vae-only'][0]
 
     def load_config(*options):
         return claim_run.read_config(claim_run.parse_args([

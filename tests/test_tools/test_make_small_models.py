@@ -7,7 +7,13 @@ import numpy as np
 import open_clip
 import pytest
 import torch
-from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    PNDMScheduler,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
 from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from torch import Tensor
 from transformers import CLIPTextModel
@@ -156,3 +162,16 @@ def test_features_keep_a_scale_near_one(sd_dir, clip_tokenizer, images):
         assert 0.6 < feature.std() < 2.5
         assert feature.std(dim=0).mean() > 0.4  # images differ
         assert feature.std(dim=(2, 3)).mean() > 0.4  # and so do places
+
+
+def test_a_stable_diffusion_xl_is_read_by_diffusers_own_pipeline(load_tool, tmp_path):
+    load_tool('make_small_models').main([str(tmp_path), '--xl'])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        'stable_diffusion_xl', 'stable_diffusion_xl.safetensors', 'stable_diffusion_xl_fp16']
+    for variant, name in ((None, 'stable_diffusion_xl'), ('fp16', 'stable_diffusion_xl_fp16')):
+        pipeline = StableDiffusionXLPipeline.from_pretrained(
+            tmp_path / name, variant=variant, torch_dtype=torch.float32, local_files_only=True)
+        pipeline.set_progress_bar_config(disable=True)
+        image = pipeline(
+            'a red ball', height=128, width=128, num_inference_steps=1, output_type='np').images
+        assert image.shape == (1, 128, 128, 3) and image.std() > 0.05

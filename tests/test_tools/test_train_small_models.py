@@ -8,9 +8,14 @@ from safetensors.torch import load_file
 from mmodise.benchmark.captioned_pictures import SEED, CaptionedPictures
 from mmodise.benchmark.small_model_training import SCHEDULES
 from mmodise.datasets.shapes_world import draw_picture
-from mmodise.models import FrozenCLIP, StableDiffusionExtractor
+from mmodise.models import (
+    FrozenCLIP,
+    PretrainedCaptioner,
+    StableDiffusionExtractor,
+    StableDiffusionXLExtractor,
+)
 
-PARTS = ('clip', 'vae', 'unet')
+PARTS = ('clip', 'vae', 'unet', 'unet-xl', 'captioner')
 
 
 @pytest.fixture(scope='module')
@@ -42,8 +47,12 @@ def test_what_is_written_is_read_as_any_weights(trained):
     assert clip.encode_texts(['a zebra']).shape == (1, 64)
     extractor = StableDiffusionExtractor(str(trained / 'out/stable_diffusion'))
     assert extractor.feature_strides == [4, 8, 64, 32, 16, 8, 8, 4]
+    extractor = StableDiffusionXLExtractor(str(trained / 'out/stable_diffusion_xl'))
+    assert extractor.feature_strides == [4, 8, 32, 16, 8, 8, 4]
+    captioner = PretrainedCaptioner(str(trained / 'out/captioner'), max_words=2)
+    assert isinstance(captioner(torch.rand(1, 3, 64, 64))[0], str)
     files = [*(trained / 'out').rglob('*.safetensors')]
-    assert len(files) == 4
+    assert len(files) == 9
     for path in files:
         assert {value.dtype for value in load_file(path).values()} == {torch.float16}
 

@@ -9,7 +9,11 @@ open_clip and diffusers read from a local folder::
     OUT_DIR/stable_diffusion/   from_pretrained('OUT_DIR/stable_diffusion', subfolder='vae' ...)
 
 As in Stable Diffusion 1.x, the text encoder is CLIP's own text tower. Equal seeds give equal
-files.
+files. With --xl, a Stable Diffusion XL in all forms that it comes in::
+
+    OUT_DIR/stable_diffusion_xl/            as diffusers writes it
+    OUT_DIR/stable_diffusion_xl_fp16/       with weights of the variant 'fp16' only
+    OUT_DIR/stable_diffusion_xl.safetensors one file, in CompVis' layout
 """
 
 import argparse
@@ -22,7 +26,13 @@ def main(argv: list[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('out_dir', type=Path, help='folder to write into, made if missing')
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--xl', action='store_true', help='write a Stable Diffusion XL instead')
     args = parser.parse_args(argv)
+    if args.xl:
+        from mmodise.benchmark.small_stable_diffusion_xl import make_stable_diffusion_xl
+        make_stable_diffusion_xl(args.out_dir, args.seed)
+        print(f'Wrote {args.out_dir / "stable_diffusion_xl"} in three forms')
+        return
     from mmodise.benchmark.small_models import make_small_models
     make_small_models(args.out_dir, args.seed)
     print(f'Wrote {args.out_dir / "clip"} and {args.out_dir / "stable_diffusion"}')

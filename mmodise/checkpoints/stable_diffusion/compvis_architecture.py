@@ -3,7 +3,7 @@
 Each function takes the names of a part, without the part's prefix, with their shapes, and returns
 settings in diffusers' or transformers' names. What shapes do not tell is as in Stable Diffusion
 1.x, or 2.x, whose UNet has linear layers around its transformers, and whose text encoder has the
-names of open_clip. A name that is looked for and not there is a KeyError.
+names of open_clip; or XL. A name that is looked for and not there is a KeyError.
 """
 
 import re
@@ -45,6 +45,16 @@ def unet_settings(shapes: Shapes) -> dict:
     )
 
 
+def unet_settings_xl(shapes: Shapes) -> dict:
+    """The same of Stable Diffusion XL: it is told pooled text and sizes, too."""
+    return dict(
+        unet_settings(shapes),
+        sample_size=128,
+        addition_embed_type='text_time',
+        addition_time_embed_dim=256,
+        projection_class_embeddings_input_dim=shapes['label_emb.0.0.weight'][1])
+
+
 def vae_settings(shapes: Shapes) -> dict:
     """Settings of :class:`diffusers.AutoencoderKL`."""
     levels = range(_count(shapes, 'encoder.down.'))
@@ -58,14 +68,20 @@ def vae_settings(shapes: Shapes) -> dict:
         down_block_types=['DownEncoderBlock2D' for _ in levels],
         up_block_types=['UpDecoderBlock2D' for _ in levels],
         latent_channels=shapes['decoder.conv_in.weight'][1],
+        sample_size=512,
         scaling_factor=0.18215,
     )
+
+
+def vae_settings_xl(shapes: Shapes) -> dict:
+    """The same of Stable Diffusion XL."""
+    return dict(vae_settings(shapes), scaling_factor=0.13025, sample_size=1024)
 
 
 def text_encoder_settings(shapes: Shapes) -> dict:
     """Settings of :class:`transformers.CLIPTextModel`."""
     if any(name.startswith('model.') for name in shapes):
-        return _open_clip_settings(shapes)
+        return _penultimate(_open_clip_settings(shapes))
     model = 'transformer.text_model.'
     vocab_size, width = shapes[f'{model}embeddings.token_embedding.weight']
     return dict(
@@ -79,21 +95,30 @@ def text_encoder_settings(shapes: Shapes) -> dict:
     )
 
 
+def text_encoder_2_settings(shapes: Shapes) -> dict:
+    """Settings of :class:`transformers.CLIPTextModelWithProjection`, XL's second."""
+    return dict(_open_clip_settings(shapes), projection_dim=shapes['model.text_projection'][1])
+
+
 def _open_clip_settings(shapes: Shapes) -> dict:
-    """Of 2.x: what the last but one layer makes is the condition, after the final norm."""
     vocab_size, width = shapes['model.token_embedding.weight']
-    layers = _count(shapes, 'model.transformer.resblocks.')
-    if (layers, width) != (23, 1024):  # 2.x, of which somebody has taken the last layer away
-        layers -= 1
     return dict(
         hidden_size=width,
         intermediate_size=shapes['model.transformer.resblocks.0.mlp.c_fc.weight'][0],
-        num_hidden_layers=layers,
+        num_hidden_layers=_count(shapes, 'model.transformer.resblocks.'),
         num_attention_heads=_heads(width),
         max_position_embeddings=shapes['model.positional_embedding'][0],
         hidden_act='gelu',
         **_tokens(vocab_size, pad=0),
     )
+
+
+def _penultimate(settings: dict) -> dict:
+    """Of 2.x: what the last but one layer makes is the condition, after the final norm."""
+    layers, width = settings['num_hidden_layers'], settings['hidden_size']
+    if (layers, width) != (23, 1024):  # 2.x, of which somebody has taken the last layer away
+        layers -= 1
+    return dict(settings, num_hidden_layers=layers)
 
 
 def _tokens(vocab_size: int, pad: int) -> dict:

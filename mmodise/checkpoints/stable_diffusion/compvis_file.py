@@ -3,139 +3,89 @@
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
-from diffusers.loaders.single_file_utils import (
-    convert_ldm_clip_checkpoint,
-    convert_ldm_unet_checkpoint,
-    convert_ldm_vae_checkpoint,
-    convert_open_clip_checkpoint,
-)
 from mmengine.logging import print_log
 from torch import Tensor, nn
-from transformers import CLIPTextConfig, CLIPTextModel
+from transformers import PreTrainedModel
 
 from ..filling import build_empty, fill
 from ..fit import CheckpointFit
 from ..safe_loading import read_weights
-from .compvis_architecture import text_encoder_settings, unet_settings, vae_settings
+from .compvis_layouts import STABLE_DIFFUSION, Layout
 
 # What such files hold beside the networks: the noise schedule, which is made anew, moving averages
 # of weights, the loss of the VAE's training, and what CLIP has for images and for scores.
 _NOT_NEEDED = (
     'betas', '*alphas_cumprod*', 'posterior_*', 'lvlb_weights', 'logvar', 'scale_factor',
-    'model_ema.*', 'first_stage_model.model_ema.*', 'first_stage_model.loss.*',
+    'denoiser.*', 'model_ema.*', 'first_stage_model.model_ema.*', 'first_stage_model.loss.*',
     'cond_stage_model.*position_ids', 'cond_stage_model.*logit_scale',
     'cond_stage_model.*text_projection*', 'cond_stage_model.model.attn_mask',
     'cond_stage_model.model.visual.*', 'cond_stage_model.transformer.vision_model.*',
-    'cond_stage_model.transformer.visual_projection.*')
-
-# How other files are known, by a name in them.
-_OTHERS = {
-    r'backbone\.feature_extractor\.|sem_seg_head\.|category_head\.':
-        'a checkpoint of the official ODISE, which has only what was trained; '
-        '`mim run mmodise convert_checkpoint` makes one of mmodise of it, for `load_from`',
-    r'backbone\.captioner\.|panoptic_head\.': 'a checkpoint of mmodise, which is for `load_from`',
-    r'conditioner\.embedders\.': 'Stable Diffusion XL, which has another text condition',
-    r'model\.diffusion_model\.(joint|double)_': 'a diffusion transformer, which has no UNet',
-    r'(encoder\.|decoder\.)?(down|mid|up)_blocks?\.':
-        "one network in diffusers' names; give the folder that has all of them",
-    r'(text_model\.)?encoder\.layers\.': "a text encoder in transformers' names; give the folder",
-    r'(encoder|decoder)\.(down|mid|up)\.': 'a VAE without its prefix first_stage_model',
-    r'(input|middle|output)_blocks?\.': 'a UNet without its prefix model.diffusion_model',
-    r'lora_': 'a LoRA, which changes a model and is none',
-    r'visual\.|transformer\.resblocks\.': 'a CLIP',
-}
-
-
-@dataclass(frozen=True)
-class _Part:
-    prefix: str
-    settings: Callable[[Mapping], dict]
-    build: Callable[..., nn.Module]
-    rename: Callable[[dict, nn.Module], dict]
-
-
-def _build_text_encoder(**settings: object) -> CLIPTextModel:
-    return CLIPTextModel(CLIPTextConfig(**settings))
-
-
-def _rename_text_encoder(weights: dict, network: CLIPTextModel) -> dict:
-    if any(name.startswith('cond_stage_model.model.') for name in weights):
-        renamed = convert_open_clip_checkpoint(network, weights)
-    else:
-        renamed = convert_ldm_clip_checkpoint(weights)
-    if hasattr(network, 'text_model'):
-        return renamed
-    return {name.removeprefix('text_model.'): value for name, value in renamed.items()}
-
-
-PARTS = dict(
-    vae=_Part('first_stage_model.', vae_settings, AutoencoderKL,
-              lambda weights, network: convert_ldm_vae_checkpoint(weights, network.config)),
-    unet=_Part('model.diffusion_model.', unet_settings, UNet2DConditionModel,
-               lambda weights, network: convert_ldm_unet_checkpoint(weights, network.config)),
-    text_encoder=_Part('cond_stage_model.', text_encoder_settings, _build_text_encoder,
-                       _rename_text_encoder))
+    'cond_stage_model.transformer.visual_projection.*', 'conditioner.embedders.*position_ids',
+    'conditioner.embedders.*logit_scale', 'conditioner.embedders.0.*text_projection*',
+    'conditioner.embedders.*.model.attn_mask', 'conditioner.embedders.*.model.visual.*')
 
 
 class CompVisFile:
-    """The networks of a single file of Stable Diffusion 1.x or 2.x.
+    """The networks of a single file of Stable Diffusion.
 
     The architecture is read from names and shapes, the renaming is diffusers' own. Weights that are
     not asked for stay on the disk.
 
     Args:
         path (str): A ``.ckpt`` or ``.safetensors`` file.
-        parts (Sequence[str]): What will be asked for: 'vae', 'unet', 'text_encoder'.
+        parts (Sequence[str]): What will be asked for, by the names of the layout.
         architecture (Mapping[str, dict]): By part, settings that shapes do not tell.
+        layout (Layout): What such a file holds. Defaults to that of versions 1.x and 2.x.
 
     Raises:
         ValueError: If the file cannot be read safely, or lacks a part; says what it looks like.
     """
 
     def __init__(
-        self, path: str, parts: Sequence[str], architecture: Mapping[str, dict]
+        self, path: str, parts: Sequence[str], architecture: Mapping[str, dict],
+        layout: Layout = STABLE_DIFFUSION,
     ) -> None:
         found = read_weights(path)
+        self._layout = layout
         self._weights = {
             name: value for name, value in found.items()
             if not any(fnmatchcase(name, pattern) for pattern in _NOT_NEEDED)}
         self._architecture = architecture
         if missing := [part for part in parts if not self._of(part)]:
-            other = [what for pattern, what in _OTHERS.items()
+            other = [what for pattern, what in layout.others.items()
                      if any(re.match(pattern, name) for name in found)]
             raise ValueError(
                 'the file has no weights of '
-                + ' and '.join(f'the {part} ({PARTS[part].prefix}*)' for part in missing)
+                + ' and '.join(f'the {part} ({layout.parts[part].prefix}*)' for part in missing)
                 + (f'; it looks like {other[0]}' if other else '')
                 + f'. Its names begin with {", ".join(list(found)[:3])}')
-        prefixes = tuple(part.prefix for part in PARTS.values())
+        prefixes = tuple(part.prefix for part in layout.parts.values())
         if unused := [name for name in self._weights if not name.startswith(prefixes)]:
             print_log(
                 f'{path}: {", ".join(unused[:3])}{" ..." if unused[3:] else ""} ({len(unused)} in '
-                'all) belong to no part of Stable Diffusion, and are not used.',
+                f'all) belong to no part of {layout.family}, and are not used.',
                 'current', level=logging.WARNING)
 
     def _of(self, part: str) -> dict[str, Tensor]:
-        prefix = PARTS[part].prefix
+        prefix = self._layout.parts[part].prefix
         return {name: value for name, value in self._weights.items() if name.startswith(prefix)}
 
     def load(self, part: str, **settings: object) -> nn.Module:
         """Build a network, in float32 and evaluation mode.
 
         Args:
-            part (str): 'vae', 'unet' or 'text_encoder'.
+            part (str): A name of the layout.
             **settings: More settings, which come first.
 
         Raises:
             ValueError: If a weight is missing, unknown or of another shape, or a setting is needed
                 that the file does not tell; names it.
         """
-        spec, weights = PARTS[part], self._of(part)
+        spec, weights = self._layout.parts[part], self._of(part)
         settings = {**self._settings(part, _shapes(weights)), **settings}
         network = build_empty(spec.build, **settings)
         if part == 'text_encoder':  # what comes after the layer that is read, of 2.x
@@ -153,20 +103,22 @@ class CompVisFile:
             raise ValueError(f'the {part} ({spec.prefix}*) is not as expected: {fit}')
         return network.eval()
 
-    def empty_caption(self, text_encoder: CLIPTextModel) -> Tensor:
-        """Tokens of the empty caption, (1, L)."""
+    def empty_caption(self, part: str, text_encoder: PreTrainedModel) -> Tensor:
+        """Tokens of the empty caption, (1, L), for a text encoder of a CLIP."""
         config = text_encoder.config
         padding = [config.pad_token_id] * (config.max_position_embeddings - 2)
         return torch.tensor([[config.bos_token_id, config.eos_token_id, *padding]])
 
     def _settings(self, part: str, shapes: Mapping[str, tuple]) -> dict:
-        spec, given = PARTS[part], self._architecture.get(part, {})
+        spec, given = self._layout.parts[part], self._architecture.get(part, {})
         try:
             told = spec.settings(
                 {name.removeprefix(spec.prefix): shape for name, shape in shapes.items()})
         except KeyError as error:
+            lacks_encoder = part == 'vae' and error.args[0].startswith('encoder.')
             raise ValueError(
                 f'the {part} lacks {spec.prefix}{error.args[0]}, which tells its architecture'
+                + ('; images become latents by the encoder of a VAE' if lacks_encoder else '')
             ) from error
         for name, value in told.items():
             if name not in given and None in (value if isinstance(value, list) else [value]):

@@ -1,10 +1,11 @@
 """Steps of data pipelines that mmdet lacks."""
 
+from .draw_caption import DrawCaption
 from .draw_words import DrawWords
 from .inferencer_loader import InferencerLoader
 from .load_panoptic_annotations import LoadPanopticAnnotations, LoadPanopticIfAny
 from .pillow_resize import PillowResize
 
 __all__ = [
-    'DrawWords', 'InferencerLoader', 'LoadPanopticAnnotations', 'LoadPanopticIfAny',
-    'PillowResize']
+    'DrawCaption', 'DrawWords', 'InferencerLoader', 'LoadPanopticAnnotations',
+    'LoadPanopticIfAny', 'PillowResize']

@@ -46,7 +46,7 @@ class DrawWords(BaseTransform):
         captions = results.get('phrases', results['captions'])
         results['words'] = ()
         if captions:
-            generator = _generator()
+            generator = sample_generator()
             caption = captions[generator.integers(len(captions))]
             phrases = self.extract(caption) if isinstance(caption, str) else caption
             if phrases:
@@ -58,7 +58,7 @@ class DrawWords(BaseTransform):
         return f'DrawWords(num_words={self.num_words}, extractor={self.extract.name!r})'
 
 
-def _generator() -> np.random.Generator:
+def sample_generator() -> np.random.Generator:
     """A generator that follows mmengine's seed, and is another one for each sample of each epoch.
 
     mmengine seeds numpy in the workers of each epoch alike; torch's own seed of a worker is a new

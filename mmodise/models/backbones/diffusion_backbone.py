@@ -9,6 +9,7 @@ from mmdet.utils import ConfigType
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
+from ..captioners import TextCaptioner
 from ..extractors.taps import checkpointed
 from .windows import Stitcher, cut_windows
 
@@ -33,6 +34,12 @@ def _resized(feature: Tensor, side: int) -> Tensor:
     return F.interpolate(feature, (side, side), mode='nearest')
 
 
+def _gives_texts(captioner: ConfigType) -> bool:
+    kind = captioner['type']
+    kind = MODELS.get(kind) if isinstance(kind, str) else kind
+    return isinstance(kind, type) and issubclass(kind, TextCaptioner)
+
+
 @MODELS.register_module()
 class DiffusionBackbone(BaseModule):
     """Feature maps out of a frozen text-to-image diffusion model (paper, 3.2).
@@ -44,9 +51,10 @@ class DiffusionBackbone(BaseModule):
     Args:
         extractor (dict): Config of a :class:`FeatureExtractor`, such as
             :class:`StableDiffusionExtractor`.
-        captioner (dict, optional): Config of an :class:`ImplicitCaptioner`; its ``text_length``,
-            ``text_width``, ``time_width`` and ``num_timesteps`` follow the extractor unless
-            given. None: the empty caption. Defaults to None.
+        captioner (dict, optional): Config of an :class:`ImplicitCaptioner` or
+            :class:`LearnedPrompt`, whose ``text_length``, ``text_width``, ``time_width`` and
+            ``num_timesteps`` follow the extractor unless given; or of a :class:`TextCaptioner`,
+            for an extractor that embeds captions. None: the empty caption. Defaults to None.
         out_channels (int): Channels of all four maps. Defaults to 512 (official release).
         window_size (int): Side of the windows in pixels; smaller where the image is smaller.
             Defaults to 512 (official release).
@@ -63,7 +71,8 @@ class DiffusionBackbone(BaseModule):
     Raises:
         ValueError: If ``max_windows`` is less than 1, an output map gets nothing, ``strides`` does
             not fit the maps that are read, there is a captioner but no UNet for it to condition, or
-            it is of another shape than the extractor needs.
+            it is of another shape than the extractor needs, or gives texts to an extractor that
+            embeds no captions.
     """
 
     def __init__(
@@ -97,6 +106,9 @@ class DiffusionBackbone(BaseModule):
                     raise ValueError(
                         f'DiffusionBackbone: captioner.{name}={captioner[name]}, but the extractor '
                         f'needs {shape[name]}; leave it out, and it follows the extractor')
+            if _gives_texts(captioner):
+                self.extractor.load_text_encoder()
+                shape = {}
             self.captioner = MODELS.build({**shape, **captioner})
         self.window_size = window_size
         self.with_cp = with_cp
@@ -125,22 +137,31 @@ class DiffusionBackbone(BaseModule):
             )
         return list(strides)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+    @property
+    def reads_captions(self) -> bool:
+        """Whether the captioner is to be given the captions of the images."""
+        return getattr(self.captioner, 'reads_captions', False)
+
+    def forward(self, images: Tensor, captions: Sequence[str] = ()) -> tuple[Tensor, ...]:
         """Extract features.
 
         Args:
             images (Tensor): RGB in [0, 1], padded to a multiple of 64, (B, 3, H, W).
+            captions (Sequence[str]): One per image, if the backbone ``reads_captions``.
 
         Returns:
             tuple[Tensor, ...]: (B, out_channels, H // s, W // s) for s in 4, 8, 16, 32.
         """
-        return self._stitch(images, self._forward_windows, _PYRAMID)
+        return self._stitch(images, captions, self._forward_windows, _PYRAMID)
 
-    def inner_maps(self, images: Tensor) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
+    def inner_maps(
+        self, images: Tensor, captions: Sequence[str] = ()
+    ) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
         """The extractor's own maps of whole images, and what :meth:`forward` makes of them.
 
         Args:
             images (Tensor): As in :meth:`forward`.
+            captions (Sequence[str]): Likewise.
 
         Returns:
             tuple: By their names (B, channels, H // s, W // s), s the stride of each; and the
@@ -148,17 +169,18 @@ class DiffusionBackbone(BaseModule):
         """
         strides = {extracted.name: extracted.stride for extracted in self.extractor.maps}
 
-        def extract(windows: Tensor, side: int) -> dict:
-            features = self._extract(windows, side)
+        def extract(windows: Tensor, captions: Sequence[str], side: int) -> dict:
+            features = self._extract(windows, captions, side)
             inner = {name: _resized(feature, side // strides[name])
                      for name, feature in zip(strides, features, strict=True)}
             return inner | self._project(features, side)
 
-        whole = self._stitch(images, extract, strides | _PYRAMID)
+        whole = self._stitch(images, captions, extract, strides | _PYRAMID)
         return dict(zip(strides, whole, strict=False)), whole[len(strides):]
 
     def _stitch(
-        self, images: Tensor, make: Callable[[Tensor, int], dict], strides: dict[object, int]
+        self, images: Tensor, captions: Sequence[str],
+        make: Callable[[Tensor, Sequence[str], int], dict], strides: dict[object, int],
     ) -> tuple[Tensor, ...]:
         """Maps of whole images, from what is made of their windows, by keys with strides."""
         size = tuple(images.shape[-2:])
@@ -166,23 +188,35 @@ class DiffusionBackbone(BaseModule):
         windows, origins = cut_windows(images, side)  # (B x n, 3, side, side)
         stitchers = {key: Stitcher(len(images), origins, stride, size)
                      for key, stride in strides.items()}
-        for part in windows.split(self.max_windows or len(windows)):
-            for key, maps in make(part, side).items():
+        captions = [caption for caption in captions for _ in origins]  # of an image its windows'
+        at_once = self.max_windows or len(windows)
+        for start in range(0, len(windows), at_once):
+            part = slice(start, start + at_once)
+            for key, maps in make(windows[part], captions[part], side).items():
                 stitchers[key].add(maps)
         return tuple(stitcher.finish() for stitcher in stitchers.values())
 
-    def _extract(self, windows: Tensor, side: int) -> list[Tensor]:
+    def _extract(self, windows: Tensor, captions: Sequence[str], side: int) -> list[Tensor]:
         """The extractor's maps of windows."""
         model_size = self.extractor.image_size
         if side != model_size:  # bicubic without antialiasing, as the official release
             size = (model_size, model_size)
             windows = F.interpolate(windows, size, mode='bicubic', align_corners=False)
-        conditions = () if self.captioner is None else self.captioner(windows)
-        return self.extractor(windows, *conditions)
+        return self.extractor(windows, *self._condition(windows, captions))
 
-    def _forward_windows(self, windows: Tensor, side: int) -> dict[int, Tensor]:
+    def _condition(self, windows: Tensor, captions: Sequence[str]) -> tuple[Tensor | None, ...]:
+        """Offsets to what the generator makes of the empty caption."""
+        if self.captioner is None:
+            return ()
+        if isinstance(self.captioner, TextCaptioner):
+            return self.extractor.embed_captions(self.captioner(windows, captions))
+        return self.captioner(windows)
+
+    def _forward_windows(
+        self, windows: Tensor, captions: Sequence[str], side: int
+    ) -> dict[int, Tensor]:
         """Projected features of windows, summed by stride."""
-        return self._project(self._extract(windows, side), side)
+        return self._project(self._extract(windows, captions, side), side)
 
     def _project(self, features: list[Tensor], side: int) -> dict[int, Tensor]:
         pyramid = {}

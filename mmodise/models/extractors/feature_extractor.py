@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 from torch import Tensor
@@ -75,6 +76,20 @@ class FeatureExtractor(FrozenModule):
     def feature_strides(self) -> list[int]:
         """Strides of the maps against the extractor's input."""
         return [feature_map.stride for feature_map in self.maps]
+
+    def load_text_encoder(self) -> None:
+        """Get ready for :meth:`embed_captions`, as ``text_encoder``; once, before any call.
+
+        Raises:
+            ValueError: If the extractor embeds no captions, as it is here.
+        """
+        raise ValueError(
+            f'{type(self).__name__} embeds no captions; use a captioner that gives offsets, '
+            'ImplicitCaptioner or LearnedPrompt, or set captioner=None')
+
+    def embed_captions(self, captions: Sequence[str]) -> tuple[Tensor | None, ...]:
+        """What N captions add to the condition of the empty one, as :meth:`forward` takes it."""
+        return self.text_encoder(captions)
 
     @abstractmethod
     def forward(self, images: Tensor, *condition: Tensor | None) -> list[Tensor]:

@@ -1,6 +1,6 @@
 """Inner feature maps of Stable Diffusion."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import torch
@@ -9,17 +9,22 @@ from diffusers.models.attention import FeedForward
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
-from ...checkpoints.stable_diffusion import load_stable_diffusion
+from ...checkpoints.stable_diffusion import load_stable_diffusion, load_unet_weights
 from ..frozen import FrozenNetworks
+from .autoencoder import (
+    decode_in_parts,
+    encode_in_parts,
+    images_at_once,
+    maps_of_autoencoder,
+    stride_of,
+    tap_autoencoder,
+)
 from .feature_extractor import FeatureExtractor, FeatureMap
-from .noise import add_noise, fixed_noise, scaled_linear_schedule
-from .taps import Recomputed, Skip, Tap, checkpointed, reading
-
-_DTYPES = ('float32', 'bfloat16', 'float16', 'float64')
-# of all images that the VAE sees at once, by kind of device: one of Stable Diffusion's own size
-# keeps a CPU busy, and takes 0.5 GiB for a map
-_VAE_PIXELS = dict(cpu=512**2)
-_VAE_PIXELS_ELSEWHERE = 4 * 512**2
+from .noise import NUM_TIMESTEPS, add_noise, fixed_noise, scaled_linear_schedule
+from .precision import cast, check_dtype, wide
+from .taps import Recomputed, checkpointed, reading
+from .text_encoder import FrozenTextEncoder
+from .unet_maps import maps_of_unet, tap_unet
 
 
 @MODELS.register_module()
@@ -29,6 +34,11 @@ class StableDiffusionExtractor(FeatureExtractor):
     One pass per timestep, with one fixed noise for all images. The networks are diffusers' own;
     what comes after the last map that is read is neither run nor kept in memory. The weights get
     no gradients, the text condition and the time embedding do.
+
+    A UNet that was tuned for images without noise (CleanDIFT, arXiv 2412.03439) takes the place of
+    the one in ``pretrained``: ``unet_weights='CompVis/cleandift/cleandift_sd21_unet.safetensors',
+    noise=False, timesteps=(261,)``. It was given clean latents and, whatever the noise that it was
+    to explain, one timestep: a number that was learned from 261 on and is in no file of the UNet.
 
     Args:
         pretrained (str): Where the weights are: a local folder in diffusers' layout, a single
@@ -40,8 +50,18 @@ class StableDiffusionExtractor(FeatureExtractor):
             Defaults to (2, 5, 8, 11) (official release).
         decoder_blocks (Sequence[int] | str): Residual blocks of the VAE decoder's up path,
             likewise, of the latent without noise. Defaults to (2, 5) (official release).
+        attentions (Sequence[str] | str): Maps of the UNet's attention, counted from 0 through its
+            transformer blocks: down path, middle, up path. 'self3': what each cell looks at in
+            self-attention, mean of the heads; a channel per cell of the map, so that images must
+            be of ``image_size``. 'cross3': likewise, a channel per token of the text.
+            'features3': what self-attention makes, before it is added; 'all': those of every block.
+            Defaults to ().
         timesteps (Sequence[int]): Timesteps, one UNet pass each; a negative one means no noise
             and the embedding of timestep 0. Defaults to (0,) (paper).
+        noise (bool): Whether latents get their timestep's noise. False: they are left without,
+            and the UNet is told the timesteps all the same. Defaults to True.
+        unet_weights (str, optional): A state dict that takes the place of the UNet's, of the same
+            architecture, in diffusers' names; see :func:`load_unet_weights`. Defaults to None.
         architecture (dict, optional): What a single file does not tell of its architecture, or
             tells otherwise; see :func:`load_stable_diffusion`. Defaults to None.
         with_cp (bool): Recompute the UNet's blocks in the backward pass instead of keeping what
@@ -61,11 +81,11 @@ class StableDiffusionExtractor(FeatureExtractor):
 
     Raises:
         FileNotFoundError: If a part of the weights is missing; says what is accepted.
-        ValueError: If a file is unsafe, broken, or not of a Stable Diffusion; or ``dtype`` is none
-            of these.
+        ValueError: If a file is unsafe, broken, or not of a Stable Diffusion; there is no such
+            map; or an argument is none of what is accepted.
     """
 
-    map_settings = 'encoder_blocks', 'unet_blocks', 'decoder_blocks'
+    map_settings = 'encoder_blocks', 'unet_blocks', 'decoder_blocks', 'attentions'
     noise_setting = 'timesteps'
 
     def __init__(
@@ -81,43 +101,101 @@ class StableDiffusionExtractor(FeatureExtractor):
         channels_last: bool = False,
         vae_pixels: int | None = None,
         compile: bool | dict = False,
+        attentions: Sequence[str] | str = (),
+        noise: bool = True,
+        unet_weights: str | None = None,
     ) -> None:
-        if dtype not in _DTYPES:
-            raise ValueError(
-                f'StableDiffusionExtractor: dtype={dtype!r}; give one of {", ".join(_DTYPES)}')
-        vae, unet, empty_text = load_stable_diffusion(
-            pretrained, with_unet=bool(unet_blocks), architecture=architecture)
-        maps, condition, image_size = _describe(
-            vae, unet, encoder_blocks, unet_blocks, decoder_blocks, timesteps)
-        if unet_blocks:
-            _drop_rest(unet)
+        self._check(dtype, timesteps)
+        vae, unet, empty = self._load(
+            pretrained, with_unet=bool(unet_blocks or attentions), architecture=architecture)
+        if unet_weights is not None:
+            self._put_weights(unet, unet_weights)
+        maps = self._tap(
+            vae, unet, empty, encoder_blocks, unet_blocks, decoder_blocks, attentions, timesteps)
+        image_size, condition = vae.config.sample_size, None
+        if unet is not None:
+            image_size = unet.config.sample_size * stride_of(vae)
+            condition = self._describe_condition(unet, len(timesteps), **empty)
             if with_cp:
                 unet.enable_gradient_checkpointing(checkpointed)
             else:
                 _recompute_gates(unet)
-            condition.update(text_length=empty_text.shape[1], text_width=empty_text.shape[2])
-        if decoder_blocks:
-            _drop_rest(vae.decoder)
-        else:
-            vae.decoder = vae.post_quant_conv = None
         for network in filter(None, (vae, unet)):
-            nn.Module.to(  # diffusers' own warns of every cast
-                network, dtype=getattr(torch, dtype),
-                memory_format=torch.channels_last if channels_last else torch.preserve_format)
-        wide = torch.float64 if dtype == 'float64' else torch.float32
-        latent_size = image_size // _vae_stride(vae)
+            cast(network, dtype, channels_last)
+        noise_map = fixed_noise(vae.config.latent_channels, image_size // stride_of(vae))
         super().__init__(
             FrozenNetworks(
-                vae=vae, unet=unet, empty_text=empty_text.to(wide),
-                noise=fixed_noise(vae.config.latent_channels, latent_size).to(wide),
+                vae=vae, unet=unet, noise=noise_map.to(wide(dtype)),
+                **{name: state.to(wide(dtype)) for name, state in empty.items()},
                 timesteps=torch.tensor(timesteps, device='cpu').clamp(min=0),
                 prepare=None if compile is False else partial(
                     _compile, {} if compile is True else compile)),
-            maps, image_size, condition or None)
+            maps, image_size, condition)
         self.timesteps = tuple(timesteps)
+        self.noise = noise
+        self._text_source = pretrained, architecture
         self.vae_pixels = vae_pixels
         self._compiled = compile is not False
         self._alphas = scaled_linear_schedule().tolist()
+
+    @classmethod
+    def _check(cls, dtype: str, timesteps: Sequence[int]) -> None:
+        try:
+            check_dtype(dtype)
+        except ValueError as error:
+            raise ValueError(f'{cls.__name__}: {error}') from None
+        if beyond := [timestep for timestep in timesteps if timestep >= NUM_TIMESTEPS]:
+            raise ValueError(
+                f'{cls.__name__}: timesteps={tuple(timesteps)}: there is no {beyond[0]}; give 0 to '
+                f'{NUM_TIMESTEPS - 1}, or -1')
+
+    def _load(
+        self, pretrained: str, with_unet: bool, architecture: dict | None
+    ) -> tuple[AutoencoderKL, UNet2DConditionModel | None, dict[str, Tensor]]:
+        """The VAE, the UNet, and what the text encoders make of the empty caption, by names."""
+        vae, unet, text = load_stable_diffusion(
+            pretrained, with_unet=with_unet, architecture=architecture)
+        return vae, unet, dict(empty_text=text)
+
+    def _describe_condition(
+        self, unet: UNet2DConditionModel, num_timesteps: int, empty_text: Tensor
+    ) -> dict[str, int]:
+        """What a captioner must deliver, see :class:`FeatureExtractor`."""
+        return dict(
+            text_length=empty_text.shape[1], text_width=empty_text.shape[2],
+            time_width=4 * unet.config.block_out_channels[0], num_timesteps=num_timesteps)
+
+    def _put_weights(self, unet: UNet2DConditionModel | None, path: str) -> None:
+        try:
+            if unet is None:
+                raise ValueError('nothing of the UNet is read; leave it out, or choose unet_blocks')
+            load_unet_weights(unet, path)
+        except (FileNotFoundError, ValueError) as error:
+            kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
+            raise kind(f'{type(self).__name__}: unet_weights={path!r}: {error}') from error
+
+    def _tap(
+        self, vae: AutoencoderKL, unet: UNet2DConditionModel | None, empty: Mapping[str, Tensor],
+        encoder_blocks: Sequence[int] | str, unet_blocks: Sequence[int] | str,
+        decoder_blocks: Sequence[int] | str, attentions: Sequence[str] | str,
+        timesteps: Sequence[int],
+    ) -> list[FeatureMap]:
+        """Put the taps into the networks, and drop what comes after the last ones."""
+        there_is = maps_of_autoencoder(vae) | ({} if unet is None else maps_of_unet(unet))
+        try:
+            of_encoder, of_decoder = tap_autoencoder(vae, encoder_blocks, decoder_blocks)
+            of_unet = [] if unet is None else tap_unet(
+                unet, unet_blocks, attentions, empty['empty_text'].shape[1])
+        except ValueError as error:
+            raise ValueError(
+                f'{type(self).__name__}: {error}. There are: '
+                + '; '.join(f'{setting} {values}' for setting, values in there_is.items())
+            ) from None
+        several, stride = len(timesteps) > 1, stride_of(vae)
+        of_unet = [
+            of._replace(name=of.name + f'.{t}' * several, stride=stride * of.stride, noise=timestep)
+            for t, timestep in enumerate(timesteps) for of in of_unet]
+        return of_encoder + of_unet + of_decoder
 
     def forward(
         self, images: Tensor, text_offset: Tensor | None = None, time_offset: Tensor | None = None
@@ -134,32 +212,32 @@ class StableDiffusionExtractor(FeatureExtractor):
             list[Tensor]: Maps of the VAE encoder, of the UNet (timestep by timestep), and of the
             VAE decoder, (B, feature_widths[i], S // feature_strides[i], S // feature_strides[i]).
         """
-        with self.own_precision():
-            return self._forward(images, text_offset, time_offset)
+        return self._forward(images, text_offset, time_offset)
 
-    def _forward(
-        self, images: Tensor, text_offset: Tensor | None, time_offset: Tensor | None
-    ) -> list[Tensor]:
+    def _forward(self, images: Tensor, *condition: Tensor | None) -> list[Tensor]:
+        with self.own_precision():
+            return self._extract(images, condition)
+
+    def _extract(self, images: Tensor, condition: Sequence[Tensor | None]) -> list[Tensor]:
         frozen = self.frozen
         vae, batch = frozen.vae, len(images)
-        pixels = self.vae_pixels or _VAE_PIXELS.get(images.device.type, _VAE_PIXELS_ELSEWHERE)
-        at_once = max(1, pixels // images[0, 0].numel())
-        inputs = (2 * images - 1).to(vae.dtype)
-        means, encoder_maps = _in_parts(  # never samples
-            lambda part: vae.encode(part).latent_dist.mean, inputs, at_once, self._compiled)
-        mean, unet_maps, decoder_maps = torch.cat(means), [], []
+        at_once = images_at_once(images, self.vae_pixels)
+        mean, encoder_maps = encode_in_parts(vae, images, at_once, self._compiled)
+        unet_maps = []
         if frozen.unet is not None:
             latents = vae.config.scaling_factor * mean.to(frozen.noise.dtype)  # (B, 4, S/8, S/8)
             with reading(self._compiled) as read:
-                self._denoise(latents, text_offset, time_offset)
+                self._denoise(latents, images.shape[-1], condition)
                 maps = [m.unflatten(0, (-1, batch)) for m in read]  # each (T, B, C, h, w)
             unet_maps = [m[t] for t in range(len(self.timesteps)) for m in maps]
-        if vae.decoder is not None:
-            def decode(latents: Tensor) -> None:  # what it ends in is not kept
-                vae.decode(latents, return_dict=False)
-
-            _, decoder_maps = _in_parts(decode, mean, at_once, self._compiled)
+        decoder_maps = decode_in_parts(vae, mean, at_once, self._compiled)
         return encoder_maps + unet_maps + decoder_maps
+
+    def load_text_encoder(self) -> None:
+        """Load Stable Diffusion's text encoder, to embed captions."""
+        if (self.condition or {}).get('pooled_width'):  # of a kind with more than one of them
+            super().load_text_encoder()
+        self.text_encoder = FrozenTextEncoder(*self._text_source)
 
     def add_noise(self, latents: Tensor) -> Tensor:
         """The latents at each timestep, with the noise that all images share.
@@ -170,68 +248,35 @@ class StableDiffusionExtractor(FeatureExtractor):
         Returns:
             Tensor: z_t, timestep by timestep, (T x B, 4, h, w).
         """
-        return add_noise(latents, self.frozen.noise, self.timesteps, self._alphas)
+        timesteps = self.timesteps if self.noise else [-1] * len(self.timesteps)
+        return add_noise(latents, self.frozen.noise, timesteps, self._alphas)
 
     def _denoise(
-        self, latents: Tensor, text_offset: Tensor | None, time_offset: Tensor | None
+        self, latents: Tensor, side: int, condition: Sequence[Tensor | None]
     ) -> None:
         """Run the UNet over all timesteps at once, for what its taps read."""
         frozen = self.frozen
-        unet, batch, steps = frozen.unet, len(latents), len(self.timesteps)
+        unet, batch = frozen.unet, len(latents)
+        unet(
+            self.add_noise(latents).to(unet.dtype),
+            frozen.timesteps.repeat_interleave(batch),
+            **self._unet_condition(batch, side, *condition),
+        )
+
+    def _unet_condition(
+        self, batch: int, side: int, text_offset: Tensor | None = None,
+        time_offset: Tensor | None = None,
+    ) -> dict:
+        """What the UNet is told of images of ``side`` x ``side`` pixels, timestep by timestep."""
+        frozen, steps = self.frozen, len(self.timesteps)
         text = frozen.empty_text if text_offset is None else frozen.empty_text + text_offset
         text = text.expand(batch, -1, -1).repeat(steps, 1, 1)  # (T x B, L, C)
         if time_offset is None:
             time_offset = text.new_zeros(1, steps, self.condition['time_width'])
         time = time_offset.expand(batch, -1, -1).transpose(0, 1).flatten(0, 1)  # (T x B, E)
-        unet(
-            self.add_noise(latents).to(unet.dtype),
-            frozen.timesteps.repeat_interleave(batch),
-            encoder_hidden_states=text.to(unet.dtype),
-            class_labels=time.to(unet.dtype),  # added to the time embedding after its MLP
-        )
-
-
-@torch.no_grad()
-def _in_parts(
-    run: Callable[[Tensor], Tensor | None], inputs: Tensor, at_once: int, compiled: bool
-) -> tuple[list[Tensor | None], list[Tensor]]:
-    """Run what needs no gradient on a few images at a time: the results, and the taps' maps."""
-    results, maps = [], []
-    for part in inputs.split(at_once):
-        with reading(compiled) as read:
-            results.append(run(part))
-            maps.append(list(read))
-    if len(maps) == 1:
-        return results, maps[0]
-    return results, [torch.cat(parts) for parts in zip(*maps, strict=True)]
-
-
-def _vae_stride(vae: AutoencoderKL) -> int:
-    return 2 ** (len(vae.config.block_out_channels) - 1)
-
-
-def _describe(
-    vae: AutoencoderKL, unet: UNet2DConditionModel | None, encoder_blocks: Sequence[int] | str,
-    unet_blocks: Sequence[int] | str, decoder_blocks: Sequence[int] | str,
-    timesteps: Sequence[int],
-) -> tuple[list[FeatureMap], dict[str, int], int]:
-    """Put the taps into the networks; the maps, the condition without its text, the image size."""
-    stride = _vae_stride(vae)
-    maps = [FeatureMap(f'encoder{block}', width, 2**level, ('encoder_blocks', block))
-            for block, level, width in _tap(vae.encoder.down_blocks, encoder_blocks)]
-    condition, image_size = {}, vae.config.sample_size
-    if unet is not None:
-        widths = unet.config.block_out_channels
-        deepest = stride * 2 ** (len(widths) - 1)
-        condition = dict(time_width=4 * widths[0], num_timesteps=len(timesteps))
-        image_size = unet.config.sample_size * stride
-        middle = _tap(unet.up_blocks, unet_blocks)
-        maps += [FeatureMap(f'unet{block}' + f'.{t}' * (len(timesteps) > 1), width,
-                            deepest // 2**level, ('unet_blocks', block), timestep)
-                 for t, timestep in enumerate(timesteps) for block, level, width in middle]
-    maps += [FeatureMap(f'decoder{block}', width, stride // 2**level, ('decoder_blocks', block))
-             for block, level, width in _tap(vae.decoder.up_blocks, decoder_blocks)]
-    return maps, condition, image_size
+        return dict(
+            encoder_hidden_states=text.to(frozen.unet.dtype),
+            class_labels=time.to(frozen.unet.dtype))  # added to the time embedding after its MLP
 
 
 def _compile(options: dict, frozen: FrozenNetworks) -> None:
@@ -246,42 +291,8 @@ def _levels(*networks: nn.Module | None) -> list[nn.Module]:
             for block in getattr(network, path, ())]
 
 
-def _tap(levels: nn.ModuleList, blocks: Sequence[int] | str) -> list[tuple[int, int, int]]:
-    """Put taps before residual blocks; returns number, level and input width of each."""
-    places = [(level, i) for level, part in enumerate(levels) for i in range(len(part.resnets))]
-    found = []
-    for block in range(len(places)) if blocks == 'all' else sorted(blocks):
-        if not 0 <= block < len(places):
-            raise ValueError(
-                f'StableDiffusionExtractor: there is no residual block {block}; the blocks are '
-                f'0 to {len(places) - 1}'
-            )
-        level, i = places[block]
-        inner = levels[level].resnets[i]
-        found.append((block, level, inner.in_channels))
-        levels[level].resnets[i] = Tap(inner)
-    return found
-
-
 def _recompute_gates(unet: nn.Module) -> None:
     """Keep nothing of the gated activations: 12 times the memory of what they start from."""
     for layer in unet.modules():
         if isinstance(layer, FeedForward):
             layer.net[0] = Recomputed(layer.net[0])
-
-
-def _drop_rest(network: nn.Module) -> None:
-    """Take away what a network with an up path computes after its last tap."""
-    levels = network.up_blocks
-    level, i = max(
-        (level, i) for level, part in enumerate(levels) for i, block in enumerate(part.resnets)
-        if isinstance(block, Tap)
-    )
-    last = levels[level]
-    last.resnets = last.resnets[: i + 1]
-    last.resnets[i].block = None
-    last.upsamplers = None
-    if getattr(last, 'attentions', None) is not None:
-        last.attentions = nn.ModuleList([*last.attentions[:i], Skip()])
-    network.up_blocks = levels[: level + 1]
-    network.conv_norm_out = network.conv_act = network.conv_out = nn.Identity()

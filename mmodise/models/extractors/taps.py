@@ -37,7 +37,8 @@ def reading(compiled: bool = False) -> Iterator[list[Tensor]]:
                 read.clear()
 
 
-def _note(hidden_states: Tensor) -> None:
+def note(hidden_states: Tensor) -> None:
+    """Hand over a tensor to whoever is :func:`reading`."""
     read = _COMPILED if torch.compiler.is_compiling() else _READ.get()
     if read is not None:  # not in a second run for the backward pass
         read.append(hidden_states)
@@ -56,7 +57,7 @@ class Tap(nn.Module):
 
     def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """Read the input, (B, C, h, w), and go on with the block."""
-        _note(hidden_states)
+        note(hidden_states)
         return hidden_states if self.block is None else self.block(hidden_states, *args, **kwargs)
 
 
@@ -66,6 +67,14 @@ class Skip(nn.Module):
     def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor]:
         """The input, as the tuple that diffusers' blocks return."""
         return (hidden_states,)
+
+
+class PassOn(nn.Module):
+    """Stands for a residual block of diffusers whose result nothing reads."""
+
+    def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """The input."""
+        return hidden_states
 
 
 class Recomputed(nn.Module):
@@ -79,12 +88,12 @@ class Recomputed(nn.Module):
         super().__init__()
         self.part = part
 
-    def forward(self, hidden_states: Tensor) -> Tensor:
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         """As the part's."""
-        return checkpointed(self.part, hidden_states)
+        return checkpointed(self.part, *args, **kwargs)
 
 
-def checkpointed(module: nn.Module, *args: Any) -> Any:
+def checkpointed(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
     """Run a part of a network, and once more in the backward pass, to save memory.
 
     What a tap reads is read in the forward pass only.
@@ -92,10 +101,12 @@ def checkpointed(module: nn.Module, *args: Any) -> Any:
     Args:
         module (nn.Module): One that draws no random numbers.
         *args (Any): Its inputs.
+        **kwargs (Any): Likewise.
     """
     if isinstance(module, Tap):
-        _note(args[0])
+        note(args[0])
         module = module.block
         if module is None:
             return args[0]
-    return checkpoint(module, *args, use_reentrant=False, preserve_rng_state=False)
+    return checkpoint(
+        module, *args, use_reentrant=False, preserve_rng_state=False, **kwargs)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ...vocabulary import Vocabulary
 from ..clip import FrozenCLIP
+from .layer_output import LayerOutput
 
 
 class MaskPredictions(NamedTuple):
@@ -35,7 +36,7 @@ class MaskPredictions(NamedTuple):
 
 
 class MaskTargets(NamedTuple):
-    """Masks of a batch in training, for a classifier that trains.
+    """Masks of a batch in training, for a classifier that trains and for :class:`ConsistencyLoss`.
 
     Attributes:
         vocabulary: The training vocabulary, which labels count in.
@@ -44,12 +45,15 @@ class MaskTargets(NamedTuple):
         predictions: Predicted masks, with their graph.
         matches: Per image the true mask that each prediction is matched with, int64 (Q,), and -1
             where there is none.
+        layers: What each layer of a decoder predicts, with its graph; the last one's masks are
+            ``predictions``. Empty if the source has no such layers.
     """
 
     vocabulary: Vocabulary
     instances: InstanceList
     predictions: MaskPredictions
     matches: list[Tensor]
+    layers: Sequence[LayerOutput] = ()
 
 
 class MaskSource(BaseModule):
@@ -143,7 +147,7 @@ class MaskSource(BaseModule):
     def loss_and_targets(
         self, x: tuple[Tensor, ...], batch_data_samples: SampleList
     ) -> tuple[dict[str, Tensor], MaskTargets]:
-        """Compute losses, and what a classifier that trains wants to know.
+        """Compute losses, and what a classifier that trains, or the consistency, reads.
 
         Raises:
             RuntimeError: If the source is not one that is trained.

@@ -195,7 +195,7 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
         losses, last = self.loss_by_layer(layers, instances, metas), layers[-1]
         return losses, MaskTargets(
             self.vocabulary, instances, MaskPredictions(last.masks, embeddings=last.embeddings),
-            self.match(last, instances, metas))
+            self.match(last, instances, metas), layers)
 
     def loss_by_layer(
         self,
@@ -226,7 +226,8 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
 
     @torch.no_grad()
     def match(
-        self, layer: LayerOutput, batch_gt_instances: InstanceList, batch_img_metas: list[dict]
+        self, layer: LayerOutput, batch_gt_instances: InstanceList, batch_img_metas: list[dict],
+        masks: Tensor | None = None,
     ) -> list[Tensor]:
         """Match the queries of a layer with true masks, at random points of its own.
 
@@ -234,15 +235,18 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
             layer (LayerOutput): One of :meth:`layers`.
             batch_gt_instances (InstanceList): True masks, see :meth:`unpack_gt`.
             batch_img_metas (list[dict]): Metainfo of the samples.
+            masks (Tensor, optional): Mask logits in place of the layer's, where it has seen the
+                pictures otherwise than the true masks are. Defaults to None.
 
         Returns:
             list[Tensor]: Per image the index of the true mask of each query, int64 (Q,), -1 where
             there is none.
         """
         logits, = self.label_logits([layer])
-        with torch.autocast(layer.masks.device.type, enabled=False):
+        masks = layer.masks if masks is None else masks
+        with torch.autocast(masks.device.type, enabled=False):
             *_, queries, _, sampled = multi_apply(
-                self._get_targets_single, logits.float(), layer.masks.float(),
+                self._get_targets_single, logits.float(), masks.float(),
                 batch_gt_instances, batch_img_metas)
         return [
             indices.new_full((self.num_queries, ), -1).index_copy(

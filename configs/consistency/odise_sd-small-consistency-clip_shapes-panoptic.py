@@ -1,0 +1,5 @@
+# The head's class distribution agrees with CLIP's of the same mask.
+_base_ = '../odise/odise_sd-small_shapes-panoptic.py'
+
+model = dict(consistency=dict(
+    type='ConsistencyLoss', layer_mask=0, layer_class=0, view_mask=0, view_class=0, embedding=0))

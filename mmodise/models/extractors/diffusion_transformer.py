@@ -1,0 +1,267 @@
+"""Inner feature maps of Stable Diffusion 3."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL, SD3Transformer2DModel
+from mmdet.registry import MODELS
+from torch import Tensor, nn
+
+from ...checkpoints.diffusion_transformer import load_stable_diffusion_3
+from ..frozen import FrozenNetworks
+from .autoencoder import (
+    decode_in_parts,
+    encode_in_parts,
+    images_at_once,
+    maps_of_autoencoder,
+    stride_of,
+    tap_autoencoder,
+)
+from .feature_extractor import FeatureExtractor, FeatureMap
+from .noise import NUM_TIMESTEPS, add_flow_noise, fixed_noise
+from .precision import cast, check_dtype, wide
+from .taps import Tap, reading
+from .token_maps import Unread, as_maps, listing, tap_tokens
+
+
+@MODELS.register_module()
+class DiffusionTransformerExtractor(FeatureExtractor):
+    """Reads the tokens that enter chosen blocks of a frozen Stable Diffusion 3, as maps.
+
+    One pass per timestep, with one fixed noise n for all images: z_t = (1 - t / 1000) z + t / 1000
+    n (rectified flow, arXiv 2403.03206). The networks are diffusers' own; what comes after the last
+    map that is read is neither run nor kept in memory. The weights get no gradients, the text, the
+    embedding of time and pooled text, and the pooled text do.
+
+    The text condition is that of two CLIPs, side by side and padded to the width of T5's, followed
+    by T5's. A captioner conditions the CLIPs' part, in its own width.
+
+    Args:
+        pretrained (str): Where the weights are: a local folder in diffusers' layout, or a hub id.
+        encoder_blocks (Sequence[int] | str): Residual blocks of the VAE encoder's down path,
+            counted from 0 through all levels, or 'all'. Defaults to (5, 7).
+        transformer_blocks (Sequence[int] | str): Blocks of the transformer, counted from 0, or
+            'all'; the input of each is read. Their stride is that of the VAE times the
+            transformer's patch size, 16. Empty: no transformer is loaded. Defaults to (6, 12, 18).
+        decoder_blocks (Sequence[int] | str): Residual blocks of the VAE decoder's up path, counted
+            as the encoder's, of the latent without noise. Defaults to (2, 5).
+        timesteps (Sequence[float]): Timesteps from 0, no noise, to 1000, noise only, one pass each;
+            a negative one is as 0. Defaults to (0,).
+        image_size (int, optional): Side in pixels of the square images; the transformer crops its
+            table of positions to it. None: that of its training, 1024. Defaults to None.
+        t5_length (int): Tokens of T5's part of the text. Defaults to 256, as in diffusers'
+            pipeline.
+        with_t5 (bool, optional): Whether T5 makes them; otherwise they are zeros, as in diffusers'
+            pipeline. None: if a local folder has ``text_encoder_3/``. Defaults to None.
+        with_cp (bool): Recompute the transformer's blocks in the backward pass instead of keeping
+            what they compute. Defaults to False.
+        dtype (str): As in :class:`StableDiffusionExtractor`. Defaults to 'float32'.
+        channels_last (bool): Likewise, of the VAE. Defaults to False.
+        vae_pixels (int, optional): Likewise. Defaults to None.
+
+    Raises:
+        FileNotFoundError: If a part of the weights is missing; says what is accepted.
+        ValueError: If a file is unsafe, broken, or not of a Stable Diffusion 3; there is no such
+            map; or an argument is none of what is accepted.
+    """
+
+    map_settings = 'encoder_blocks', 'transformer_blocks', 'decoder_blocks'
+    noise_setting = 'timesteps'
+
+    def __init__(
+        self,
+        pretrained: str,
+        encoder_blocks: Sequence[int] | str = (5, 7),
+        transformer_blocks: Sequence[int] | str = (6, 12, 18),
+        decoder_blocks: Sequence[int] | str = (2, 5),
+        timesteps: Sequence[float] = (0,),
+        image_size: int | None = None,
+        t5_length: int = 256,
+        with_t5: bool | None = None,
+        with_cp: bool = False,
+        dtype: str = 'float32',
+        channels_last: bool = False,
+        vae_pixels: int | None = None,
+    ) -> None:
+        timesteps = tuple(timesteps)
+        try:
+            check_dtype(dtype)
+            _check_timesteps(timesteps)
+        except ValueError as error:
+            raise ValueError(f'{type(self).__name__}: {error}') from None
+        vae, transformer, *empty = load_stable_diffusion_3(
+            pretrained, bool(transformer_blocks), t5_length, with_t5)
+        condition = None
+        if transformer is not None:
+            condition = dict(
+                text_length=empty[0].shape[1], text_width=empty[0].shape[2],
+                time_width=transformer.inner_dim, num_timesteps=len(timesteps),
+                pooled_width=empty[2].shape[1])
+        try:
+            image_size = _image_size(vae, transformer, image_size)
+            maps = _tap(
+                vae, transformer, encoder_blocks, transformer_blocks, decoder_blocks, timesteps,
+                with_cp)
+        except ValueError as error:
+            raise ValueError(f'{type(self).__name__}: {error}') from None
+        cast(vae, dtype, channels_last)
+        noise, states = fixed_noise(vae.config.latent_channels, image_size // stride_of(vae)), {}
+        if transformer is not None:
+            cast(transformer, dtype)
+            states = {f'empty_{name}': state.to(wide(dtype))
+                      for name, state in zip(('text', 't5', 'pooled'), empty, strict=True)}
+        super().__init__(
+            FrozenNetworks(
+                vae=vae, transformer=transformer, noise=noise.to(wide(dtype)),
+                timesteps=torch.tensor(timesteps, device='cpu').clamp(min=0), **states),
+            maps, image_size, condition)
+        self.timesteps, self.vae_pixels = timesteps, vae_pixels
+
+    def forward(
+        self, images: Tensor, text_offset: Tensor | None = None, time_offset: Tensor | None = None,
+        pooled_offset: Tensor | None = None,
+    ) -> list[Tensor]:
+        """Extract the maps.
+
+        Args:
+            images (Tensor): RGB in [0, 1], (B, 3, S, S), S a multiple of the deepest stride.
+            text_offset (Tensor, optional): Added to the CLIPs' part of the condition of the empty
+                caption, (B, 77, C) or (1, 77, C).
+            time_offset (Tensor, optional): Added to the embedding of time and pooled text,
+                (B, T, E) or (1, T, E).
+            pooled_offset (Tensor, optional): Added to the pooled text, (B, P) or (1, P).
+
+        Returns:
+            list[Tensor]: Maps of the VAE encoder, of the transformer (timestep by timestep), and of
+            the VAE decoder, (B, feature_widths[i], S // feature_strides[i],
+            S // feature_strides[i]).
+        """
+        frozen, vae = self.frozen, self.frozen.vae
+        with self.own_precision():
+            at_once = images_at_once(images, self.vae_pixels)
+            mean, encoder_maps = encode_in_parts(vae, images, at_once)
+            transformer_maps = []
+            if frozen.transformer is not None:
+                with reading() as read:
+                    self._denoise(mean, text_offset, time_offset, pooled_offset)
+                    transformer_maps = as_maps(read, len(self.timesteps))
+            return encoder_maps + transformer_maps + decode_in_parts(vae, mean, at_once)
+
+    def add_noise(self, latents: Tensor) -> Tensor:
+        """The latents at each timestep, with the noise that all images share.
+
+        Args:
+            latents (Tensor): z, scaled, (B, C, h, w).
+
+        Returns:
+            Tensor: z_t, timestep by timestep, (T x B, C, h, w).
+        """
+        return add_flow_noise(latents, self.frozen.noise, self.timesteps)
+
+    def _denoise(
+        self, mean: Tensor, text_offset: Tensor | None, time_offset: Tensor | None,
+        pooled_offset: Tensor | None,
+    ) -> None:
+        """Run the transformer over all timesteps at once, for what its taps read."""
+        frozen, batch, steps = self.frozen, len(mean), len(self.timesteps)
+        transformer, config = frozen.transformer, frozen.vae.config
+        latents = mean.to(frozen.noise.dtype) - (config.shift_factor or 0)
+        text = frozen.empty_text if text_offset is None else frozen.empty_text + text_offset
+        text = F.pad(text, (0, frozen.empty_t5.shape[2] - text.shape[2]))
+        text = torch.cat([text, frozen.empty_t5.expand(len(text), -1, -1)], dim=1)
+        pooled = frozen.empty_pooled
+        if pooled_offset is not None:
+            pooled = pooled + pooled_offset
+        pooled = pooled.expand(batch, -1).repeat(steps, 1).to(transformer.dtype)
+        if time_offset is not None:
+            time_offset = time_offset.expand(batch, -1, -1).transpose(0, 1).flatten(0, 1)
+        transformer(
+            self.add_noise(config.scaling_factor * latents).to(transformer.dtype),
+            text.expand(batch, -1, -1).repeat(steps, 1, 1).to(transformer.dtype),
+            pooled_projections=(pooled, time_offset),
+            timestep=frozen.timesteps.repeat_interleave(batch))
+
+
+class _TimeTextEmbedding(nn.Module):
+    """Adds an offset to the embedding of time and pooled text; both come in place of the latter."""
+
+    def __init__(self, embedding: nn.Module) -> None:
+        super().__init__()
+        self.embedding = embedding
+
+    def forward(self, timestep: Tensor, condition: tuple[Tensor, Tensor | None]) -> Tensor:
+        pooled, offset = condition
+        embedded = self.embedding(timestep, pooled)
+        return embedded if offset is None else embedded + offset.to(embedded.dtype)
+
+
+class _JointEnd(nn.Module):
+    """Stands for a block of image and text whose result nothing reads, and reads its input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tap = Tap(None)
+
+    def forward(
+        self, hidden_states: Tensor, encoder_hidden_states: Tensor, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
+        return encoder_hidden_states, self.tap(hidden_states)
+
+
+def _tap(
+    vae: AutoencoderKL, transformer: SD3Transformer2DModel | None,
+    encoder_blocks: Sequence[int] | str, transformer_blocks: Sequence[int] | str,
+    decoder_blocks: Sequence[int] | str, timesteps: Sequence[float], with_cp: bool,
+) -> list[FeatureMap]:
+    """Put the taps into the networks, and drop what comes after the last ones."""
+    there_is = maps_of_autoencoder(vae)
+    if transformer is not None:
+        there_is['transformer_blocks'] = f'0 to {len(transformer.transformer_blocks) - 1}'
+    with listing(there_is):
+        of_encoder, of_decoder = tap_autoencoder(vae, encoder_blocks, decoder_blocks)
+        numbers = [] if transformer is None else _tap_transformer(
+            transformer, transformer_blocks, with_cp)
+    of_transformer = [
+        FeatureMap(f'transformer{number}' + f'.{t}' * (len(timesteps) > 1), transformer.inner_dim,
+                   stride_of(vae) * transformer.config.patch_size, ('transformer_blocks', number),
+                   timestep)
+        for t, timestep in enumerate(timesteps) for number in numbers]
+    return of_encoder + of_transformer + of_decoder
+
+
+def _tap_transformer(
+    transformer: SD3Transformer2DModel, blocks: Sequence[int] | str, with_cp: bool
+) -> list[int]:
+    """Put taps and the place of an offset into a transformer; the blocks that are read."""
+    transformer.transformer_blocks, numbers = tap_tokens(
+        transformer.transformer_blocks, blocks, _JointEnd(), with_cp)
+    transformer.time_text_embed = _TimeTextEmbedding(transformer.time_text_embed)
+    transformer.norm_out = Unread(transformer.config.patch_size**2 * transformer.out_channels)
+    transformer.proj_out = nn.Identity()
+    return numbers
+
+
+def _check_timesteps(timesteps: Sequence[float]) -> None:
+    if not timesteps or max(timesteps) > NUM_TIMESTEPS:
+        raise ValueError(
+            f'timesteps={timesteps}; give at least one, each from 0 (no noise) to {NUM_TIMESTEPS}, '
+            'or -1, which is as 0')
+
+
+def _image_size(
+    vae: AutoencoderKL, transformer: SD3Transformer2DModel | None, given: int | None
+) -> int:
+    """Side of the images; one that the networks cannot take is refused."""
+    if transformer is None:
+        return given or vae.config.sample_size
+    config, stride = transformer.config, stride_of(vae)
+    size, cell = given or config.sample_size * stride, stride * config.patch_size
+    if size % cell or not 0 < size <= config.pos_embed_max_size * cell:
+        raise ValueError(
+            f'image_size={size}; give a multiple of {cell} up to '
+            f'{config.pos_embed_max_size * cell}, for which the transformer has positions')
+    return size

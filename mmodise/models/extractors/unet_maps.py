@@ -1,0 +1,160 @@
+"""The maps of a UNet that are read: taps, and what comes after the last of them taken away."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from diffusers import UNet2DConditionModel
+from diffusers.models.attention import BasicTransformerBlock
+from torch import nn
+
+from .attention import AttentionTap
+from .feature_extractor import FeatureMap
+from .residual_blocks import drop_after_block, drop_end, num_blocks, shorten, tap_blocks
+from .taps import PassOn
+
+# what of a transformer block is read, in the order of the pass: of which layer
+_KINDS = dict(self='attn1', features='attn1', cross='attn2')
+
+
+class Place(NamedTuple):
+    """Where a map is read.
+
+    Attributes:
+        at (tuple[int, ...]): Sorts places in the order of the pass: the stage (a block of the down
+            path, the middle, a block of the up path); twice the number of its residual block, plus
+            1 for the transformer after it; the transformer's block; the kind of map.
+        feature_map (FeatureMap): The map, its stride against the UNet's input.
+    """
+
+    at: tuple[int, ...]
+    feature_map: FeatureMap
+
+
+def tap_unet(
+    unet: UNet2DConditionModel, blocks: Sequence[int] | str, attentions: Sequence[str] | str,
+    text_length: int,
+) -> list[FeatureMap]:
+    """Put taps into a UNet, and drop what comes after the last one.
+
+    Args:
+        unet (UNet2DConditionModel): It is changed.
+        blocks (Sequence[int] | str): Residual blocks of its up path, counted from 0 through all
+            levels, whose inputs are read; or 'all'.
+        attentions (Sequence[str] | str): Kind and number, such as 'self3': 'self' and 'cross' are
+            the probabilities of a layer's attention, 'features' the output of its self-attention;
+            counted from 0 through all transformer blocks, down path, middle and up path; or 'all'
+            features.
+        text_length (int): Tokens of the text.
+
+    Returns:
+        list[FeatureMap]: In the order of the pass; strides against the UNet's input.
+
+    Raises:
+        ValueError: If there is no such map.
+    """
+    places = sorted([*_tap_up_path(unet, blocks), *_tap_attentions(unet, attentions, text_length)])
+    _drop_after(unet, places[-1].at)
+    return [place.feature_map for place in places]
+
+
+def maps_of_unet(unet: UNet2DConditionModel) -> dict[str, str]:
+    """All that :func:`tap_unet` can read, in words, by the arguments of an extractor."""
+    last = len(_transformer_blocks(unet)) - 1
+    return dict(
+        unet_blocks=f'0 to {num_blocks(unet.up_blocks) - 1}',
+        attentions=', '.join(f'{kind}0 to {kind}{last}' for kind in _KINDS))
+
+
+def _tap_up_path(unet: UNet2DConditionModel, blocks: Sequence[int] | str) -> list[Place]:
+    first, deepest = len(unet.down_blocks) + 1, len(unet.up_blocks) - 1
+    return [
+        Place((first + block.level, 2 * block.index), FeatureMap(
+            f'unet{block.number}', block.width, 2 ** (deepest - block.level),
+            ('unet_blocks', block.number)))
+        for block in tap_blocks(unet.up_blocks, blocks)]
+
+
+def _tap_attentions(
+    unet: UNet2DConditionModel, names: Sequence[str] | str, text_length: int
+) -> list[Place]:
+    transformers, places = _transformer_blocks(unet), []
+    if names == 'all':
+        names = [f'features{number}' for number in range(len(transformers))]
+    for name in dict.fromkeys(names):
+        match = re.fullmatch(rf'({"|".join(_KINDS)})(\d+)', name)
+        if match is None or int(match[2]) >= len(transformers):
+            raise ValueError(f'there is no attention map {name!r}')
+        kind, (at, block) = match[1], transformers[int(match[2])]
+        tap = _tap_layer(block, _KINDS[kind])
+        stride = _stride(unet, at[0])
+        if kind == 'features':
+            channels, tap.output = tap.width, True
+        else:
+            cells = (unet.config.sample_size // stride) ** 2
+            channels = tap.keys = text_length if kind == 'cross' else cells
+        places.append(Place(
+            (*at, list(_KINDS).index(kind)),
+            FeatureMap(name, channels, stride, ('attentions', name))))
+    return places
+
+
+def _tap_layer(block: BasicTransformerBlock, name: str) -> AttentionTap:
+    layer = getattr(block, name)
+    if not isinstance(layer, AttentionTap):
+        layer = AttentionTap(layer)
+        setattr(block, name, layer)
+    return layer
+
+
+def _stages(unet: UNet2DConditionModel) -> list[nn.Module]:
+    return [*unet.down_blocks, unet.mid_block, *unet.up_blocks]
+
+
+def _stride(unet: UNet2DConditionModel, stage: int) -> int:
+    """Of a stage, against the UNet's input."""
+    levels = len(unet.down_blocks)
+    return 2 ** (min(stage, levels - 1) if stage <= levels else 2 * levels - stage)
+
+
+def _transformer_blocks(
+    unet: UNet2DConditionModel
+) -> list[tuple[tuple[int, int, int], BasicTransformerBlock]]:
+    """All of them, in the order of the pass, with where they are, see :class:`Place`."""
+    return [
+        ((stage, 2 * i + 1, j), block)
+        for stage, part in enumerate(_stages(unet))
+        for i, transformer in enumerate(getattr(part, 'attentions', None) or ())
+        for j, block in enumerate(getattr(transformer, 'transformer_blocks', ()))]
+
+
+def _drop_after(unet: UNet2DConditionModel, at: tuple[int, ...]) -> None:
+    """Take away what a UNet computes after a place."""
+    levels, (stage, (i, is_transformer)) = len(unet.down_blocks), (at[0], divmod(at[1], 2))
+    last = _stages(unet)[stage]
+    if not is_transformer:
+        drop_after_block(last, i)
+    else:
+        shorten(last, i)
+        if stage == levels:  # in the middle a residual block comes after each transformer
+            last.resnets.append(PassOn())
+        _drop_after_attention(last.attentions[i], *at[2:])
+    if stage < levels:
+        unet.down_blocks, unet.mid_block = unet.down_blocks[: stage + 1], None
+    unet.up_blocks = unet.up_blocks[: max(0, stage - levels)]
+    drop_end(unet)
+
+
+def _drop_after_attention(transformer: nn.Module, j: int, kind: int) -> None:
+    """Take away what a transformer computes after a map of its j-th block."""
+    name, layer = list(_KINDS.items())[kind]
+    transformer.transformer_blocks = transformer.transformer_blocks[: j + 1]
+    transformer.proj_out = nn.Identity()
+    block = transformer.transformer_blocks[j]
+    block.norm3 = block.ff = nn.Identity()
+    if layer == 'attn1':
+        block.attn2 = block.norm2 = None
+    if name != 'features':
+        getattr(block, layer).drop_output()
