@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 from mmdet.registry import MODELS
 
@@ -24,7 +25,7 @@ def test_a_picture_goes_to_a_source_that_is_not_trained(path):
 
 
 def test_sam_without_weights_says_what_is_accepted(monkeypatch):
-    monkeypatch.setenv('HF_HUB_OFFLINE', '1')
+    monkeypatch.setattr(huggingface_hub.constants, 'HF_HUB_OFFLINE', True)
     cfg = load_config(ROOT / 'configs/masks/sam_clip-small_shapes-panoptic.py')
     cfg.model.panoptic_head.pretrained = 'no/folder'
     with pytest.raises(FileNotFoundError, match=r"(?s)pretrained='no/folder'.*Accepted: a local"):

@@ -232,7 +232,7 @@ def copied(folder, target, **changes):
     return target
 
 
-def test_a_variant_in_half_precision(folders, tmp_path, image, log):
+def test_a_variant_in_half_precision(folders, tmp_path):
     folder = copied(folders / 'sam', tmp_path / 'half')
     weights = load_file(folder / 'model.safetensors')
     (folder / 'model.safetensors').unlink()
@@ -258,7 +258,7 @@ def test_folders_that_cannot_be_used(folders, tmp_path, monkeypatch):
     refused(tmp_path / 'none', 'config.json cannot be read', FileNotFoundError)
     folder = copied(sam, tmp_path / 'no-weights')
     (folder / 'model.safetensors').unlink()
-    refused(folder, 'no weights.*config.json, preprocessor', FileNotFoundError)
+    refused(folder, 'lacks.*model.safetensors.*has config.json, preproc', FileNotFoundError)
     (folder / 'model.safetensors').write_bytes(b'version https://git-lfs.github.com/spec/v1\n')
     refused(folder, 'pointer of Git LFS', FileNotFoundError)
     weights = load_file(sam / 'model.safetensors')
@@ -268,7 +268,7 @@ def test_folders_that_cannot_be_used(folders, tmp_path, monkeypatch):
     refused(folder, f'nan or infinity.*{name}')
     del weights[name]
     save_file(weights, folder / 'model.safetensors', dict(format='pt'))
-    refused(folder, f'1 are missing.*{name}')
+    refused(folder, f'lack 1 weights: {name}')
     folder = copied(sam, tmp_path / 'no-processor')
     (folder / 'preprocessor_config.json').unlink()
     refused(folder, 'lacks preprocessor_config.json', FileNotFoundError)

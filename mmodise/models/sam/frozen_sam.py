@@ -175,14 +175,14 @@ def _load(
             f'{kind} needs transformers {_SINCE[kind]} or newer; installed is '
             f'{transformers.__version__}.')
     check_processor(source)
-    network = load_network(source, network_class, dtype)
-    parts = dict(
-        network=network, processor=_from_folder(transformers.AutoImageProcessor, source),
-        tokenizer=None)
-    if prompts == 'names':
-        parts['tokenizer'] = _from_folder(transformers.AutoTokenizer, source)
-    _check_square(network, parts['processor'])
-    return FrozenNetworks(origin, **parts)
+    with torch.device('cpu'):  # whatever the default is
+        network = load_network(source, network_class, dtype)
+        processor, tokenizer = _from_folder(transformers.AutoImageProcessor, source), None
+        if prompts == 'names':
+            tokenizer = _from_folder(transformers.AutoTokenizer, source)
+        _check_square(network, processor)
+        return FrozenNetworks(
+            origin, network=network, processor=processor, tokenizer=tokenizer)
 
 
 def _from_folder(kind: type, source: str) -> object:
@@ -195,7 +195,7 @@ def _from_folder(kind: type, source: str) -> object:
 def _check_square(network: object, processor: object) -> None:
     """Refuse a folder that prepares pictures for another network than its own."""
     config = getattr(network.config, 'prompt_encoder_config', network.config)
-    pixels = processor(torch.zeros(3, 8, 8, device='cpu'), do_rescale=False, return_tensors='pt')
+    pixels = processor(torch.zeros(3, 8, 8), do_rescale=False, return_tensors='pt')
     found, expected = tuple(pixels['pixel_values'].shape[-2:]), (config.image_size, ) * 2
     if found != expected:
         raise ValueError(
