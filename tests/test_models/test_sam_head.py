@@ -122,8 +122,7 @@ def test_masks_are_what_transformers_makes_of_the_picture(folders, image, family
     assert head.finds_without_names and not list(head.parameters()) and not head.state_dict()
     network = transformers.AutoModel.from_pretrained(folders / family).eval()
     processor = transformers.AutoImageProcessor.from_pretrained(folders / family)
-    pixels = (image * 255).round()  # on which both agree
-    inputs = processor(pixels.to(torch.uint8), return_tensors='pt')
+    inputs = processor(image, do_rescale=False, return_tensors='pt')
     scale = (SIDE / 48, SIDE / 48) if family == 'sam' else (SIDE / 32, SIDE / 48)
     if family == 'sam':
         assert inputs['reshaped_input_sizes'].tolist() == [[64, 43]]
@@ -144,9 +143,9 @@ def test_masks_are_what_transformers_makes_of_the_picture(folders, image, family
     assert not (masks[:, :, 32:] > 0).any()
     assert abs(len(masks) - int(kept.sum())) <= 1 and len(masks) > 3
     torch.testing.assert_close(
-        found.objectness[0][:3], quality[kept][best][:3].clamp(0, 1), atol=0.02, rtol=0.02)
+        found.objectness[0][:3], quality[kept][best][:3].clamp(0, 1), atol=1e-3, rtol=0)
     agrees = ((masks[:3, :48, :32] > 0) == (expected[kept][best][:3] > 0)).float().mean()
-    assert agrees > 0.97
+    assert agrees > 0.93  # interpolated once here, and twice there
 
 
 def test_places_of_a_picture_in_the_square():
@@ -200,7 +199,7 @@ def test_names_are_asked_for_one_by_one(folders, image):
     masks, classes = found.masks[0], found.in_vocabulary[0].softmax(-1)
     assert masks.shape[1:] == (64, 64) and classes.shape == (len(masks), 4)
     labels = classes[:, :3].argmax(-1)
-    assert (labels == 2).sum() == 1 and labels.tolist() == sorted(labels.tolist())
+    assert (labels == 2).sum() <= 1 and labels.tolist() == sorted(labels.tolist())
     # the network alone, asked for 'box'
     pixels, frame = head.sam.prepare(image, (64, 64))
     tokens = head.sam.frozen.tokenizer(
@@ -214,7 +213,7 @@ def test_names_are_asked_for_one_by_one(folders, image):
     torch.testing.assert_close(own[:, 1] + own[:, 3], torch.ones(len(own)), atol=1e-5, rtol=0)
     stuff = head.predict(x, samples, [Vocabulary.from_lists([], ['box'])])
     region = frame.place(outputs.semantic_seg[0]) > 0
-    assert torch.equal(stuff.masks[0] > 0, region)
+    assert region.any() and torch.equal(stuff.masks[0] > 0, region)
     torch.testing.assert_close(
         stuff.in_vocabulary[0].softmax(-1)[0, 0], outputs.presence_logits.sigmoid()[0, 0],
         atol=1e-4, rtol=0)

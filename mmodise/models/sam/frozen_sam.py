@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -90,7 +90,7 @@ class FrozenSAM(FrozenModule):
         Returns:
             tuple: Pixels, (1, 3, S, S), and where the picture is in them.
         """
-        prepared = self.frozen.processor(image.float(), do_rescale=False, return_tensors='pt')
+        prepared = _run(self.frozen.processor, image.float())
         pixels = prepared['pixel_values']
         resized = prepared.get('reshaped_input_sizes')
         square = tuple(pixels.shape[-2:])
@@ -115,7 +115,7 @@ class FrozenSAM(FrozenModule):
         network = self.frozen.network
         with self.own_precision():
             embeddings = network.get_image_embeddings(pixels)
-        for part in points.to(pixels.dtype).split(at_once):
+        for part in points.split(at_once):
             with self.own_precision():
                 found = network(image_embeddings=embeddings, input_points=part[None, :, None],
                                 multimask_output=True)
@@ -192,11 +192,16 @@ def _from_folder(kind: type, source: str) -> object:
         raise FileNotFoundError(f'{kind.__name__} cannot be loaded: {error}') from error
 
 
+def _run(processor: Callable, image: Tensor) -> Mapping:
+    return processor(
+        image, do_rescale=False, input_data_format='channels_first', return_tensors='pt')
+
+
 def _check_square(network: object, processor: object) -> None:
     """Refuse a folder that prepares pictures for another network than its own."""
     config = getattr(network.config, 'prompt_encoder_config', network.config)
-    pixels = processor(torch.zeros(3, 8, 8), do_rescale=False, return_tensors='pt')
-    found, expected = tuple(pixels['pixel_values'].shape[-2:]), (config.image_size, ) * 2
+    pixels = _run(processor, torch.zeros(3, 8, 8))['pixel_values']
+    found, expected = tuple(pixels.shape[-2:]), (config.image_size, ) * 2
     if found != expected:
         raise ValueError(
             f'its preprocessor_config.json makes pictures of {found[1]} x {found[0]} pixels, and '
