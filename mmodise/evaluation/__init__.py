@@ -1,6 +1,7 @@
 """Metrics that MMDetection lacks, and what is made of the results of several evaluations."""
 
 from .checked_panoptic_metric import CheckedPanopticMetric
+from .class_agnostic_metric import ClassAgnosticMetric
 from .ensemble_sweep import sweep_ensemble
 from .open_vocabulary_instance_metric import OpenVocabularyInstanceMetric
 from .open_vocabulary_panoptic_metric import OpenVocabularyPanopticMetric
@@ -11,6 +12,7 @@ from .summary import GROUPS, summarize
 __all__ = [
     'GROUPS',
     'CheckedPanopticMetric',
+    'ClassAgnosticMetric',
     'OpenVocabularyInstanceMetric',
     'OpenVocabularyPanopticMetric',
     'OpenVocabularySemanticMetric',

@@ -23,6 +23,7 @@ from .extractors import (
 )
 from .frozen import FrozenModule, FrozenNetworks
 from .heads import (
+    ClusterHead,
     MaskFileHead,
     MaskPredictions,
     MaskSource,
@@ -39,6 +40,7 @@ from .results import OpenVocabularyFusionHead, SegmentMap
 __all__ = [
     'ODISE',
     'CLIPClassifier',
+    'ClusterHead',
     'ConsistencyLoss',
     'DataSetCaption',
     'DiffusionBackbone',

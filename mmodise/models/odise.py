@@ -32,7 +32,8 @@ class ODISE(MaskFormer):
 
     Args:
         backbone (dict): Any backbone of four maps, such as :class:`DiffusionBackbone`.
-        panoptic_head (dict): A :class:`MaskSource`: :class:`ODISEHead`, :class:`ODISECaptionHead`.
+        panoptic_head (dict): A :class:`MaskSource`: :class:`ODISEHead`, :class:`ODISECaptionHead`,
+            :class:`ClusterHead`.
         panoptic_fusion_head (dict): :class:`OpenVocabularyFusionHead`.
         classifier (dict, optional): A :class:`MaskClassifier` for out-of-vocabulary scores:
             :class:`CLIPClassifier`. Defaults to None.

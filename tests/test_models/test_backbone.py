@@ -287,3 +287,28 @@ def test_a_captioner_of_another_shape_than_the_extractor_needs_is_refused(small_
     with pytest.raises(ValueError, match=message):
         build(small_models, clip_cfg,
               captioner=dict(type='ImplicitCaptioner', clip=clip_cfg, text_width=768))
+
+
+@torch.no_grad()
+def test_maps_as_they_are(small_models):
+    extractor = dict(
+        type='StableDiffusionExtractor', pretrained=str(small_models / 'stable_diffusion'),
+        encoder_blocks=(), unet_blocks=(8, 11), decoder_blocks=(2, 5))  # strides 16, 8, 8, 4
+    raw = DiffusionBackbone(
+        extractor, out_channels=None, window_size=SIDE, strides=(16, 8, 8, 16), with_image=True)
+    assert not [*raw.parameters()] and not raw.state_dict()
+    batch = images(2, 3, 128, 192)
+    image, *maps = raw(batch)
+    assert torch.equal(image, batch)
+    inner, pyramid = raw.inner_maps(batch)
+    widths = dict(zip(inner, raw.extractor.feature_widths, strict=True))
+    assert [m.shape[1:] for m in maps] == [
+        (widths['unet11'] + widths['decoder2'], 16, 24),
+        (widths['unet8'] + widths['decoder5'], 8, 12)]
+    assert all(torch.equal(*pair) for pair in zip(maps, pyramid, strict=True))
+    alone = raw(batch[..., :128])[1]  # one window: each map's vectors are of length 1
+    for part in alone.split([widths['unet11'], widths['decoder2']], 1):
+        torch.testing.assert_close(part.norm(dim=1), torch.ones(2, 16, 16))
+    expected = raw.inner_maps(batch[..., :128])[0]['decoder2']
+    torch.testing.assert_close(
+        alone[:, widths['unet11']:], F.normalize(expected, dim=1))

@@ -25,6 +25,23 @@ def test_a_patch_is_visible_if_any_of_it_is(classifier):
     assert visible[1].nonzero().tolist() == [[last, last]]
 
 
+def test_a_patch_is_visible_if_enough_of_it_is(clip_cfg):
+    classifier = CLIPClassifier(clip_cfg, min_coverage=0.5)
+    side = classifier.clip.image_size[0]
+    logits = torch.full((3, side, side), -4.0)
+    logits[0, 8:12, 16:32] = 3.0  # half of two patches in row 1
+    logits[0, 12, 16:23] = 3.0
+    logits[0, 8:11, 32:40] = 3.0  # three eighths of the next
+    logits[1, 8:10, 16:24] = 3.0  # never half of one: most of the first
+    logits[1, 8:9, 24:32] = 3.0
+    visible = classifier.visible_patches(logits)
+    assert visible[0].nonzero().tolist() == [[1, 2], [1, 3]]
+    assert visible[1].nonzero().tolist() == [[1, 2]]
+    assert not visible[2].any()
+    with pytest.raises(ValueError, match='min_coverage=2 is not between 0 and 1'):
+        CLIPClassifier(clip_cfg, min_coverage=2)
+
+
 def test_mixed_sizes_and_vocabularies_in_a_batch_equal_single_images(classifier):
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(2, 3, 128, 192, generator=generator)

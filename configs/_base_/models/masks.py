@@ -5,4 +5,5 @@ _base_ = './odise.py'
 model = dict(
     backbone=dict(_delete_=True, type='PixelBackbone'),
     classifier=dict(align_masks=True),
-    train_cfg=None)
+    train_cfg=None,
+    test_cfg=dict(iou_thr=0.5))  # masks of whole things and of their parts overlap

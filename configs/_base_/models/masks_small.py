@@ -4,5 +4,7 @@ _base_ = './odise_small.py'
 
 model = dict(
     backbone=dict(_delete_=True, type='PixelBackbone'),
-    classifier=dict(align_masks=True),
-    train_cfg=None)
+    # of patches that a mask touches, most of the picture is another's: see configs/masks/README.md
+    classifier=dict(align_masks=True, min_coverage=0.75),
+    train_cfg=None,
+    test_cfg=dict(iou_thr=0.5))  # masks of whole things and of their parts overlap

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import torch
 import torch.nn.functional as F
 from mmdet.models.backbones.resnet import Bottleneck
 from mmdet.registry import MODELS
@@ -14,7 +15,6 @@ from ..extractors.taps import checkpointed
 from .windows import Stitcher, cut_windows
 
 OUT_STRIDES = (4, 8, 16, 32)
-_PYRAMID = {stride: stride for stride in OUT_STRIDES}
 
 
 def _projection(in_channels: int, out_channels: int) -> Bottleneck:
@@ -55,7 +55,10 @@ class DiffusionBackbone(BaseModule):
             :class:`LearnedPrompt`, whose ``text_length``, ``text_width``, ``time_width`` and
             ``num_timesteps`` follow the extractor unless given; or of a :class:`TextCaptioner`,
             for an extractor that embeds captions. None: the empty caption. Defaults to None.
-        out_channels (int): Channels of all four maps. Defaults to 512 (official release).
+        out_channels (int, optional): Channels of all four maps. None: nothing is trained or
+            projected; the maps of one stride are concatenated, each with vectors of length 1 so
+            that none outweighs the others, and strides without a map are left out. Defaults to 512
+            (official release).
         window_size (int): Side of the windows in pixels; smaller where the image is smaller.
             Defaults to 512 (official release).
         max_windows (int, optional): How many windows go through the diffusion model at once, which
@@ -64,6 +67,8 @@ class DiffusionBackbone(BaseModule):
             extractor's ``feature_strides``: 4, 8, 16 or 32, the stride of the output map that it
             is resized to and summed into. None: its own stride, clamped to 4 to 32 (official
             release). Defaults to None.
+        with_image (bool): Whether the images come first among the maps, with stride 1, for a
+            :class:`ClusterHead` that refines masks by colours. Defaults to False.
         with_cp (bool): Recompute the projections in the backward pass, to save memory. The
             official release does. Defaults to False.
         init_cfg (dict, optional): As in :class:`mmengine.model.BaseModule`.
@@ -79,10 +84,11 @@ class DiffusionBackbone(BaseModule):
         self,
         extractor: ConfigType,
         captioner: ConfigType | None = None,
-        out_channels: int = 512,
+        out_channels: int | None = 512,
         window_size: int = 512,
         max_windows: int | None = None,
         strides: Sequence[int] | None = None,
+        with_image: bool = False,
         with_cp: bool = False,
         init_cfg: ConfigType | None = None,
     ) -> None:
@@ -113,12 +119,15 @@ class DiffusionBackbone(BaseModule):
         self.window_size = window_size
         self.with_cp = with_cp
         self.max_windows = max_windows
-        self.strides = self._check_strides(strides)
-        self.projections = ModuleList(
-            _projection(width, out_channels) for width in self.extractor.feature_widths
-        )
+        self.with_image = with_image
+        self.strides = self._check_strides(strides, all_needed=out_channels is not None)
+        self.projections = None
+        if out_channels is not None:
+            self.projections = ModuleList(
+                _projection(width, out_channels) for width in self.extractor.feature_widths)
+        self._pyramid = {stride: stride for stride in sorted(set(self.strides))}
 
-    def _check_strides(self, strides: Sequence[int] | None) -> list[int]:
+    def _check_strides(self, strides: Sequence[int] | None, all_needed: bool) -> list[int]:
         """The stride of the output map that each map that is read goes to."""
         natural = self.extractor.feature_strides
         if strides is None:
@@ -129,7 +138,7 @@ class DiffusionBackbone(BaseModule):
                 f'DiffusionBackbone: strides={list(strides)}; give one of {OUT_STRIDES} for each '
                 f'of the {len(natural)} maps that are read, whose own strides are {natural}'
             )
-        if missing := set(OUT_STRIDES) - set(strides):
+        if all_needed and (missing := set(OUT_STRIDES) - set(strides)):
             raise ValueError(
                 f'DiffusionBackbone: no map of stride {sorted(missing)} is read; choose blocks of '
                 f'the extractor whose strides are {OUT_STRIDES} (now {list(strides)}), or say in '
@@ -150,9 +159,11 @@ class DiffusionBackbone(BaseModule):
             captions (Sequence[str]): One per image, if the backbone ``reads_captions``.
 
         Returns:
-            tuple[Tensor, ...]: (B, out_channels, H // s, W // s) for s in 4, 8, 16, 32.
+            tuple[Tensor, ...]: (B, out_channels, H // s, W // s) for s in 4, 8, 16, 32; after the
+            images, if they are asked for.
         """
-        return self._stitch(images, captions, self._forward_windows, _PYRAMID)
+        maps = self._stitch(images, captions, self._forward_windows, self._pyramid)
+        return (images, *maps) if self.with_image else maps
 
     def inner_maps(
         self, images: Tensor, captions: Sequence[str] = ()
@@ -165,7 +176,7 @@ class DiffusionBackbone(BaseModule):
 
         Returns:
             tuple: By their names (B, channels, H // s, W // s), s the stride of each; and the
-            four maps.
+            maps without the images.
         """
         strides = {extracted.name: extracted.stride for extracted in self.extractor.maps}
 
@@ -175,7 +186,7 @@ class DiffusionBackbone(BaseModule):
                      for name, feature in zip(strides, features, strict=True)}
             return inner | self._project(features, side)
 
-        whole = self._stitch(images, captions, extract, strides | _PYRAMID)
+        whole = self._stitch(images, captions, extract, strides | self._pyramid)
         return dict(zip(strides, whole, strict=False)), whole[len(strides):]
 
     def _stitch(
@@ -219,6 +230,8 @@ class DiffusionBackbone(BaseModule):
         return self._project(self._extract(windows, captions, side), side)
 
     def _project(self, features: list[Tensor], side: int) -> dict[int, Tensor]:
+        if self.projections is None:
+            return self._concatenate(features, side)
         pyramid = {}
         for feature, stride, project in zip(features, self.strides, self.projections, strict=True):
             feature = _resized(feature, side // stride)
@@ -227,3 +240,10 @@ class DiffusionBackbone(BaseModule):
             projected = checkpointed(project, feature) if self.with_cp else project(feature)
             pyramid[stride] = pyramid[stride] + projected if stride in pyramid else projected
         return pyramid
+
+    def _concatenate(self, features: list[Tensor], side: int) -> dict[int, Tensor]:
+        """Features of windows as they are, normalised, and those of one stride together."""
+        parts = {stride: [] for stride in self._pyramid}
+        for feature, stride in zip(features, self.strides, strict=True):
+            parts[stride].append(F.normalize(_resized(feature, side // stride).float(), dim=1))
+        return {stride: torch.cat(maps, 1) for stride, maps in parts.items()}

@@ -26,12 +26,17 @@ class CLIPClassifier(MaskClassifier):
         align_masks (bool): Cut the padding off the masks before they are resized to CLIP's image.
             The official release does not, so that on padded images its masks are slightly out of
             register. Defaults to False.
+        min_coverage (float): Share of one of CLIP's patches that a mask must cover to see it, 0 to
+            1. 0: any pixel of it will do (official release), with which small masks see much of
+            what is around them. Where no patch is covered so far, the most covered ones are seen.
+            Defaults to 0.
         alpha (float, optional): Not read here: :class:`ODISE` gives it to its ensemble, which was
             a part of the classifier once. Defaults to None.
         beta (float, optional): Likewise.
 
     Raises:
-        ValueError: If CLIP's image tower is no vision transformer.
+        ValueError: If CLIP's image tower is no vision transformer, or ``min_coverage`` is not
+            between 0 and 1.
     """
 
     def __init__(
@@ -41,12 +46,17 @@ class CLIPClassifier(MaskClassifier):
         beta: float | None = None,
         prompt: str = 'a photo of a {}.',
         align_masks: bool = False,
+        min_coverage: float = 0.0,
     ) -> None:
         super().__init__()
+        if not 0 <= min_coverage <= 1:
+            raise ValueError(
+                f'CLIPClassifier: min_coverage={min_coverage!r} is not between 0 and 1.')
         self.clip = MODELS.build(clip)
         _ = self.clip.patch_size  # refuses a CLIP that mask tokens cannot be added to, now
         self.prompt = prompt
         self.align_masks = align_masks
+        self.min_coverage = min_coverage
 
     def embed(
         self,
@@ -79,7 +89,9 @@ class CLIPClassifier(MaskClassifier):
         return [(self.clip, self.prompt)]
 
     def visible_patches(self, mask_logits: Tensor) -> Tensor:
-        """Patches of CLIP's image that a mask shows: its largest probability there is 0.5 or more.
+        """Patches of CLIP's image that a mask shows.
+
+        Its probability is 0.5 or more in one pixel there, or in a share ``min_coverage`` of them.
 
         Args:
             mask_logits (Tensor): (Q, h, w).
@@ -88,7 +100,11 @@ class CLIPClassifier(MaskClassifier):
             Tensor: bool, (Q, rows, columns) of CLIP's patches.
         """
         masks = self._resize(mask_logits.float()).sigmoid()
-        return F.max_pool2d(masks[:, None], self.clip.patch_size)[:, 0] >= 0.5
+        if not self.min_coverage:
+            return F.max_pool2d(masks[:, None], self.clip.patch_size)[:, 0] >= 0.5
+        shares = F.avg_pool2d((masks >= 0.5).float()[:, None], self.clip.patch_size)[:, 0]
+        most = shares.amax((1, 2), keepdim=True)
+        return (shares > 0) & (shares >= most.clamp(max=self.min_coverage))
 
     def classify(self, embeddings: Tensor, vocabulary: Vocabulary) -> Tensor:
         """CLIP's logits of mask embeddings (Q, D) for a vocabulary of K classes, (Q, K)."""

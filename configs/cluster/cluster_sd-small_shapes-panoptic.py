@@ -1,0 +1,33 @@
+# Clusters of a small diffusion model's features on the embedded data set: nothing is trained.
+# `mim test mmodise cluster_sd-small_shapes-panoptic.py --checkpoint none`
+_base_ = [
+    '../_base_/models/cluster.py', '../_base_/datasets/shapes_panoptic.py',
+    '../_base_/default_runtime.py'
+]
+
+clip = dict(type='FrozenCLIP', model='mmodise://shapes/clip', pretrained=None)
+
+model = dict(
+    backbone=dict(
+        extractor=dict(
+            pretrained='mmodise://shapes/stable_diffusion',
+            unet_blocks=(5, 9, 11),
+            decoder_blocks=(2, ),
+            timesteps=(100, )),
+        window_size=128,
+        with_image=False),
+    panoptic_head=dict(vocabulary={{_base_.vocabulary}}, stride=4, min_size=0.015, refine=None),
+    classifier=dict(clip=clip, align_masks=False))
+
+train_dataloader = val_dataloader = val_evaluator = None
+test_cfg = dict(type='TestLoop')
+
+truth = dict(
+    ann_file=_base_.data_root + 'annotations/panoptic_val.json',
+    seg_prefix=_base_.data_root + 'annotations/panoptic_val/')
+test_evaluator = [
+    dict(type='OpenVocabularyPanopticMetric', **truth),
+    dict(type='OpenVocabularyInstanceMetric', **truth),
+    dict(type='OpenVocabularySemanticMetric', **truth),
+    dict(type='ClassAgnosticMetric', **truth)
+]
