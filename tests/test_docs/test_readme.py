@@ -69,7 +69,7 @@ def test_lines_of_shell(folder, command, run):
 
 def test_masks_of_a_run_before(folder, run):
     block, = blocks('bash', 'Masks from elsewhere')
-    for command in block.splitlines():
+    for command in block.replace('\\\n', '').splitlines():
         run(command)
     before, after = (np.asarray(Image.open(folder / name / 'toys_panoptic.png'))
                      for name in ('first', 'renamed'))
