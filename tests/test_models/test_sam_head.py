@@ -221,6 +221,40 @@ def test_names_are_asked_for_one_by_one(folders, image):
     assert nothing.masks[0].shape == (0, 64, 64) and nothing.in_vocabulary[0].shape == (0, 4)
 
 
+@torch.no_grad()
+def test_sam3_as_on_the_hub_takes_points_or_names(folders, tmp_path, image):
+    """A folder with detector and tracker, which share the backbone."""
+    folder = copied(folders / 'sam3', tmp_path / 'both', model_type='sam3_video', **{
+        f'{part}_config': json.loads((folders / name / 'config.json').read_text())
+        for part, name in (('detector', 'sam3'), ('tracker', 'sam3_tracker'))})
+    detector, tracker = (load_file(folders / name / 'model.safetensors')
+                         for name in ('sam3', 'sam3_tracker'))
+    weights = {as_in_both(name): value for name, value in tracker.items()}
+    weights |= {f'detector_model.{name}': value for name, value in detector.items()}
+    save_file(weights, folder / 'model.safetensors', dict(format='pt'))
+    points, names = head_of(folder), head_of(folder, prompts='names', score_thresh=0.0)
+    assert points.finds_without_names and not names.finds_without_names
+    both, alone = (head.sam.frozen.network.state_dict()
+                   for head in (points, head_of(folders / 'sam3_tracker')))
+    of_backbone = {name for name in alone if name.startswith('vision_encoder.backbone.')}
+    assert of_backbone and all(torch.equal(both[name], alone[name])
+                               for name in alone.keys() - of_backbone)
+    same = names.sam.frozen.network.state_dict()
+    assert all(torch.equal(same[name], both[name]) for name in of_backbone & same.keys())
+    assert len(points.find(*padded(image)).masks[0])
+
+
+def as_in_both(name):
+    """The name of a tracker's weight beside a detector; some versions save it by that."""
+    if name.startswith(('tracker_', 'detector_model.')):
+        return name
+    if name.startswith('vision_encoder.backbone.'):
+        return f'detector_model.{name}'
+    neck = 'vision_encoder.neck.'
+    return f'tracker_neck.{name.removeprefix(neck)}' if name.startswith(neck) else (
+        f'tracker_model.{name}')
+
+
 def copied(folder, target, **changes):
     """A copy of a folder, with other values in its config.json."""
     target.mkdir()
