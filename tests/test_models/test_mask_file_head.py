@@ -30,7 +30,8 @@ def build(tmp_path):
     def build(masks, scores=None, **settings):
         content = {'1.jpg': masks} | ({} if scores is None else {'1.jpg:scores': scores})
         np.savez(tmp_path / 'm.npz', **content)
-        return MaskFileHead(str(tmp_path / 'm.npz'), VOCABULARY, **settings)
+        return MaskFileHead(
+            str(tmp_path / 'm.npz'), VOCABULARY, **dict(overlaps='score') | settings)
 
     return build
 
@@ -76,6 +77,26 @@ def test_scores_are_objectness(build, masks):
     scores = np.array([0.25, 0.75])
     assert find(build(masks, scores), sample_of()).objectness[0].tolist() == [0.25, 0.75]
     assert find(build(masks, scores, use_scores=False), sample_of()).objectness is None
+
+
+@pytest.mark.parametrize(('settings', 'front'), [
+    (dict(), 0), (dict(overlaps='smaller'), 0), (dict(overlaps='score'), None)])
+def test_a_smaller_mask_lies_in_front(build, masks, settings, front):
+    """Where there are no scores; the second mask, of 384 pixels, loses those of the first, 153."""
+    assert masks.sum((1, 2)).tolist() == [153, 384] and (masks[0] & masks[1]).sum() == 12
+    found = find(build(masks, **dict(overlaps=None) | settings), sample_of())
+    expected = masks if front is None else np.stack([masks[0], masks[1] & ~masks[0]])
+    assert np.array_equal(found.masks[0][:, :24, :40].numpy() > 0, expected)
+    with pytest.raises(ValueError, match='overlaps'):
+        build(masks, overlaps='large')
+
+
+def test_scores_tell_who_is_in_front(build, masks):
+    scores = np.array([0.25, 0.75])
+    found = find(build(masks, scores, overlaps=None), sample_of())
+    assert (found.masks[0] > 0).sum() == masks.sum()
+    found = find(build(masks, scores, overlaps=None, use_scores=False), sample_of())
+    assert (found.masks[0] > 0).sum() == masks.sum() - 12
 
 
 def test_a_mask_without_a_pixel_is_left_out_and_told(build, masks, log):

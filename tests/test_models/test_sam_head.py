@@ -18,9 +18,10 @@ SIDE = 64
 DECODER = dict(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, mlp_dim=16,
                iou_head_hidden_dim=16)
 PROMPTS = dict(hidden_size=16, image_size=SIDE, patch_size=16, mask_input_channels=4)
-VIT3 = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
-            image_size=SIDE, patch_size=16, window_size=2, global_attn_indexes=[0],
-            pretrain_image_size=SIDE)
+VIT3 = dict(
+    model_type='sam3_vit_model', hidden_size=16, intermediate_size=16, num_hidden_layers=1,
+    num_attention_heads=2, image_size=SIDE, patch_size=16, window_size=2, global_attn_indexes=[0],
+    pretrain_image_size=SIDE)
 VISION3 = dict(backbone_config=VIT3, fpn_hidden_size=16,
                backbone_feature_sizes=[[16, 16], [8, 8], [4, 4]])
 
@@ -63,8 +64,9 @@ def sam3_tracker():
 def sam3():
     from transformers import Sam3Config, Sam3ImageProcessor, Sam3Model
     small = dict(hidden_size=16, num_layers=1, num_attention_heads=2, intermediate_size=16)
-    text = dict(vocab_size=1100, hidden_size=16, intermediate_size=16, projection_dim=16,
-                num_hidden_layers=1, num_attention_heads=2, max_position_embeddings=32)
+    text = dict(
+        model_type='clip_text_model', vocab_size=1100, hidden_size=16, intermediate_size=16,
+        projection_dim=16, num_hidden_layers=1, num_attention_heads=2, max_position_embeddings=32)
     network = Sam3Model(Sam3Config(
         vision_config=VISION3, text_config=text, geometry_encoder_config=small,
         detr_encoder_config=small, detr_decoder_config=dict(small, num_queries=5),

@@ -26,8 +26,8 @@ class MaskFileHead(MaskSource):
 
     The file has masks of each picture, of its own size, which are found by the picture's file name,
     see :class:`MaskFile`; here they follow the picture through the pipeline: resized, flipped and
-    padded. They may overlap: each pixel goes to the best score. Masks without a pixel cannot be
-    named, they are left out and told. With ``PixelBackbone`` nothing else is computed.
+    padded. They may overlap. Masks without a pixel cannot be named, they are left out and told.
+    With ``PixelBackbone`` nothing else is computed.
 
     Args:
         file (str): COCO's panoptic JSON with its PNGs; COCO's instances or results, with run
@@ -39,6 +39,9 @@ class MaskFileHead(MaskSource):
         use_scores (bool): Whether scores in the file are the probability that a mask is an object
             or a region; a mask is dropped where "no object" is more probable than each name. If
             not, all masks are named. Defaults to True.
+        overlaps (str, optional): To whom a pixel of several masks belongs: 'score', the best score
+            of the mask times that of its name, or 'smaller', the smallest mask, which lies in front
+            of what it is a part of. Defaults to None, by scores if the file has any that are used.
         train_cfg (dict, optional): Not read.
         test_cfg (dict, optional): Not read.
         init_cfg (dict, optional): As in :class:`mmengine.model.BaseModule`.
@@ -54,11 +57,15 @@ class MaskFileHead(MaskSource):
         vocabulary: ConfigType,
         images: str | None = None,
         use_scores: bool = True,
+        overlaps: str | None = None,
         train_cfg: ConfigType | None = None,
         test_cfg: ConfigType | None = None,
         init_cfg: ConfigType | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        if overlaps not in (None, 'score', 'smaller'):
+            raise ValueError(f"MaskFileHead: overlaps={overlaps!r}; give 'score' or 'smaller'.")
+        self.overlaps = overlaps
         self.vocabulary = Vocabulary.from_metainfo(vocabulary)
         self.mask_file = MaskFile(file, images)
         self.use_scores = use_scores
@@ -90,14 +97,26 @@ class MaskFileHead(MaskSource):
                 'frames of videos have no name.')
         _check_pipeline(sample)
         masks, scores = self.mask_file.read(path, tuple(sample.ori_shape[:2]))
+        is_scored = scores is not None and self.use_scores
+        if (self.overlaps or ('score' if is_scored else 'smaller')) == 'smaller':
+            masks = _smallest_in_front(masks)
         there = masks.any(axis=(1, 2))
         if not there.all():
-            print_log(f'{path}: {np.count_nonzero(~there)} of {len(there)} masks have no pixel and '
-                      'are left out.', 'current', logging.WARNING)
+            print_log(f'{path}: {np.count_nonzero(~there)} of {len(there)} masks have no pixel of '
+                      'their own and are left out.', 'current', logging.WARNING)
         logits = _place(masks[there], sample, device)
-        if scores is None or not self.use_scores:
+        if not is_scored:
             return logits, None
         return logits, torch.from_numpy(scores[there]).to(device, torch.float32)
+
+
+def _smallest_in_front(masks: np.ndarray) -> np.ndarray:
+    """Masks without the pixels of smaller ones, (N, H, W); of equal ones the first is in front."""
+    seen, taken = np.empty_like(masks), np.zeros(masks.shape[1:], bool)
+    for place in masks.sum((1, 2)).argsort(kind='stable'):
+        seen[place] = masks[place] & ~taken
+        taken |= masks[place]
+    return seen
 
 
 def _check_pipeline(sample: DetDataSample) -> None:
