@@ -8,7 +8,13 @@ from typing import NamedTuple
 import torch
 from diffusers import AutoencoderKL, SD3Transformer2DModel
 from torch import Tensor
-from transformers import CLIPTextModelWithProjection, CLIPTokenizer, T5EncoderModel
+from transformers import (
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+    PreTrainedTokenizerBase,
+    T5EncoderModel,
+    T5TokenizerFast,
+)
 
 from ..weights import locate
 from .generator_folder import GeneratorFolder, opened_folder
@@ -16,11 +22,11 @@ from .generator_folder import GeneratorFolder, opened_folder
 _TEXT = dict(
     text_encoder=CLIPTextModelWithProjection, text_encoder_2=CLIPTextModelWithProjection,
     tokenizer=CLIPTokenizer, tokenizer_2=CLIPTokenizer)
-_T5 = 'text_encoder_3'
+_T5, _T5_TOKENIZER = 'text_encoder_3', 'tokenizer_3'
 _CONTENTS = (
     'vae/ (makes latents of images; its inner maps are features), transformer/ (features), and '
     'text_encoder/ with tokenizer/ and text_encoder_2/ with tokenizer_2/ (the condition of the '
-    'empty caption); text_encoder_3/, which is T5, may be missing')
+    'empty caption); text_encoder_3/, which is T5, may be missing; captions need its tokenizer_3/')
 
 
 class StableDiffusion3(NamedTuple):
@@ -64,12 +70,10 @@ def load_stable_diffusion_3(
         ValueError: If it is of another family; or weights do not fit together, or hold nan or
             infinity.
     """
-    if with_t5 is None:
-        with_t5 = os.path.isdir(os.path.join(locate(pretrained), _T5))
     classes = dict(vae=AutoencoderKL)
     if with_transformer:
         classes.update(transformer=SD3Transformer2DModel, **_TEXT)
-        if with_t5 and t5_length:
+        if _reads_t5(pretrained, t5_length, with_t5):
             classes[_T5] = T5EncoderModel
     with opened_folder(pretrained, 'Stable Diffusion 3', classes, _CONTENTS) as folder:
         vae = folder.load('vae')
@@ -85,6 +89,52 @@ def load_stable_diffusion_3(
             torch.cat([first.text_embeds, second.text_embeds], dim=-1))
         _check_fit(loaded)
         return loaded
+
+
+class TextEncoders3(NamedTuple):
+    """What :func:`load_text_encoders_3` gives.
+
+    Attributes:
+        first (CLIPTextModelWithProjection): Of ``text_encoder/``.
+        second (CLIPTextModelWithProjection): Of ``text_encoder_2/``.
+        t5 (T5EncoderModel, optional): None if it is not read.
+        t5_tokenizer (PreTrainedTokenizerBase, optional): Likewise.
+    """
+
+    first: CLIPTextModelWithProjection
+    second: CLIPTextModelWithProjection
+    t5: T5EncoderModel | None = None
+    t5_tokenizer: PreTrainedTokenizerBase | None = None
+
+
+def load_text_encoders_3(
+    pretrained: str, t5_length: int = 256, with_t5: bool | None = None
+) -> TextEncoders3:
+    """Load Stable Diffusion 3's text encoders alone.
+
+    Args:
+        pretrained (str): As in :func:`load_stable_diffusion_3`.
+        t5_length (int): Likewise. Defaults to 256.
+        with_t5 (bool, optional): Likewise. Defaults to None.
+
+    Raises:
+        FileNotFoundError: As in :func:`load_stable_diffusion_3`.
+        ValueError: Likewise.
+    """
+    classes, reads_t5 = dict(_TEXT), _reads_t5(pretrained, t5_length, with_t5)
+    if reads_t5:
+        classes.update({_T5: T5EncoderModel, _T5_TOKENIZER: T5TokenizerFast})
+    with opened_folder(pretrained, 'Stable Diffusion 3', classes, _CONTENTS) as folder:
+        clips = folder.load('text_encoder'), folder.load('text_encoder_2')
+        if not reads_t5:
+            return TextEncoders3(*clips)
+        return TextEncoders3(*clips, folder.load(_T5), folder.load_tokenizer(_T5_TOKENIZER))
+
+
+def _reads_t5(pretrained: str, t5_length: int, with_t5: bool | None) -> bool:
+    if with_t5 is None:
+        with_t5 = os.path.isdir(os.path.join(locate(pretrained), _T5))
+    return bool(with_t5 and t5_length)
 
 
 def _empty_t5(folder: GeneratorFolder, length: int) -> Tensor:

@@ -11,6 +11,7 @@ from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 from ..weights import locate
 from .generator_folder import opened_folder
 
+_TEXT = dict(text_encoder=CLIPTextModelWithProjection, tokenizer=CLIPTokenizer)
 _CONTENTS = (
     'vqvae/ (makes tokens of images; its inner maps are features), transformer/ (features), '
     'text_encoder/ with tokenizer/ (the condition of the empty caption) and scheduler/ (which '
@@ -53,8 +54,7 @@ def load_amused(pretrained: str, with_transformer: bool = True) -> Amused:
     """
     classes = dict(vqvae=VQModel)
     if with_transformer:
-        classes.update(transformer=UVit2DModel, text_encoder=CLIPTextModelWithProjection,
-                       tokenizer=CLIPTokenizer)
+        classes.update(transformer=UVit2DModel, **_TEXT)
     with opened_folder(pretrained, 'aMUSEd', classes, _CONTENTS) as folder:
         vqvae = folder.load('vqvae')
         if not with_transformer:
@@ -65,6 +65,20 @@ def load_amused(pretrained: str, with_transformer: bool = True) -> Amused:
                         _mask_token(locate(pretrained)))
         _check_fit(loaded)
         return loaded
+
+
+def load_text_encoder_amused(pretrained: str) -> CLIPTextModelWithProjection:
+    """Load aMUSEd's text encoder alone.
+
+    Args:
+        pretrained (str): As in :func:`load_amused`.
+
+    Raises:
+        FileNotFoundError: As in :func:`load_amused`.
+        ValueError: Likewise.
+    """
+    with opened_folder(pretrained, 'aMUSEd', _TEXT, _CONTENTS) as folder:
+        return folder.load('text_encoder')
 
 
 def _mask_token(source: str) -> int:

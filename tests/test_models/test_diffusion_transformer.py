@@ -4,11 +4,11 @@ import mmodise  # noqa: F401  isort: skip, it makes the next ones importable
 import pytest
 import torch
 from diffusers import AutoencoderKL, SD3Transformer2DModel, StableDiffusion3Pipeline
-from tokenizers import Tokenizer, models, processors
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
 from mmodise.benchmark.small_diffusion_transformer import make_stable_diffusion_3
-from mmodise.models import DiffusionTransformerExtractor
+from mmodise.models import DiffusionBackbone, DiffusionTransformerExtractor
 from mmodise.models.extractors.noise import add_flow_noise
 
 BLOCKS = dict(encoder_blocks=(5, 7), transformer_blocks=(1, 3), decoder_blocks=(2, ))
@@ -34,7 +34,7 @@ def draw(shape, seed):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def expected_maps(pipeline, images, timestep, **prompt):
+def expected_maps(pipeline, images, timestep, caption='', **prompt):
     """What enters blocks of the whole networks, run as the pipeline runs them."""
     notes, vae = [], pipeline.vae
     for block in [vae.encoder.down_blocks[2].resnets[1], vae.encoder.down_blocks[3].resnets[1]]:
@@ -45,7 +45,7 @@ def expected_maps(pipeline, images, timestep, **prompt):
     vae.decoder.up_blocks[0].resnets[2].register_forward_pre_hook(
         lambda _, args: notes.append(args[0]))
     text, _, pooled, _ = pipeline.encode_prompt(
-        '', None, None, device='cpu', do_classifier_free_guidance=False, **prompt)
+        caption, None, None, device='cpu', do_classifier_free_guidance=False, **prompt)
     mean = vae.encode(2 * images - 1).latent_dist.mean
     latents = (mean - 0.0609) * 1.5305
     noise = torch.randn(1, 8, 16, 16, generator=torch.Generator('cpu').manual_seed(42))
@@ -87,6 +87,45 @@ def test_t5_makes_its_part_of_the_text(folder, small_sd3_with_t5, images):
     assert without.frozen.empty_t5.abs().max() == 0 < extractor.frozen.empty_t5.std()
 
 
+@pytest.mark.parametrize('reads', ['t5', 'zeros', 'no-t5-tokens'])
+@torch.no_grad()
+def test_captions_are_embedded_as_by_the_pipeline(small_sd3_with_t5, images, reads):
+    folder, caption = str(small_sd3_with_t5), 'a red ball'
+    length = 0 if reads == 'no-t5-tokens' else 6
+    extractor = DiffusionTransformerExtractor(
+        folder, with_t5=None if reads == 't5' else False, t5_length=length, **BLOCKS)
+    extractor.load_text_encoder()
+    without = {} if reads == 't5' else dict(text_encoder_3=None, tokenizer_3=None)
+    pipeline = StableDiffusion3Pipeline.from_pretrained(folder, **without)
+    expected = expected_maps(pipeline, images, 0, caption, max_sequence_length=length)
+    for _ in range(2):  # the second time they are known
+        offsets = extractor.embed_captions([caption, ''])
+        assert [of if of is None else tuple(of.shape) for of in offsets] == [
+            (2, 77 + 6, 160) if reads == 't5' else TEXT, None, POOLED]
+        maps = extractor(images, *(of if of is None else of[:1] for of in offsets))
+        for ours, theirs in zip(maps, expected, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+    assert not offsets[0][1].any() and not offsets[2][1].any()
+    plain = extractor(images)
+    assert (plain[3] - maps[3]).abs().max() > 1e-2
+    if reads == 't5':  # it has a say
+        alone = extractor(images, offsets[0][:1, :77], None, offsets[2][:1])
+        assert (alone[3] - maps[3]).abs().max() > 1e-3
+
+
+def test_a_captioner_in_words_conditions_all_of_the_backbone(folder, images):
+    backbone = DiffusionBackbone(
+        dict(type='DiffusionTransformerExtractor', pretrained=folder, **BLOCKS),
+        captioner=dict(type='GivenCaption', text='a red ball'), out_channels=None, window_size=128)
+    plain = DiffusionBackbone(
+        dict(type='DiffusionTransformerExtractor', pretrained=folder, **BLOCKS),
+        out_channels=None, window_size=128)
+    with torch.no_grad():
+        told, expected = backbone.inner_maps(images)[0], plain.inner_maps(images)[0]
+    assert [name for name in told if not torch.allclose(told[name], expected[name], atol=1e-3)] == [
+        'transformer1', 'transformer3']
+
+
 @pytest.fixture(scope='module')
 def small_sd3_with_t5(tmp_path_factory):
     folder = tmp_path_factory.mktemp('t5')
@@ -96,7 +135,10 @@ def small_sd3_with_t5(tmp_path_factory):
         T5EncoderModel(T5Config(
             vocab_size=8, d_model=160, d_kv=8, d_ff=32, num_layers=2, num_heads=2,
             feed_forward_proj='gated-gelu')).save_pretrained(folder / 'text_encoder_3')
-    tokens = Tokenizer(models.Unigram([('<pad>', 0.0), ('</s>', 0.0), ('<unk>', 0.0)], unk_id=2))
+    words = [('<pad>', 0.0), ('</s>', 0.0), ('<unk>', 0.0), ('▁red', -1.0), ('▁ball', -1.0)]
+    tokens = Tokenizer(models.Unigram(words, unk_id=2))
+    tokens.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(prepend_scheme='always')])
     tokens.post_processor = processors.TemplateProcessing(
         single='$A </s>', special_tokens=[('</s>', 1)])
     PreTrainedTokenizerFast(
@@ -203,7 +245,7 @@ def test_another_image_size_and_precision(folder, images):
 @pytest.mark.parametrize(('settings', 'message'), [
     (dict(transformer_blocks=(2, 5)),
      r'no block 5 of the transformer.*encoder_blocks 0 to 7; decoder_blocks 0 to 11; '
-     r'transformer_blocks 0 to 4'),
+     r'transformer_blocks 0 to 4; attentions self0 to self4, cross0 to cross4, features0'),
     (dict(encoder_blocks=(8, ), transformer_blocks=(1, )), r'no residual block 8.*0 to 7;'),
     (dict(timesteps=(0, 1001), transformer_blocks=(1, )), r'timesteps=\(0, 1001\).*to 1000'),
     (dict(timesteps=(), transformer_blocks=(1, )), r'timesteps=\(\); give at least one'),

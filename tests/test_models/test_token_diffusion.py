@@ -41,12 +41,12 @@ def draw(shape, seed):
 
 
 @torch.no_grad()
-def text_of(folder):
+def text_of(folder, *captions):
     """As in the pipeline."""
     encoder = CLIPTextModelWithProjection.from_pretrained(folder, subfolder='text_encoder').eval()
     tokenizer = CLIPTokenizer.from_pretrained(folder, subfolder='tokenizer')
     tokens = tokenizer(
-        [''], return_tensors='pt', padding='max_length', truncation=True,
+        list(captions) or [''], return_tensors='pt', padding='max_length', truncation=True,
         max_length=tokenizer.model_max_length).input_ids
     outputs = encoder(tokens, return_dict=True, output_hidden_states=True)
     return outputs.hidden_states[-2], outputs.text_embeds
@@ -100,6 +100,30 @@ def test_the_share_of_masked_tokens_is_exact_and_nested(folder):
         assert not (less & ~more).any()
     kept = extractor.mask(tokens).unflatten(0, (4, 2))[1][~masked[1]]
     assert torch.equal(kept, tokens[~masked[1]])
+
+
+@torch.no_grad()
+def test_captions_are_embedded_as_by_the_pipeline(folder, images):
+    extractor = TokenDiffusionExtractor(folder, **BLOCKS)
+    extractor.load_text_encoder()
+    captions = ['a red ball on the sand', '']
+    texts, pooled = text_of(folder, *captions)
+    transformer, notes = UVit2DModel.from_pretrained(folder, subfolder='transformer').eval(), []
+    transformer.transformer_layers[3].register_forward_pre_hook(
+        lambda _, args: notes.append(args[0]))
+    vqvae = VQModel.from_pretrained(folder, subfolder='vqvae').eval()
+    tokens = vqvae.quantize(vqvae.encode(images).latents)[2][2].reshape(2, 16, 16)
+    transformer(tokens, encoder_hidden_states=texts, pooled_text_emb=pooled,
+                micro_conds=torch.tensor([[128., 128., 0., 0., 6.]]).expand(2, -1))
+    for _ in range(2):  # the second time they are known
+        offsets = extractor.embed_captions(captions)
+        assert offsets[0].shape == TEXT and offsets[1] is None and offsets[2].shape == POOLED
+        map_ = extractor(images, *offsets)[-1]
+        torch.testing.assert_close(
+            map_, notes[0].mT.unflatten(2, (16, 16)), rtol=1e-4, atol=1e-4)
+    plain = extractor(images)[-1]
+    torch.testing.assert_close(plain[1], map_[1], rtol=1e-4, atol=1e-4)
+    assert (plain[0] - map_[0]).abs().max() > 1e-2
 
 
 @pytest.mark.parametrize('with_cp', [False, True])
@@ -162,7 +186,8 @@ def test_a_vq_model_that_half_precision_is_too_small_for(tmp_path, small_amused,
 
 @pytest.mark.parametrize(('settings', 'message'), [
     (dict(transformer_layers=(5, )),
-     r'no block 5 of the transformer.*encoder_blocks 0 to 7; transformer_layers 0 to 4'),
+     r'no block 5 of the transformer.*encoder_blocks 0 to 7; transformer_layers 0 to 4; '
+     'attentions self0 to self4, features0 to features4, cross0 to cross4'),
     (dict(encoder_blocks=(8, ), transformer_layers=(1, )), r'no residual block 8.*0 to 7;'),
     (dict(mask_shares=(0.5, 1.5), transformer_layers=(1, )), r'mask_shares=\(0\.5, 1\.5\).*0 .* 1'),
     (dict(mask_shares=(-0.1, ), transformer_layers=(1, )), r'mask_shares=\(-0\.1,\)'),

@@ -87,7 +87,8 @@ class TextEmbeddings:
     def _grow(self, rows: int, like: Tensor) -> None:
         old = 0 if self._table is None else len(self._table)
         if rows > old:
-            table = like.new_empty(max(rows, 2 * old, _FIRST_ROWS), like.shape[1])
+            first = min(_FIRST_ROWS, self.max_texts)
+            table = like.new_empty(max(rows, 2 * old, first), like.shape[1])
             if old:
                 table[:old] = self._table
             self._table = table

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import torch
 from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
 
@@ -18,28 +19,36 @@ def attention_probabilities(
     """Softmax of queries times keys, averaged over the heads, one head after another.
 
     Args:
-        attention (Attention): A layer of diffusers.
+        attention (Attention): A layer of diffusers: self-attention, cross-attention, or the joint
+            attention of image and text, of which only the image's queries are taken.
         hidden_states (Tensor): What it is given, (B, N, C).
         encoder_hidden_states (Tensor, optional): What the keys are made of, (B, M, D); None in
-            self-attention.
+            self-attention. In joint attention those of the image come before them.
         attention_mask (Tensor, optional): Added to the scores, (B, 1 or N, M).
 
     Returns:
-        Tensor: (B, N, M); each of the N rows sums to 1.
+        Tensor: (B, N, M), in joint attention (B, N, N + M); each of the N rows sums to 1.
     """
-    if encoder_hidden_states is None:
-        encoder_hidden_states = hidden_states
-    elif attention.norm_cross:
-        encoder_hidden_states = attention.norm_encoder_hidden_states(encoder_hidden_states)
-    queries = attention.to_q(hidden_states).unflatten(-1, (attention.heads, -1))
-    keys = attention.to_k(encoder_hidden_states).unflatten(-1, (attention.heads, -1))
-    if getattr(attention, 'norm_q', None) is not None:  # older versions of diffusers have none
-        queries = attention.norm_q(queries)
-    if getattr(attention, 'norm_k', None) is not None:
-        keys = attention.norm_k(keys)
+    queries = _of_heads(attention, 'to_q', 'norm_q', hidden_states)
+    if encoder_hidden_states is None or attention.added_kv_proj_dim is not None:
+        keys = _of_heads(attention, 'to_k', 'norm_k', hidden_states)
+        if encoder_hidden_states is not None:
+            of_text = _of_heads(attention, 'add_k_proj', 'norm_added_k', encoder_hidden_states)
+            keys = torch.cat([keys, of_text], dim=1)
+    else:
+        if attention.norm_cross:
+            encoder_hidden_states = attention.norm_encoder_hidden_states(encoder_hidden_states)
+        keys = _of_heads(attention, 'to_k', 'norm_k', encoder_hidden_states)
     return sum(
         attention.get_attention_scores(query, key, attention_mask) / attention.heads
         for query, key in zip(queries.unbind(2), keys.unbind(2), strict=True))
+
+
+def _of_heads(attention: Attention, project: str, norm: str, states: Tensor) -> Tensor:
+    """Queries or keys, (B, N, heads, C)."""
+    projected = getattr(attention, project)(states).unflatten(-1, (attention.heads, -1))
+    norm = getattr(attention, norm, None)  # older versions of diffusers have none
+    return projected if norm is None else norm(projected)
 
 
 def as_map(tokens: Tensor) -> Tensor:
@@ -56,18 +65,18 @@ class AttentionTap(nn.Module):
 
     Args:
         attention (Attention): A layer of diffusers.
-        keys (int, optional): Noted are its probabilities, for so many keys: channels of the map.
-            None: they are not. Defaults to None.
-        output (bool): Whether its output is noted. Defaults to False.
+
+    Attributes:
+        keys (dict[str, int]): The probabilities that are noted, 'self' or 'cross', each with its
+            number of keys: channels of the map.
+        output (bool): Whether its output is noted.
     """
 
-    def __init__(
-        self, attention: Attention, keys: int | None = None, output: bool = False
-    ) -> None:
+    def __init__(self, attention: Attention) -> None:
         super().__init__()
         self.attention = attention
-        self.keys = keys
-        self.output = output
+        self.keys: dict[str, int] = {}
+        self.output = False
         self.runs = True
 
     @property
@@ -89,15 +98,11 @@ class AttentionTap(nn.Module):
         Raises:
             ValueError: If there are more or fewer keys than channels of the map.
         """
-        if self.keys is not None:
+        if self.keys:
             probabilities = attention_probabilities(
                 self.attention, hidden_states, encoder_hidden_states, attention_mask)
-            if probabilities.shape[-1] != self.keys:
-                raise ValueError(
-                    f'an attention map has {probabilities.shape[-1]} keys and was to have '
-                    f'{self.keys}, one per channel: give images of the size that the extractor '
-                    'was made for (image_size)')
-            note(as_map(probabilities))
+            for keys in self.keys.values():
+                _note_probabilities(probabilities, keys)
         if not self.runs:
             return hidden_states
         result = self.attention(
@@ -106,3 +111,54 @@ class AttentionTap(nn.Module):
         if self.output:
             note(as_map(result))
         return result
+
+
+class JointAttentionTap(AttentionTap):
+    """Likewise of the joint attention of image and text, where all share one softmax.
+
+    Of the probabilities of the image's queries, 'self' are those of the image's keys, 'cross' those
+    of the text's: together they sum to 1. The output is the image's.
+    """
+
+    def drop_output(self) -> None:
+        """Neither compute nor keep in memory what only the layer's outputs need."""
+        super().drop_output()
+        for name in ('add_q_proj', 'add_v_proj', 'to_add_out', 'norm_added_q'):
+            setattr(self.attention, name, None)
+
+    def drop_text(self) -> None:
+        """Leave the output of the text as attention makes it, before its projection."""
+        if self.attention.to_add_out is not None:
+            self.attention.to_add_out = nn.Identity()
+
+    def forward(
+        self, hidden_states: Tensor, encoder_hidden_states: Tensor, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
+        """As of :class:`AttentionTap`, of image and text.
+
+        Raises:
+            ValueError: If there are more or fewer keys than channels of a map.
+        """
+        if self.keys:
+            probabilities = attention_probabilities(
+                self.attention, hidden_states, encoder_hidden_states)
+            cells = hidden_states.shape[1]
+            parts = dict(self=probabilities[..., :cells], cross=probabilities[..., cells:])
+            for kind, part in parts.items():
+                if kind in self.keys:
+                    _note_probabilities(part, self.keys[kind])
+        if not self.runs:
+            return hidden_states, encoder_hidden_states
+        results = self.attention(
+            hidden_states=hidden_states, encoder_hidden_states=encoder_hidden_states, **kwargs)
+        if self.output:
+            note(as_map(results[0]))
+        return results
+
+
+def _note_probabilities(probabilities: Tensor, keys: int) -> None:
+    if probabilities.shape[-1] != keys:
+        raise ValueError(
+            f'an attention map has {probabilities.shape[-1]} keys and was to have {keys}, one per '
+            'channel: give images of the size that the extractor was made for (image_size)')
+    note(as_map(probabilities))

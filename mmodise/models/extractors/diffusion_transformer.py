@@ -21,11 +21,13 @@ from .autoencoder import (
     stride_of,
     tap_autoencoder,
 )
-from .feature_extractor import FeatureExtractor, FeatureMap
+from .feature_extractor import FeatureExtractor, FeatureMap, at_each_noise
 from .noise import NUM_TIMESTEPS, add_flow_noise, fixed_noise
 from .precision import cast, check_dtype, wide
 from .taps import Tap, reading
-from .token_maps import Unread, as_maps, listing, named, tap_tokens
+from .text_encoder_3 import FrozenTextEncoder3, join_text
+from .token_maps import TokenSizes, Unread, as_maps, listing, named, tap_tokens
+from .transformer_blocks import attentions_of
 
 
 @MODELS.register_module()
@@ -38,7 +40,8 @@ class DiffusionTransformerExtractor(FeatureExtractor):
     embedding of time and pooled text, and the pooled text do.
 
     The text condition is that of two CLIPs, side by side and padded to the width of T5's, followed
-    by T5's. A captioner conditions the CLIPs' part, in its own width.
+    by T5's. A captioner that learns conditions the CLIPs' part, in its own width; one in words all
+    of it, see :class:`FrozenTextEncoder3`.
 
     Args:
         pretrained (str): Where the weights are: a local folder in diffusers' layout, or a hub id.
@@ -49,6 +52,13 @@ class DiffusionTransformerExtractor(FeatureExtractor):
             transformer's patch size, 16. Empty: no transformer is loaded. Defaults to (6, 12, 18).
         decoder_blocks (Sequence[int] | str): Residual blocks of the VAE decoder's up path, counted
             as the encoder's, of the latent without noise. Defaults to (2, 5).
+        attentions (Sequence[str] | str): Maps of the transformer's attention, counted as its
+            blocks. Image and text attend jointly, in one softmax. 'self3': how much each cell looks
+            at each cell, mean of the heads; a channel per cell, so that images must be of
+            ``image_size``. 'cross3': likewise at the text, a channel per token, the CLIPs' 77 and
+            then T5's. The channels of both together sum to 1. 'features3': what attention makes of
+            the image, before it is gated and added; 'all': those of every block. A second attention
+            over the image alone, which some blocks of 3.5 medium have, is not read. Defaults to ().
         timesteps (Sequence[float]): Timesteps from 0, no noise, to 1000, noise only, one pass each;
             a negative one is as 0. Defaults to (0,).
         image_size (int, optional): Side in pixels of the square images; the transformer crops its
@@ -69,7 +79,7 @@ class DiffusionTransformerExtractor(FeatureExtractor):
             map; or an argument is none of what is accepted.
     """
 
-    map_settings = 'encoder_blocks', 'transformer_blocks', 'decoder_blocks'
+    map_settings = 'encoder_blocks', 'transformer_blocks', 'decoder_blocks', 'attentions'
     noise_setting = 'timesteps'
 
     def __init__(
@@ -86,18 +96,22 @@ class DiffusionTransformerExtractor(FeatureExtractor):
         dtype: str = 'float32',
         channels_last: bool = False,
         vae_pixels: int | None = None,
+        attentions: Sequence[str] | str = (),
     ) -> None:
         timesteps = tuple(timesteps)
         with named(self):
             check_dtype(dtype)
             _check_timesteps(timesteps)
         vae, transformer, text, t5, pooled = load_stable_diffusion_3(
-            pretrained, bool(transformer_blocks), t5_length, with_t5)
+            pretrained, bool(transformer_blocks or attentions), t5_length, with_t5)
         with named(self):
             image_size = _image_size(vae, transformer, image_size)
+            sizes = None if transformer is None else TokenSizes(
+                transformer.inner_dim, (image_size // _cell(vae, transformer)) ** 2,
+                text.shape[1] + t5.shape[1])
             maps = _tap(
-                vae, transformer, encoder_blocks, transformer_blocks, decoder_blocks, timesteps,
-                with_cp)
+                vae, transformer, encoder_blocks, transformer_blocks, decoder_blocks, attentions,
+                sizes, timesteps, with_cp)
         cast(vae, dtype, channels_last)
         noise = fixed_noise(vae.config.latent_channels, image_size // stride_of(vae))
         states, condition = {}, None
@@ -115,6 +129,7 @@ class DiffusionTransformerExtractor(FeatureExtractor):
                 timesteps=torch.tensor(timesteps, device='cpu').clamp(min=0), **states),
             maps, image_size, condition)
         self.timesteps, self.vae_pixels = timesteps, vae_pixels
+        self._text_source = pretrained, t5_length, with_t5
 
     def forward(
         self, images: Tensor, text_offset: Tensor | None = None, time_offset: Tensor | None = None,
@@ -124,8 +139,9 @@ class DiffusionTransformerExtractor(FeatureExtractor):
 
         Args:
             images (Tensor): RGB in [0, 1], (B, 3, S, S), S a multiple of the deepest stride.
-            text_offset (Tensor, optional): Added to the CLIPs' part of the condition of the empty
-                caption, (B, 77, C) or (1, 77, C).
+            text_offset (Tensor, optional): Added to the condition of the empty caption, to the
+                CLIPs' part of it, (B, 77, C) or (1, 77, C); or to all of it, (B, 77 + L, J) or
+                (1, 77 + L, J).
             time_offset (Tensor, optional): Added to the embedding of time and pooled text,
                 (B, T, E) or (1, T, E).
             pooled_offset (Tensor, optional): Added to the pooled text, (B, P) or (1, P).
@@ -146,6 +162,10 @@ class DiffusionTransformerExtractor(FeatureExtractor):
                     transformer_maps = as_maps(read, len(self.timesteps))
             return encoder_maps + transformer_maps + decode_in_parts(vae, mean, at_once)
 
+    def load_text_encoder(self) -> None:
+        """Load Stable Diffusion 3's text encoders, to embed captions; T5, too, if it is read."""
+        self.text_encoder = FrozenTextEncoder3(*self._text_source)
+
     def add_noise(self, latents: Tensor) -> Tensor:
         """The latents at each timestep, with the noise that all images share.
 
@@ -165,9 +185,9 @@ class DiffusionTransformerExtractor(FeatureExtractor):
         frozen, batch, steps = self.frozen, len(mean), len(self.timesteps)
         transformer, config = frozen.transformer, frozen.vae.config
         latents = mean.to(frozen.noise.dtype) - (config.shift_factor or 0)
-        text = frozen.empty_text if text_offset is None else frozen.empty_text + text_offset
-        text = F.pad(text, (0, frozen.empty_t5.shape[2] - text.shape[2]))
-        text = torch.cat([text, frozen.empty_t5.expand(len(text), -1, -1)], dim=1)
+        text = join_text(frozen.empty_text, frozen.empty_t5)
+        if text_offset is not None:
+            text = text + _padded(text_offset, text.shape)
         pooled = frozen.empty_pooled
         if pooled_offset is not None:
             pooled = pooled + pooled_offset
@@ -207,37 +227,44 @@ class _JointEnd(nn.Module):
         return encoder_hidden_states, self.tap(hidden_states)
 
 
+def _padded(states: Tensor, shape: Sequence[int]) -> Tensor:
+    """Text states, (B, L, C), with zeros up to a length and a width."""
+    return F.pad(states, (0, shape[2] - states.shape[2], 0, shape[1] - states.shape[1]))
+
+
 def _tap(
     vae: AutoencoderKL, transformer: SD3Transformer2DModel | None,
     encoder_blocks: Sequence[int] | str, transformer_blocks: Sequence[int] | str,
-    decoder_blocks: Sequence[int] | str, timesteps: Sequence[float], with_cp: bool,
+    decoder_blocks: Sequence[int] | str, attentions: Sequence[str] | str,
+    sizes: TokenSizes | None, timesteps: Sequence[float], with_cp: bool,
 ) -> list[FeatureMap]:
     """Put the taps into the networks, and drop what comes after the last ones."""
-    there_is = maps_of_autoencoder(vae)
+    there_is, of_transformer = maps_of_autoencoder(vae), []
     if transformer is not None:
-        there_is['transformer_blocks'] = f'0 to {len(transformer.transformer_blocks) - 1}'
+        blocks = transformer.transformer_blocks
+        there_is.update(
+            transformer_blocks=f'0 to {len(blocks) - 1}', attentions=attentions_of(blocks))
     with listing(there_is):
         of_encoder, of_decoder = tap_autoencoder(vae, encoder_blocks, decoder_blocks)
-        numbers = [] if transformer is None else _tap_transformer(
-            transformer, transformer_blocks, with_cp)
-    of_transformer = [
-        FeatureMap(f'transformer{number}' + f'.{t}' * (len(timesteps) > 1), transformer.inner_dim,
-                   stride_of(vae) * transformer.config.patch_size, ('transformer_blocks', number),
-                   timestep)
-        for t, timestep in enumerate(timesteps) for number in numbers]
+        if transformer is not None:
+            transformer.transformer_blocks, maps = tap_tokens(
+                blocks, ('transformer_blocks', transformer_blocks), attentions, sizes, _JointEnd(),
+                with_cp)
+            _replace_ends(transformer)
+            of_transformer = at_each_noise(maps, timesteps, _cell(vae, transformer))
     return of_encoder + of_transformer + of_decoder
 
 
-def _tap_transformer(
-    transformer: SD3Transformer2DModel, blocks: Sequence[int] | str, with_cp: bool
-) -> list[int]:
-    """Put taps and the place of an offset into a transformer; the blocks that are read."""
-    transformer.transformer_blocks, numbers = tap_tokens(
-        transformer.transformer_blocks, blocks, _JointEnd(), with_cp)
+def _replace_ends(transformer: SD3Transformer2DModel) -> None:
+    """Put the place of an offset into a transformer, and drop what comes after its blocks."""
     transformer.time_text_embed = _TimeTextEmbedding(transformer.time_text_embed)
     transformer.norm_out = Unread(transformer.config.patch_size**2 * transformer.out_channels)
     transformer.proj_out = nn.Identity()
-    return numbers
+
+
+def _cell(vae: AutoencoderKL, transformer: SD3Transformer2DModel) -> int:
+    """Pixels per cell of the transformer's grid."""
+    return stride_of(vae) * transformer.config.patch_size
 
 
 def _check_timesteps(timesteps: Sequence[float]) -> None:
@@ -253,8 +280,8 @@ def _image_size(
     """Side of the images; one that the networks cannot take is refused."""
     if transformer is None:
         return given or vae.config.sample_size
-    config, stride = transformer.config, stride_of(vae)
-    size, cell = given or config.sample_size * stride, stride * config.patch_size
+    config, cell = transformer.config, _cell(vae, transformer)
+    size = given or config.sample_size * stride_of(vae)
     if size % cell or not 0 < size <= config.pos_embed_max_size * cell:
         raise ValueError(
             f'image_size={size}; give a multiple of {cell} up to '

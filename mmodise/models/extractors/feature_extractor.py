@@ -32,6 +32,25 @@ class FeatureMap(NamedTuple):
     noise: float | None = None
 
 
+def at_each_noise(
+    maps: Sequence[FeatureMap], levels: Sequence[float], stride: int
+) -> list[FeatureMap]:
+    """Maps of a network that is run once per level of noise; 'name.i' where there are several.
+
+    Args:
+        maps (Sequence[FeatureMap]): Of one pass, with strides against the network's input.
+        levels (Sequence[float]): Of the noise.
+        stride (int): Of the network's input against the extractor's.
+
+    Returns:
+        list[FeatureMap]: Level by level.
+    """
+    several = len(levels) > 1
+    return [
+        of._replace(name=of.name + f'.{i}' * several, stride=stride * of.stride, noise=level)
+        for i, level in enumerate(levels) for of in maps]
+
+
 class FeatureExtractor(FrozenModule):
     """Base of the parts that read inner feature maps of a frozen generator.
 

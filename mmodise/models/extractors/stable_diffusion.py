@@ -19,7 +19,7 @@ from .autoencoder import (
     stride_of,
     tap_autoencoder,
 )
-from .feature_extractor import FeatureExtractor, FeatureMap
+from .feature_extractor import FeatureExtractor, FeatureMap, at_each_noise
 from .noise import NUM_TIMESTEPS, add_noise, fixed_noise, scaled_linear_schedule
 from .precision import cast, check_dtype, wide
 from .taps import Recomputed, checkpointed, reading
@@ -191,11 +191,7 @@ class StableDiffusionExtractor(FeatureExtractor):
                 f'{type(self).__name__}: {error}. There are: '
                 + '; '.join(f'{setting} {values}' for setting, values in there_is.items())
             ) from None
-        several, stride = len(timesteps) > 1, stride_of(vae)
-        of_unet = [
-            of._replace(name=of.name + f'.{t}' * several, stride=stride * of.stride, noise=timestep)
-            for t, timestep in enumerate(timesteps) for of in of_unet]
-        return of_encoder + of_unet + of_decoder
+        return of_encoder + at_each_noise(of_unet, timesteps, stride_of(vae)) + of_decoder
 
     def forward(
         self, images: Tensor, text_offset: Tensor | None = None, time_offset: Tensor | None = None

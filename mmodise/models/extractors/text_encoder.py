@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -13,37 +14,43 @@ from ...weights import locate
 from ..clip.text_embeddings import TextEmbeddings
 from ..frozen import FrozenModule, FrozenNetworks
 
-# captions whose states are kept: 60 MB of Stable Diffusion 1.x, 160 MB of XL
-_MAX_CAPTIONS = 256
-
 
 class FrozenTextEncoder(FrozenModule):
     """The text encoder of a Stable Diffusion 1.x or 2.x, never trained.
 
     Args:
         pretrained (str): As in :class:`StableDiffusionExtractor`.
-        architecture (Mapping, optional): Likewise.
+        *settings (object): What else loading needs: ``architecture``, likewise.
+
+    Attributes:
+        max_captions (int): Of a class: captions whose states are kept. 60 MB of Stable Diffusion
+            1.x, 160 MB of XL.
 
     Raises:
         FileNotFoundError: If it cannot be loaded.
         ValueError: Likewise, or if its tokenizer is of another model.
     """
 
-    def __init__(self, pretrained: str, architecture: Mapping | None = None) -> None:
-        origin = type(self).__name__, locate(pretrained), repr(architecture)
+    max_captions: ClassVar[int] = 256
+
+    def __init__(self, pretrained: str, *settings: object) -> None:
+        origin = type(self).__name__, locate(pretrained), repr(settings)
         super().__init__(FrozenNetworks.obtain(origin, lambda: FrozenNetworks(
-            origin, states=TextEmbeddings(_MAX_CAPTIONS), **self._load(pretrained, architecture))))
+            origin, states=TextEmbeddings(self.max_captions),
+            **self._load(pretrained, *settings))))
 
     @staticmethod
-    def _load(pretrained: str, architecture: Mapping | None) -> dict[str, object]:
+    def _load(pretrained: str, architecture: Mapping | None = None) -> dict[str, object]:
         encoder = load_text_encoder(pretrained, architecture)
         return dict(encoder=encoder, tokens=load_caption_tokens(pretrained, encoder.config))
 
     def encode(self, captions: Sequence[str]) -> Tensor:
         """The last hidden states of N captions, (N, L, C); each caption is encoded once."""
+        return self._look_up(captions).unflatten(1, (self.frozen.tokens.length, -1))
+
+    def _look_up(self, captions: Sequence[str]) -> Tensor:
         with torch.inference_mode(False):  # what is kept serves later calls that need gradients
-            states = self.frozen.states.look_up(captions, self._encode_new, at_once=32)
-        return states.unflatten(1, (self.frozen.tokens.length, -1))
+            return self.frozen.states.look_up(captions, self._encode_new, at_once=32)
 
     @torch.no_grad()
     def _encode_new(self, captions: list[str]) -> Tensor:

@@ -18,10 +18,12 @@ from .autoencoder import (
     stride_of,
     tap_autoencoder,
 )
-from .feature_extractor import FeatureExtractor, FeatureMap
+from .feature_extractor import FeatureExtractor, FeatureMap, at_each_noise
 from .precision import cast, check_dtype, wide
 from .taps import Skip, Tap, reading
-from .token_maps import Unread, as_maps, listing, named, tap_tokens
+from .text_encoder_amused import FrozenTextEncoderAmused
+from .token_maps import TokenSizes, Unread, as_maps, listing, named, tap_tokens
+from .transformer_blocks import attentions_of
 
 _AESTHETIC_SCORE = 6  # of the pictures that diffusers' pipeline asks for by default
 
@@ -45,6 +47,9 @@ class TokenDiffusionExtractor(FeatureExtractor):
             'all'; the input of each is read. Their stride is that of the tokens, 16, or twice that
             where the transformer halves their grid. Empty: no transformer is loaded. Defaults to
             (5, 11, 17).
+        attentions (Sequence[str] | str): Maps of the transformer's attention, counted as its
+            layers: 'self3', 'cross3' and 'features3', or 'all', as in
+            :class:`StableDiffusionExtractor`. Defaults to ().
         mask_shares (Sequence[float]): Shares of masked tokens, from 0 to 1, one pass each; their
             number is rounded. Defaults to (0.0,).
         image_size (int, optional): Side in pixels of the square images. None: that of the
@@ -62,7 +67,7 @@ class TokenDiffusionExtractor(FeatureExtractor):
             argument is none of what is accepted.
     """
 
-    map_settings = 'encoder_blocks', 'transformer_layers'
+    map_settings = 'encoder_blocks', 'transformer_layers', 'attentions'
     noise_setting = 'mask_shares'
 
     def __init__(
@@ -76,17 +81,22 @@ class TokenDiffusionExtractor(FeatureExtractor):
         dtype: str = 'float32',
         channels_last: bool = False,
         vae_pixels: int | None = None,
+        attentions: Sequence[str] | str = (),
     ) -> None:
         mask_shares = tuple(mask_shares)
         with named(self):
             check_dtype(dtype)
             _check_shares(mask_shares)
         vqvae, transformer, text, pooled, mask_token = load_amused(
-            pretrained, with_transformer=bool(transformer_layers))
+            pretrained, with_transformer=bool(transformer_layers or attentions))
         with named(self):
             image_size = _image_size(vqvae, transformer, image_size)
+            sizes = None if transformer is None else TokenSizes(
+                transformer.config.hidden_size, (image_size // _cell(vqvae, transformer)) ** 2,
+                text.shape[1])
             maps = _tap(
-                vqvae, transformer, encoder_blocks, transformer_layers, mask_shares, with_cp)
+                vqvae, transformer, encoder_blocks, transformer_layers, attentions, sizes,
+                mask_shares, with_cp)
         upcast = dtype == 'float16' and vqvae.config.force_upcast
         cast(vqvae, 'float32' if upcast else dtype, channels_last)
         vqvae.quantize.to(wide(dtype))  # distances to codes
@@ -102,6 +112,7 @@ class TokenDiffusionExtractor(FeatureExtractor):
             condition)
         self.mask_shares, self.vae_pixels = mask_shares, vae_pixels
         self.mask_token = mask_token
+        self._text_source = pretrained
 
     def forward(
         self, images: Tensor, text_offset: Tensor | None = None, time_offset: None = None,
@@ -130,6 +141,10 @@ class TokenDiffusionExtractor(FeatureExtractor):
             with reading() as read:
                 self._unmask(torch.cat(tokens), images.shape[-1], text_offset, pooled_offset)
                 return encoder_maps + as_maps(read, len(self.mask_shares))
+
+    def load_text_encoder(self) -> None:
+        """Load aMUSEd's text encoder, to embed captions."""
+        self.text_encoder = FrozenTextEncoderAmused(self._text_source)
 
     def mask(self, tokens: Tensor) -> Tensor:
         """The tokens with each share of them masked, in the order that all images share.
@@ -174,32 +189,31 @@ def _tokens(vqvae: VQModel, images: Tensor) -> Tensor:
 
 def _tap(
     vqvae: VQModel, transformer: UVit2DModel | None, encoder_blocks: Sequence[int] | str,
-    layers: Sequence[int] | str, shares: Sequence[float], with_cp: bool,
+    layers: Sequence[int] | str, attentions: Sequence[str] | str, sizes: TokenSizes | None,
+    shares: Sequence[float], with_cp: bool,
 ) -> list[FeatureMap]:
     """Put the taps into the networks, and drop what comes after the last ones."""
     there_is = {'encoder_blocks': maps_of_autoencoder(vqvae)['encoder_blocks']}
+    of_transformer = []
     if transformer is not None:
-        there_is['transformer_layers'] = f'0 to {len(transformer.transformer_layers) - 1}'
+        blocks = transformer.transformer_layers
+        there_is.update(
+            transformer_layers=f'0 to {len(blocks) - 1}', attentions=attentions_of(blocks))
     with listing(there_is):
         of_encoder, _ = tap_autoencoder(vqvae, encoder_blocks, ())
-        numbers = [] if transformer is None else _tap_transformer(transformer, layers, with_cp)
-    return of_encoder + [
-        FeatureMap(f'transformer{number}' + f'.{i}' * (len(shares) > 1),
-                   transformer.config.hidden_size, _cell(vqvae, transformer),
-                   ('transformer_layers', number), share)
-        for i, share in enumerate(shares) for number in numbers]
+        if transformer is not None:
+            transformer.transformer_layers, maps = tap_tokens(
+                blocks, ('transformer_layers', layers), attentions, sizes, Tap(None), with_cp)
+            _drop_end(transformer)
+            of_transformer = at_each_noise(maps, shares, _cell(vqvae, transformer))
+    return of_encoder + of_transformer
 
 
-def _tap_transformer(
-    transformer: UVit2DModel, layers: Sequence[int] | str, with_cp: bool
-) -> list[int]:
-    """Put taps into a transformer, and drop its up path and its end; the layers that are read."""
-    transformer.transformer_layers, numbers = tap_tokens(
-        transformer.transformer_layers, layers, Tap(None), with_cp)
+def _drop_end(transformer: UVit2DModel) -> None:
+    """Drop a transformer's up path and its end."""
     transformer.project_from_hidden_norm = Unread(transformer.config.block_out_channels)
     transformer.project_from_hidden = transformer.mlm_layer = nn.Identity()
     transformer.up_block = Skip()
-    return numbers
 
 
 def _cell(vqvae: VQModel, transformer: UVit2DModel) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,13 +9,15 @@ from diffusers import UNet2DConditionModel
 from diffusers.models.attention import BasicTransformerBlock
 from torch import nn
 
-from .attention import AttentionTap
 from .feature_extractor import FeatureMap
 from .residual_blocks import drop_after_block, drop_end, num_blocks, shorten, tap_blocks
 from .taps import PassOn
-
-# what of a transformer block is read, in the order of the pass: of which layer
-_KINDS = dict(self='attn1', features='attn1', cross='attn2')
+from .transformer_blocks import (
+    attentions_of,
+    drop_after_attention,
+    find_attentions,
+    tap_attention,
+)
 
 
 class Place(NamedTuple):
@@ -62,10 +63,9 @@ def tap_unet(
 
 def maps_of_unet(unet: UNet2DConditionModel) -> dict[str, str]:
     """All that :func:`tap_unet` can read, in words, by the arguments of an extractor."""
-    last = len(_transformer_blocks(unet)) - 1
     return dict(
         unet_blocks=f'0 to {num_blocks(unet.up_blocks) - 1}',
-        attentions=', '.join(f'{kind}0 to {kind}{last}' for kind in _KINDS))
+        attentions=attentions_of([block for _, block in _transformer_blocks(unet)]))
 
 
 def _tap_up_path(unet: UNet2DConditionModel, blocks: Sequence[int] | str) -> list[Place]:
@@ -81,32 +81,15 @@ def _tap_attentions(
     unet: UNet2DConditionModel, names: Sequence[str] | str, text_length: int
 ) -> list[Place]:
     transformers, places = _transformer_blocks(unet), []
-    if names == 'all':
-        names = [f'features{number}' for number in range(len(transformers))]
-    for name in dict.fromkeys(names):
-        match = re.fullmatch(rf'({"|".join(_KINDS)})(\d+)', name)
-        if match is None or int(match[2]) >= len(transformers):
-            raise ValueError(f'there is no attention map {name!r}')
-        kind, (at, block) = match[1], transformers[int(match[2])]
-        tap = _tap_layer(block, _KINDS[kind])
+    for found in find_attentions([block for _, block in transformers], names):
+        at, block = transformers[found.number]
         stride = _stride(unet, at[0])
-        if kind == 'features':
-            channels, tap.output = tap.width, True
-        else:
-            cells = (unet.config.sample_size // stride) ** 2
-            channels = tap.keys = text_length if kind == 'cross' else cells
+        cells = (unet.config.sample_size // stride) ** 2
+        channels = tap_attention(block, found.kind, cells, text_length)
         places.append(Place(
-            (*at, list(_KINDS).index(kind)),
-            FeatureMap(name, channels, stride, ('attentions', name))))
+            (*at, found.order),
+            FeatureMap(found.name, channels, stride, ('attentions', found.name))))
     return places
-
-
-def _tap_layer(block: BasicTransformerBlock, name: str) -> AttentionTap:
-    layer = getattr(block, name)
-    if not isinstance(layer, AttentionTap):
-        layer = AttentionTap(layer)
-        setattr(block, name, layer)
-    return layer
 
 
 def _stages(unet: UNet2DConditionModel) -> list[nn.Module]:
@@ -140,21 +123,15 @@ def _drop_after(unet: UNet2DConditionModel, at: tuple[int, ...]) -> None:
         shorten(last, i)
         if stage == levels:  # in the middle a residual block comes after each transformer
             last.resnets.append(PassOn())
-        _drop_after_attention(last.attentions[i], *at[2:])
+        _drop_in_transformer(last.attentions[i], *at[2:])
     if stage < levels:
         unet.down_blocks, unet.mid_block = unet.down_blocks[: stage + 1], None
     unet.up_blocks = unet.up_blocks[: max(0, stage - levels)]
     drop_end(unet)
 
 
-def _drop_after_attention(transformer: nn.Module, j: int, kind: int) -> None:
+def _drop_in_transformer(transformer: nn.Module, j: int, order: int) -> None:
     """Take away what a transformer computes after a map of its j-th block."""
-    name, layer = list(_KINDS.items())[kind]
     transformer.transformer_blocks = transformer.transformer_blocks[: j + 1]
     transformer.proj_out = nn.Identity()
-    block = transformer.transformer_blocks[j]
-    block.norm3 = block.ff = nn.Identity()
-    if layer == 'attn1':
-        block.attn2 = block.norm2 = None
-    if name != 'features':
-        getattr(block, layer).drop_output()
+    drop_after_attention(transformer.transformer_blocks[j], order)
