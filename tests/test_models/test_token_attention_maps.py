@@ -112,6 +112,8 @@ def test_joint_attention_is_one_softmax_over_image_and_text(tmp_path, images, du
     maps = by_name(extractor, images)
     assert list(maps) == [
         'cross1', 'transformer2', 'self2', 'cross2', 'features2', 'self4', 'features4']
+    last = extractor.frozen.transformer.transformer_blocks[-1]
+    assert not [*last.attn2.parameters(), *last.ff.parameters()]
     network, blocks = whole(JOINT, str(tmp_path))
     layers = [blocks[number].attn for number in (1, 2, 4)]
     calls = calls_of(extractor, network, layers, images)

@@ -142,8 +142,10 @@ def test_maps_are_those_that_the_backbone_reads(config):
         expected, _ = MODELS.build(backbone).eval().inner_maps(images)
     generator = Generator(config)
     some = generator.maps(0, ['unet5', 'unet8', 'decoder2'])
-    reader = MapReader(generator.build(0, some), some, generator.window_size, max_windows=3)
-    assert {found.name for found in reader.extractor.maps} == {'unet5', 'unet8', 'decoder2'}
+    generator.max_windows = 3
+    reader = MapReader(generator.build(0, some), some)
+    names = [found.name for found in reader.backbone.extractor.maps]
+    assert names == ['unet5', 'unet8', 'decoder2']
     found = reader.read(images)
     assert set(found) == set(reader.maps)
     for name, maps in found.items():
@@ -154,7 +156,7 @@ def test_pixels_need_no_generator(config):
     generator = Generator(config)
     assert generator.build(0, [PIXELS]) is None
     images = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    found = MapReader(None, [PIXELS], 128).read(images)['pixels']
+    found = MapReader(None, [PIXELS]).read(images)['pixels']
     assert found[0, :, 0, 1] == pytest.approx(images[0, :, :4, 4:8].mean((1, 2)))
 
 

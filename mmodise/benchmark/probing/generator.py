@@ -92,8 +92,8 @@ class Generator:
         entries = self._setting(setting)
         return entries == 'all' or entry in entries
 
-    def build(self, level: float | None, maps: Sequence[FeatureMap]) -> FeatureExtractor | None:
-        """An extractor that computes what these maps need; None if they need none."""
+    def build(self, level: float | None, maps: Sequence[FeatureMap]) -> DiffusionBackbone | None:
+        """A backbone that computes what these maps need; None if they need none."""
         if all(feature_map == PIXELS for feature_map in maps):
             return None
         entries = {setting: [] for setting in self.kind.map_settings}
@@ -101,20 +101,27 @@ class Generator:
             if feature_map.chosen_by is not None:
                 setting, entry = feature_map.chosen_by
                 entries[setting].append(entry)
-        return self._build([level], entries).to(self.device).eval()
+        backbone = DiffusionBackbone(
+            self._with([level], entries), out_channels=None, window_size=self.window_size,
+            max_windows=self.max_windows)
+        return backbone.to(self.device).eval()
 
     def _everything(self, levels: Sequence[float | None]) -> FeatureExtractor:
         return self._build(levels, dict.fromkeys(self.kind.map_settings, 'all'))
 
     def _build(self, levels: Sequence[float | None], entries: dict) -> FeatureExtractor:
-        noise = {} if self.noise_setting is None else {self.noise_setting: list(levels)}
         try:
-            return MODELS.build({**self.settings, **noise, **entries})
+            return MODELS.build(self._with(levels, entries))
         except TypeError as error:  # of another extractor, named by --cfg-options
             raise ValueError(
                 f'{error}. What the config says of its own extractor is dropped by --cfg-options '
                 f'model.backbone.extractor._delete_=True model.backbone.extractor.type='
                 f'{self.kind.__name__} ...') from error
+
+    def _with(self, levels: Sequence[float | None], entries: dict) -> dict:
+        """The extractor's config with other settings."""
+        noise = {} if self.noise_setting is None else {self.noise_setting: list(levels)}
+        return {**self.settings, **noise, **entries}
 
     def _setting(self, name: str) -> object:
         return self.settings.get(name, _default(self.kind, name))

@@ -102,9 +102,7 @@ class Run:
 
     def reader(self, level: float | None, maps: Sequence[FeatureMap]) -> MapReader:
         """What reads maps at a level of noise; nothing else is computed."""
-        generator = self.generator
-        return MapReader(generator.build(level, maps), maps, generator.window_size,
-                         generator.max_windows)
+        return MapReader(self.generator.build(level, maps), maps)
 
     def at_level(self, level: float | None) -> list[FeatureMap]:
         """The maps, as they are called at a level of noise."""

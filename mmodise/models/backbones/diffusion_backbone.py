@@ -165,6 +165,22 @@ class DiffusionBackbone(BaseModule):
         maps = self._stitch(images, captions, self._forward_windows, self._pyramid)
         return (images, *maps) if self.with_image else maps
 
+    def raw_maps(self, images: Tensor, captions: Sequence[str] = ()) -> dict[str, Tensor]:
+        """The extractor's own maps of whole images.
+
+        Args:
+            images (Tensor): As in :meth:`forward`.
+            captions (Sequence[str]): Likewise.
+
+        Returns:
+            dict[str, Tensor]: By their names (B, channels, H // s, W // s), s the stride of each.
+        """
+        def extract(windows: Tensor, captions: Sequence[str], side: int) -> dict[str, Tensor]:
+            return self._named(self._extract(windows, captions, side), side)
+
+        strides = self._inner_strides
+        return dict(zip(strides, self._stitch(images, captions, extract, strides), strict=True))
+
     def inner_maps(
         self, images: Tensor, captions: Sequence[str] = ()
     ) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
@@ -175,19 +191,24 @@ class DiffusionBackbone(BaseModule):
             captions (Sequence[str]): Likewise.
 
         Returns:
-            tuple: By their names (B, channels, H // s, W // s), s the stride of each; and the
-            maps without the images.
+            tuple: What :meth:`raw_maps` gives; and the maps without the images.
         """
-        strides = {extracted.name: extracted.stride for extracted in self.extractor.maps}
-
         def extract(windows: Tensor, captions: Sequence[str], side: int) -> dict:
             features = self._extract(windows, captions, side)
-            inner = {name: _resized(feature, side // strides[name])
-                     for name, feature in zip(strides, features, strict=True)}
-            return inner | self._project(features, side)
+            return self._named(features, side) | self._project(features, side)
 
+        strides = self._inner_strides
         whole = self._stitch(images, captions, extract, strides | self._pyramid)
         return dict(zip(strides, whole, strict=False)), whole[len(strides):]
+
+    @property
+    def _inner_strides(self) -> dict[str, int]:
+        return {extracted.name: extracted.stride for extracted in self.extractor.maps}
+
+    def _named(self, features: list[Tensor], side: int) -> dict[str, Tensor]:
+        """The extractor's maps of windows, each of its stride."""
+        return {name: _resized(feature, side // stride) for (name, stride), feature in zip(
+            self._inner_strides.items(), features, strict=True)}
 
     def _stitch(
         self, images: Tensor, captions: Sequence[str],
