@@ -89,7 +89,7 @@ setup(
         'onedl-mmcv>=2.2',
         'onedl-mmdetection>=3.3',
         'onedl-mmsegmentation>=1.2',
-        'diffusers>=0.27',
+        'diffusers>=0.31',
         'transformers>=4.38',
         'open_clip_torch>=2.26',
         'numpy>=1.26',

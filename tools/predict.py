@@ -54,6 +54,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if not args.inputs and not args.camera:
         parser.error('give a picture, a folder, another INPUT, or --camera NUMBER')
+    if args.mask_images and not args.masks:
+        parser.error('--mask-images needs --masks')
     for name in ('workers', 'batch_size', 'every', 'max_frames'):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             parser.error(f'--{name.replace("_", "-")} must be 1 or more')
@@ -76,6 +78,13 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     from mmengine.config import DictAction
     group.add_argument('--model', '--config', metavar='NAME', help='model or config file')
     group.add_argument('--weights', '--checkpoint', metavar='FILE', help='checkpoint of the model')
+    group.add_argument(
+        '--masks', metavar='FILE',
+        help="masks to name in place of the model's own: COCO's panoptic JSON with its PNGs, "
+        'instances or results (JSON), NPZ, or a folder of them')
+    group.add_argument(
+        '--mask-images', metavar='FILE',
+        help="a JSON with the list 'images' that the ids of COCO's results are of")
     group.add_argument('--device', help='such as cpu or cuda:0 (default: a GPU if there is one)')
     group.add_argument('--precision', choices=['float32', 'bfloat16', 'float16'])
     group.add_argument('--batch-size', type=int, default=1, help='pictures at a time (default: 1)')

@@ -16,6 +16,7 @@ from ..engine import set_tf32
 from ..models import ODISE
 from ..vocabulary import Vocabulary
 from .inputs import Picture, read_pictures
+from .masks_of_files import take_masks
 from .model_building import build_model, read_config
 from .panoptic_result import PanopticResult
 from .preparation import Preparation
@@ -43,6 +44,8 @@ class ODISEInferencer:
         device (str, optional): Such as ``'cuda:1'``. Defaults to a GPU if there is one.
         precision (str, optional): ``'float32'``, ``'bfloat16'`` or ``'float16'``, of all but CLIP.
             Defaults to what the config says.
+        masks (str | Path, optional): A file of masks, which are named in place of the model's own:
+            see :func:`take_masks`. Pictures are then given as files. Defaults to None.
 
     Raises:
         FileNotFoundError: If there is no such model, config or checkpoint.
@@ -54,8 +57,11 @@ class ODISEInferencer:
     def __init__(
         self, model: str | Path | Config | None = None, weights: str | Path | None = None,
         device: str | torch.device | None = None, precision: str | None = None,
+        masks: str | Path | None = None,
     ) -> None:
         cfg, weights = read_config(model, weights)
+        if masks is not None:
+            cfg = take_masks(cfg, masks)
         device = torch.device(device or get_device())
         self._start(build_model(cfg, weights, device, precision), cfg, precision)
 

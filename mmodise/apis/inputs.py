@@ -17,7 +17,6 @@ from .download import download_picture, is_url
 #: Endings of the files that are taken from folders.
 ENDINGS = ('.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff', '.gif', '.jp2', '.avif',
            '.ppm', '.pgm', '.pbm')
-Source = str | np.ndarray | Image.Image
 
 
 class Picture(NamedTuple):
@@ -30,6 +29,9 @@ class Picture(NamedTuple):
 
     image: np.ndarray
     path: str | None = None
+
+
+Source = str | np.ndarray | Image.Image | Picture
 
 
 def read_pictures(inputs: object) -> Iterator[Picture]:
@@ -52,6 +54,8 @@ def read_source(source: Source) -> Picture:
         OSError: If a file or an address cannot be read as a picture; names it.
         ValueError: If an array is no picture.
     """
+    if isinstance(source, Picture):
+        return source
     if isinstance(source, np.ndarray):
         image = to_rgb(source)  # a copy: whoever gave the array may go on with it
         return Picture(image.copy() if np.may_share_memory(image, source) else image)
@@ -67,11 +71,11 @@ def list_sources(inputs: object) -> Iterator[Source]:
     Args:
         inputs: A file, a folder (all pictures in it and below, by name), a pattern such as
             ``'photos/*.jpg'`` or ``'**/*.png'``, an address (``'https://...'``), an array (RGB), an
-            image of Pillow's; or a list, a generator or another iterable of these, which is asked
-            for one at a time.
+            image of Pillow's, a :class:`Picture`; or a list, a generator or another iterable of
+            these, which is asked for one at a time.
 
     Yields:
-        str | ndarray | Image: Names of files, addresses, and pictures in memory.
+        str | ndarray | Image | Picture: Names of files, addresses, and pictures in memory.
 
     Raises:
         FileNotFoundError: If there is no such file or folder, or nothing in it.
@@ -79,7 +83,7 @@ def list_sources(inputs: object) -> Iterator[Source]:
     """
     if isinstance(inputs, (str, Path)):
         yield from _files(os.fspath(inputs))
-    elif isinstance(inputs, (np.ndarray, Image.Image)):
+    elif isinstance(inputs, (np.ndarray, Image.Image, Picture)):
         yield inputs
     elif _is_series(inputs):
         for one in inputs:

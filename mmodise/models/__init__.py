@@ -24,11 +24,13 @@ from .extractors import (
 from .frozen import FrozenModule, FrozenNetworks
 from .heads import (
     ClusterHead,
+    MaskFileHead,
     MaskPredictions,
     MaskSource,
     MaskTargets,
     ODISECaptionHead,
     ODISEHead,
+    SAMHead,
 )
 from .losses import ConsistencyLoss, GroundingLoss, WholeBatchCrossEntropyLoss
 from .observation import Observation
@@ -54,6 +56,7 @@ __all__ = [
     'ImplicitCaptioner',
     'LearnedPrompt',
     'MaskClassifier',
+    'MaskFileHead',
     'MaskPredictions',
     'MaskScores',
     'MaskSource',
@@ -65,6 +68,7 @@ __all__ = [
     'PanopticDataPreprocessor',
     'PixelBackbone',
     'PretrainedCaptioner',
+    'SAMHead',
     'SegmentMap',
     'StableDiffusionExtractor',
     'StableDiffusionXLExtractor',

@@ -4,6 +4,7 @@ import re
 import shlex
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -55,12 +56,31 @@ def commands():
             yield from block.splitlines()
 
 
+@pytest.fixture
+def run(monkeypatch, load_tool, capsys):
+    return partial(run_line, monkeypatch=monkeypatch, load_tool=load_tool, capsys=capsys)
+
+
 @pytest.mark.parametrize('command', commands())
-def test_lines_of_shell(folder, command, monkeypatch, load_tool, capsys):
+def test_lines_of_shell(folder, command, run):
+    run(command)
+    assert list(folder.glob('*/*toys*.*'))
+
+
+def test_masks_of_a_run_before(folder, run):
+    block, = blocks('bash', 'Masks from elsewhere')
+    for command in block.replace('\\\n', '').splitlines():
+        run(command)
+    before, after = (np.asarray(Image.open(folder / name / 'toys_panoptic.png'))
+                     for name in ('first', 'renamed'))
+    assert np.array_equal(before.any(-1), after.any(-1))  # void is where it was
+    assert 'brick wall' in (folder / 'renamed/toys_panoptic.json').read_text()
+
+
+def run_line(command, monkeypatch, load_tool, capsys):
     python, *words = shlex.split(command)
     assert [python, *words[:3]] == ['python', '-m', 'mmodise', 'predict']
     words = [word for word in words[3:] if word != '--workers' and not word.isdecimal()]
     monkeypatch.setattr(sys, 'argv', ['predict.py', *words])
     load_tool('predict').main()
     assert re.search('[1-9] done in', capsys.readouterr().out)
-    assert list(folder.glob('*/*toys*.*'))

@@ -23,7 +23,7 @@ from mmodise.models import (
     MaskSource,
 )
 from mmodise.models.backbones.diffusion_backbone import _projection
-from mmodise.models.extractors.stable_diffusion import _tap
+from mmodise.models.extractors.residual_blocks import tap_blocks
 from mmodise.vocabulary import Vocabulary
 
 MODEL_CONFIGS = Path(__file__).parents[2] / 'configs/_base_/models'
@@ -376,10 +376,13 @@ def test_maps_of_the_full_size_stable_diffusion():
             up_block_types=('UpDecoderBlock2D', ) * 4,
             block_out_channels=(128, 256, 512, 512), layers_per_block=2)
     assert (count(unet), count(vae)) == (859_520_964, 83_653_863)
-    assert _tap(vae.encoder.down_blocks, (5, 7)) == [(5, 2, 512), (7, 3, 512)]
-    assert _tap(unet.up_blocks, (2, 5, 8, 11)) == [
-        (2, 0, 2560), (5, 1, 1920), (8, 2, 960), (11, 3, 640)]
-    assert _tap(vae.decoder.up_blocks, (2, 5)) == [(2, 0, 512), (5, 1, 512)]
+    for levels, blocks, expected in (
+            (vae.encoder.down_blocks, (5, 7), [(5, 2, 512), (7, 3, 512)]),
+            (unet.up_blocks, (2, 5, 8, 11), [
+                (2, 0, 2560), (5, 1, 1920), (8, 2, 960), (11, 3, 640)]),
+            (vae.decoder.up_blocks, (2, 5), [(2, 0, 512), (5, 1, 512)])):
+        found = tap_blocks(levels, blocks)
+        assert [(block.number, block.level, block.width) for block in found] == expected
 
 
 def test_trained_parameters_of_the_full_size(tmp_path, monkeypatch):

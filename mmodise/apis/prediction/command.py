@@ -15,10 +15,12 @@ from ...engine.failure_watch import failing_together
 from ...vocabulary import Vocabulary
 from ...weights import locate
 from ..inferencer import ODISEInferencer
+from ..masks_of_files import take_masks
 from ..model_zoo import SMALL_MODEL, find_model
 from ..result_folder import ResultFolder
 from ..saved_vocabulary import is_saved
 from .ledger import Ledger
+from .masks import check_masks, masks_state
 from .processes import gather, meet_others, share
 from .run import PredictionRun, Settings
 from .sources import Job, list_jobs
@@ -61,10 +63,11 @@ def _run(args: Namespace, folder: ResultFolder, vocabulary: Vocabulary | None) -
     _tell_shared_names(vocabulary)
     settings = _read_settings(args, vocabulary)
     ledger = Ledger(
-        folder.folder, settings.digest(inferencer.cfg.to_dict(), weights, args.precision),
+        folder.folder, settings.digest(
+            inferencer.cfg.to_dict(), weights, args.precision, masks_state(inferencer)),
         get_rank())
     start = time.perf_counter()
-    jobs = list_jobs(args.inputs, folder.folder, args.camera)
+    jobs = check_masks(inferencer, list_jobs(args.inputs, folder.folder, args.camera))
     pending = [job for job in jobs if args.again or not ledger.is_done(job.source)]
     predict = PredictionRun(inferencer, settings, folder, ledger)
     summary = gather(predict(share(pending), show_segments=len(jobs) == 1))
@@ -98,8 +101,10 @@ def _build_inferencer(args: Namespace) -> tuple[ODISEInferencer, list]:
     """The model, and what tells its weights from others: their path, size and time of change."""
     entry = find_model(args.model or SMALL_MODEL)
     weights = args.weights or entry.weights
-    inferencer = ODISEInferencer(
-        load_config(entry.config, args.cfg_options), weights, args.device, args.precision)
+    cfg = load_config(entry.config, args.cfg_options)
+    if args.masks:
+        cfg = take_masks(cfg, args.masks, args.mask_images)
+    inferencer = ODISEInferencer(cfg, weights, args.device, args.precision)
     path = None if weights is None else Path(locate(str(weights)))
     status = path.stat() if path is not None and path.is_file() else None
     return inferencer, [str(weights), status and status.st_size, status and status.st_mtime_ns]

@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -93,7 +93,7 @@ class PredictionRun:
         with (tqdm(total=len(jobs), unit='input', disable=None) as bar,
               ThreadPoolExecutor(1) as writer):
             for batch in _batches(jobs, self.settings.batch_size):
-                if batch[0].is_video:
+                if batch[0].is_video and not batch[0].problem:
                     self._label_video(batch[0])
                 else:
                     results = list(self._infer(self._read(batch)))
@@ -151,7 +151,7 @@ class PredictionRun:
     ) -> Iterator[tuple[Job, PanopticResult]]:
         try:
             results = self.inferencer(
-                [picture.image for _, picture in pictures], self.settings.vocabulary,
+                [picture for _, picture in pictures], self.settings.vocabulary,
                 batch_size=max(len(pictures), 1), **self.settings.scoring)
         except (MemoryError, RuntimeError, ValueError) as error:
             if len(pictures) == 1:
@@ -160,8 +160,8 @@ class PredictionRun:
                 for one in pictures:  # the fault of one, or too many at once
                     yield from self._infer([one])
             return
-        for (job, picture), result in zip(pictures, results, strict=True):
-            yield job, replace(result, path=picture.path)
+        for (job, _), result in zip(pictures, results, strict=True):
+            yield job, result
 
     def _encode(self, job: Job, result: PanopticResult) -> Callable[[str], dict[str, bytes]]:
         def make(stem: str) -> dict[str, bytes]:

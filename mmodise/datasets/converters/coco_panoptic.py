@@ -54,7 +54,7 @@ def _image(
         above / 'images', above, folder.root]
     picture = folder.find(image['file_name'], bases, where)
     infos = tuple(dict(info, name=_name(file, info)) for info in file.segments(image_id))
-    found = _find_map(path, file.map_name(image_id), listings, where)
+    found = find_map(path, file.map_name(image_id), listings, where)
     size = (image['width'], image['height']) if {'width', 'height'} <= set(image) else None
     split = split_of(path.stem) or folder_split(picture, folder.root)
     return AnnotatedImage(picture, split, ExistingMap(found, infos), size, where)
@@ -65,7 +65,18 @@ def _name(file: PanopticFile, info: dict) -> str:
                 if category['id'] == info['category_id'])
 
 
-def _find_map(path: Path, name: str, listings: FolderListings, where: str) -> Path:
+def find_map(path: Path, name: str, listings: FolderListings, where: str) -> Path:
+    """Find a map, in the folders where known tools put them.
+
+    Args:
+        path (Path): The annotation file.
+        name (str): The map, as the file names it.
+        listings (FolderListings): Of the folders.
+        where (str): The file and the entry, for messages.
+
+    Raises:
+        AnnotationError: If it is in none of them.
+    """
     folders = [path.with_suffix(''), path.parent, path.parent.parent / path.stem,
                path.parent / 'panoptic', path.parent.parent]
     for folder in folders:

@@ -28,16 +28,25 @@ def draw_polygons(
     Raises:
         AnnotationError: If a polygon is no list of pairs of finite numbers.
     """
+    check_polygons(polygons, where)
+    drawn = [list(map(float, polygon)) for polygon in polygons if len(polygon) >= 6]
+    if not drawn:
+        return None
+    return coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(drawn, *shape))).astype(bool)
+
+
+def check_polygons(polygons: Sequence[Sequence[float]], where: str) -> None:
+    """Refuse polygons that are no lists of pairs of finite numbers.
+
+    Raises:
+        AnnotationError: Names the first of them.
+    """
     for polygon in polygons:
         if not isinstance(polygon, (list, tuple)) or len(polygon) % 2 or not all(
                 map(_is_finite, polygon)):
             raise AnnotationError(
                 f'{where}: a polygon is {str(polygon)[:80]}. Expected a list x, y, x, y, ... of '
                 'finite numbers.')
-    drawn = [list(map(float, polygon)) for polygon in polygons if len(polygon) >= 6]
-    if not drawn:
-        return None
-    return coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(drawn, *shape))).astype(bool)
 
 
 def decode_run_lengths(
@@ -47,6 +56,20 @@ def decode_run_lengths(
 
     Raises:
         AnnotationError: If they are of another size, or of another number of pixels.
+    """
+    check_run_lengths(runs, shape, where)
+    counts = runs['counts']
+    if isinstance(counts, list):
+        values = np.arange(len(counts)) % 2 == 1
+        return np.repeat(values, np.array(counts, dtype=int)).reshape(shape, order='F')
+    return coco_mask.decode(dict(size=list(shape), counts=counts)).astype(bool)
+
+
+def check_run_lengths(runs: Mapping[str, Any], shape: tuple[int, int], where: str) -> None:
+    """Refuse run lengths that cannot be decoded.
+
+    Raises:
+        AnnotationError: As :func:`decode_run_lengths`.
     """
     size, counts = runs.get('size'), runs.get('counts')
     if size is None or list(size) != list(shape):
@@ -58,12 +81,10 @@ def decode_run_lengths(
             raise AnnotationError(
                 f'{where}: the run lengths do not add up to the {math.prod(shape)} pixels of the '
                 'picture.')
-        values = np.arange(len(counts)) % 2 == 1
-        return np.repeat(values, np.array(counts, dtype=int)).reshape(shape, order='F')
-    if not isinstance(counts, (str, bytes)) or not counts:
+    elif not isinstance(counts, (str, bytes)) or not counts:
         raise AnnotationError(f"{where}: 'counts' of the run lengths is {str(counts)[:80]!r}.")
-    _check_compressed(counts, shape, where)
-    return coco_mask.decode(dict(size=list(shape), counts=counts)).astype(bool)
+    else:
+        _check_compressed(counts, shape, where)
 
 
 def _check_compressed(counts: str | bytes, shape: tuple[int, int], where: str) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os.path as osp
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mmengine.fileio import exists, get
 
@@ -103,28 +104,46 @@ def read_panoptic_file(
     return file
 
 
-def read_content(path: str, backend_args: dict | None = None) -> dict:
+def read_content(
+    path: str, backend_args: dict | None = None, lists: Sequence[str] = ('images', 'categories')
+) -> dict:
     """Read a JSON file in one of COCO's layouts: an object with ``images`` and ``categories``.
+
+    Args:
+        path (str): The file.
+        backend_args (dict, optional): As in mmengine's ``fileio``. Defaults to None.
+        lists (Sequence[str]): Keys that must be there, as lists with content. Defaults to
+            ('images', 'categories').
 
     Raises:
         FileNotFoundError: If it is not there.
         ValueError: If it is no JSON, or lacks these lists.
     """
-    if not exists(path, backend_args=backend_args):
-        raise FileNotFoundError(
-            f'The annotation file {path} is not there. Check data_root and ann_file.')
-    try:
-        content = json.loads(get(path, backend_args=backend_args))  # of any Unicode encoding
-    except ValueError as error:
-        raise ValueError(f'{path} is no JSON, or was cut short: {error}') from error
+    content = read_json(path, backend_args)
     keys = sorted(content) if isinstance(content, dict) else type(content).__name__
-    for key in ('images', 'categories'):
+    for key in lists:
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
             raise ValueError(f"{path} has no list {key!r}, but {keys}. COCO's layout is an object "
                              "with 'images', 'annotations' and 'categories'.")
         if not content[key]:
             raise ValueError(f"{path}: the list {key!r} is empty.")
     return content
+
+
+def read_json(path: str, backend_args: dict | None = None) -> Any:
+    """Read a JSON file of annotations.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        ValueError: If it is no JSON.
+    """
+    if not exists(path, backend_args=backend_args):
+        raise FileNotFoundError(
+            f'The annotation file {path} is not there. Check data_root and ann_file.')
+    try:
+        return json.loads(get(path, backend_args=backend_args))  # of any Unicode encoding
+    except ValueError as error:
+        raise ValueError(f'{path} is no JSON, or was cut short: {error}') from error
 
 
 def _check_map_names(file: PanopticFile, findings: Findings) -> None:

@@ -105,13 +105,18 @@ def sizes_differ(
     image_path: str, shape: Sequence[int], map_path: str, map_shape: Sequence[int]
 ) -> MapError:
     """What is to be raised where an image and its map have other heights and widths."""
-    orientation, turned = read_orientation(image_path)[0], ''
-    if orientation != 1:
-        turned = (f" The picture's EXIF data (orientation {orientation}) say how it is to be "
-                  'turned when it is shown: draw the map over the picture as it is shown, or save '
-                  'the picture without them.')
     return MapError(
         'maps of another size than their image',
         f'{image_path or "The image"} has {shape[1]} x {shape[0]} pixels, its annotation map '
         f'{map_path} {map_shape[1]} x {map_shape[0]}. They must be the same: resize both or '
-        f'neither.{turned}')
+        f'neither.{turning_hint(image_path)}')
+
+
+def turning_hint(image_path: str) -> str:
+    """What a message adds if a picture is turned when it is shown; '' if it is not."""
+    orientation = read_orientation(image_path)[0]
+    if orientation == 1:
+        return ''
+    return (f" The picture's EXIF data (orientation {orientation}) say how it is to be turned when "
+            'it is shown: draw the map over the picture as it is shown, or save the picture '
+            'without them.')

@@ -1,9 +1,12 @@
 """Heads, the sources of masks: feature maps -> masks, and what is needed to name them."""
 
 from .cluster_head import ClusterHead
+from .mask_file_head import MaskFileHead
 from .mask_source import MaskPredictions, MaskSource, MaskTargets
 from .odise_caption_head import ODISECaptionHead
 from .odise_head import ODISEHead
+from .sam_head import SAMHead
 
 __all__ = [
-    'ClusterHead', 'MaskPredictions', 'MaskSource', 'MaskTargets', 'ODISECaptionHead', 'ODISEHead']
+    'ClusterHead', 'MaskFileHead', 'MaskPredictions', 'MaskSource', 'MaskTargets',
+    'ODISECaptionHead', 'ODISEHead', 'SAMHead']
