@@ -12,7 +12,7 @@ from mmengine.config import ConfigDict
 from safetensors.torch import load_file, save_file
 
 from mmodise.models import SAMHead
-from mmodise.models.sam import Frame, MaskFilter
+from mmodise.models.sam import Frame, MaskFilter, loading
 from mmodise.vocabulary import Vocabulary
 
 VOCABULARY = dict(thing_classes=('ball, sphere', 'box'), stuff_classes=('sand', ))
@@ -269,7 +269,8 @@ def test_one_name_for_each_pixel(folders, image, clip_cfg, family, is_named):
         backbone=dict(type='PixelBackbone'), classifier=classifier,
         panoptic_head=dict(
             type='SAMHead', pretrained=str(folders / family), vocabulary=VOCABULARY,
-            points_per_side=3, pred_iou_thresh=-100, stability_score_thresh=0.0, score_thresh=0.0),
+            points_per_side=3, pred_iou_thresh=-100, stability_score_thresh=0.0, score_thresh=0.0,
+            nms_thresh=1.0),
         panoptic_fusion_head=dict(type='OpenVocabularyFusionHead'),
         test_cfg=dict(object_mask_thr=0.0, iou_thr=0.0, semantic_on=True, instance_on=True))).eval()
     (batch, ), samples = padded(image)
@@ -338,9 +339,8 @@ def test_folders_that_cannot_be_used(folders, tmp_path, monkeypatch):
     refused(folder, 'lacks preprocessor_config.json', FileNotFoundError)
     transformers.SamImageProcessor().save_pretrained(folder)
     refused(folder, '1024 x 1024 pixels.*network for 64 x 64')
-    from mmodise.models.sam import frozen_sam
-    monkeypatch.setitem(frozen_sam.NETWORKS['sam'], 'points', 'Sam9Model')
-    monkeypatch.setitem(frozen_sam._SINCE, 'Sam9Model', '9.0')
+    monkeypatch.setitem(loading.NETWORKS['sam'], 'points', 'Sam9Model')
+    monkeypatch.setitem(loading._SINCE, 'Sam9Model', '9.0')
     refused(sam, 'Sam9Model needs transformers 9.0 or newer', ImportError)
 
 
