@@ -89,7 +89,7 @@ setup(
         'onedl-mmcv>=2.2',
         'onedl-mmdetection>=3.3',
         'onedl-mmsegmentation>=1.2',
-        'diffusers>=0.27',
+        'diffusers>=0.31',
         'transformers>=4.38',
         'open_clip_torch>=2.26',
         'numpy>=1.26',
@@ -98,6 +98,7 @@ setup(
     extras_require={
         # Noun phrases as in the paper's caption supervision; without it the built-in ones serve.
         'captions': ['nltk>=3.9'],
+        'clusters': ['scikit-learn>=1.4'],
         'pandas': ['pandas>=2'],
         'supervision': ['supervision>=0.26'],
         'video': ['av>=17'],  # older ones mistake the colours of HD videos

@@ -116,6 +116,24 @@ def small_models():
 
 
 @pytest.fixture(scope='session')
+def small_sd3(tmp_path_factory):
+    """Folder with a small Stable Diffusion 3 of random weights."""
+    from mmodise.benchmark.small_diffusion_transformer import make_stable_diffusion_3
+    folder = tmp_path_factory.mktemp('small_sd3')
+    make_stable_diffusion_3(folder)
+    return folder
+
+
+@pytest.fixture(scope='session')
+def small_amused(tmp_path_factory):
+    """Folder with a small aMUSEd of random weights."""
+    from mmodise.benchmark.small_token_generator import make_amused
+    folder = tmp_path_factory.mktemp('small_amused')
+    make_amused(folder)
+    return folder
+
+
+@pytest.fixture(scope='session')
 def small_xl(tmp_path_factory):
     """Folder with a small Stable Diffusion XL of random weights, in three forms."""
     from mmodise.benchmark.small_stable_diffusion_xl import make_stable_diffusion_xl

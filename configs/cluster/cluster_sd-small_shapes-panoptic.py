@@ -11,13 +11,22 @@ model = dict(
     backbone=dict(
         extractor=dict(
             pretrained='mmodise://shapes/stable_diffusion',
-            unet_blocks=(5, 9, 11),
-            decoder_blocks=(2, ),
+            unet_blocks=(7, 8),
+            attentions=(),
             timesteps=(100, )),
-        window_size=128,
+        window_size=64,  # the model sees them twice as large: small things have more cells
+        strides=(8, 8),
         with_image=False),
-    panoptic_head=dict(vocabulary={{_base_.vocabulary}}, stride=4, min_size=0.015, refine=None),
-    classifier=dict(clip=clip, align_masks=False))
+    panoptic_head=dict(
+        vocabulary={{_base_.vocabulary}},
+        method='kmeans',
+        num_clusters=32,
+        stride=4,
+        center=True,
+        min_size=0.015,
+        min_cosine=0.45,
+        refine=None),
+    classifier=dict(clip=clip, align_masks=False, min_coverage=0.9))
 
 train_dataloader = val_dataloader = val_evaluator = None
 test_cfg = dict(type='TestLoop')

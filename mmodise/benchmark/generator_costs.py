@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 from unittest import mock
 
@@ -64,7 +64,8 @@ def measure_generator(extractor: Mapping) -> GeneratorCost:
         if reached:
             sum(reached).backward()
 
-    (flops, held), (training_flops, training_held) = _count(forward), _count(train)
+    (flops, held), (training_flops, training_held) = (
+        _count(run, tensors) for run in (forward, train))
     return GeneratorCost(
         built.image_size, sum(network.numel() for network in _parameters(built)),
         sum(tensor.numel() * tensor.element_size() for tensor in tensors),
@@ -88,10 +89,10 @@ def _offsets(condition: Mapping[str, int | None]) -> list[Tensor | None]:
     return offsets
 
 
-def _count(run: Callable[[], None]) -> tuple[int, int]:
-    """Operations of a call, and the most bytes that it holds at once."""
+def _count(run: Callable[[], None], weights: Sequence[Tensor]) -> tuple[int, int]:
+    """Operations of a call, and the most bytes that it holds at once, apart from the weights."""
     with mock.patch.object(F, 'scaled_dot_product_attention', _fused_attention), \
-            flop_counter() as operations, _HeldBytes() as held:
+            flop_counter() as operations, _HeldBytes(weights) as held:
         run()
     return operations.get_total_flops(), held.most
 
@@ -102,11 +103,15 @@ def _fused_attention(query: Tensor, key: Tensor, value: Tensor, *_, **__) -> Ten
 
 
 class _HeldBytes(TorchDispatchMode):
-    """Adds up what operations make, while it lives."""
+    """Adds up what operations make, while it lives; views of what was there before are nothing.
 
-    def __init__(self) -> None:
+    Args:
+        before (Sequence[Tensor]): What was there before.
+    """
+
+    def __init__(self, before: Sequence[Tensor]) -> None:
         super().__init__()
-        self._sizes: dict[int, int] = {}
+        self._sizes = {tensor.untyped_storage()._cdata: 0 for tensor in before}
         self._now = self.most = 0
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):

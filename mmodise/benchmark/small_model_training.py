@@ -39,7 +39,7 @@ SCHEDULES = {  # iterations, batch size, largest learning rate
     'clip': (4000, 128, 1e-3),
     'vae': (5000, 16, 1e-3),
     'unet': (4000, 32, 1e-3),
-    'unet-xl': (4000, 32, 1e-3),
+    'unet-xl': (2000, 32, 1e-3),
     'transformer': (2200, 32, 1e-3),
     'vq': (2500, 16, 1e-3),
     'tokens': (1800, 32, 1e-3),

@@ -18,6 +18,7 @@ from mmengine.config import Config
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from mmodise.benchmark.compvis_names import text_encoder_names, unet_names, vae_names
+from mmodise.benchmark.random_weights import random_weights
 from mmodise.checkpoints.stable_diffusion import load_stable_diffusion_xl
 from mmodise.checkpoints.stable_diffusion.loading import load_stable_diffusion, load_text_encoder
 from mmodise.models.extractors import stable_diffusion as extractor_module
@@ -29,6 +30,7 @@ LABEL, CAPTION = (
     for name in ('odise', 'odise-caption'))
 
 XL = ROOT / 'configs/odise/odise_sdxl_32xb2-lsj-50e_coco-panoptic.py'
+CLUSTER = ROOT / 'configs/cluster/cluster_sd-v1_coco-panoptic.py'
 
 # Numbers of parameters of the official release
 TRAINED = {
@@ -199,3 +201,35 @@ def test_the_model_over_stable_diffusion_xl(stable_diffusion_xl_file, clip_file)
     assert [tuple(m.shape[1:]) for m in maps] == [
         (512, 256, 256), (512, 128, 128), (1920, 32, 32), (960, 64, 64), (640, 128, 128),
         (512, 128, 128), (512, 256, 256)]
+
+
+@pytest.mark.parametrize(('name', 'condition', 'captioner', 'shapes'), [
+    ('sd3', dict(text_width=2048, time_width=1536, pooled_width=2048), 4_651_520,
+     [(512, 128), (512, 64), *[(1536, 32)] * 3, (512, 64), (512, 128)]),
+    ('amused-512', dict(text_width=768, time_width=None, pooled_width=768), 1_300_224,
+     [(256, 128), (512, 64), (768, 32), *[(1024, 16)] * 3])])
+def test_the_models_over_transformers(clip_file, name, condition, captioner, shapes):
+    cfg = Config.fromfile(ROOT / f'configs/odise/odise_{name}_32xb2-lsj-50e_coco-panoptic.py').model
+    for part in (cfg.backbone.captioner, cfg.panoptic_head, cfg.classifier):
+        part.clip.pretrained = str(clip_file)
+    with random_weights(), torch.device('meta'):
+        model = MODELS.build(cfg)
+        extractor = model.backbone.extractor
+        maps = extractor(torch.empty(1, 3, 512, 512))
+    assert extractor.image_size == model.backbone.window_size == 512
+    assert extractor.condition == dict(text_length=77, num_timesteps=1, **condition)
+    assert [tuple(m.shape[1:3]) for m in maps] == shapes
+    assert trained(model)['captioner'] == captioner
+
+
+def test_clusters_need_what_is_read_and_nothing_trained(stable_diffusion_file, clip_file):
+    cfg = Config.fromfile(CLUSTER).model
+    cfg.backbone.extractor.pretrained = str(stable_diffusion_file)
+    cfg.classifier.clip.pretrained = str(clip_file)
+    with torch.device('meta'):
+        model = MODELS.build(cfg)
+        image, cells = model.backbone(torch.empty(1, 3, 1024, 768))
+    assert not model.state_dict()
+    assert image.shape[1:] == (3, 1024, 768) and cells.shape[1:] == (1280, 32, 24)
+    assert cells.shape[2:].numel() <= 1024 <= model.panoptic_head.max_cells
+    assert Config.fromfile(CLUSTER).test_dataloader.dataset.pipeline[1].scale == (1024, 1024)

@@ -16,7 +16,9 @@ from mmengine.hooks import Hook
 from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
 
+from mmodise.benchmark.small_diffusion_transformer import make_stable_diffusion_3
 from mmodise.benchmark.small_stable_diffusion_xl import make_stable_diffusion_xl
+from mmodise.benchmark.small_token_generator import make_amused
 from mmodise.datasets.shapes_world import BASE_STUFF, BASE_THINGS
 from mmodise.datasets.shapes_world.writer import make_split
 from mmodise.vocabulary import Vocabulary
@@ -34,6 +36,8 @@ def data(tmp_path_factory):
     for split, count in (('train', 4), ('val', 2)):
         make_split(split, count, folder / 'data/shapes')
     make_stable_diffusion_xl(folder / 'data/small_models')
+    make_stable_diffusion_3(folder / 'data/small_models/stable_diffusion_3')
+    make_amused(folder / 'data/small_models/amused')
     if SAMPLE.is_dir():
         (folder / 'data/coco_panoptic_sample').symlink_to(SAMPLE)
     return folder
@@ -140,10 +144,10 @@ def test_num_classes_are_those_of_the_training_data(path):
 def test_a_full_size_recipe_names_the_weights_that_are_missing(load, monkeypatch, tmp_path, path):
     monkeypatch.setattr(huggingface_hub.constants, 'HF_HUB_OFFLINE', True)
     monkeypatch.setattr(huggingface_hub.constants, 'HF_HUB_CACHE', str(tmp_path))
-    name = ('CompVis/stable-diffusion-v1-3' if '_sd-v1_' in path.name
-            else r'stabilityai/stable-diffusion-xl-base-1\.0')
+    cfg = load(path)
+    name = re.escape(cfg.model.backbone.extractor.pretrained)
     with pytest.raises(FileNotFoundError, match=rf'(?s){name}.*Accepted'):
-        Runner.from_cfg(load(path))
+        Runner.from_cfg(cfg)
 
 
 @pytest.mark.parametrize('path', FULL_SIZE, ids=name)

@@ -99,6 +99,12 @@ def test_affinity_by_hand():
     torch.testing.assert_close(cosine_affinity(features, power=4), expected)
 
 
+def test_cells_without_features_are_one_cluster():
+    features = torch.tensor([[0., 0.], [1., 0.], [0., 0.], [1., 0.], [0., 0.]])
+    assert recursive_cut(cosine_affinity(features)).tolist() == [0, 1, 0, 1, 0]
+    assert recursive_cut(cosine_affinity(torch.zeros(6, 2))).tolist() == [0] * 6
+
+
 def test_costs_by_hand():
     affinity = torch.tensor([[1., .5, 0.], [.5, 1., .25], [0., .25, 1.]])
     # degrees 1.5, 1.75, 1.25; between the first and the rest 0.5, the last and the rest 0.25

@@ -13,6 +13,7 @@ from mmengine.config import Config
 from transformers import (
     BlipConfig,
     BlipForConditionalGeneration,
+    CLIPTextConfig,
     CLIPTextModel,
     CLIPTokenizer,
     ViTImageProcessor,
@@ -237,6 +238,15 @@ def test_a_long_caption_is_cut_and_told_once(stable_diffusion, log):
     assert both[1, 3:].eq(tokens.padding).all()
     warnings = [record.message for record in log.records if 'is cut' in record.message]
     assert len(warnings) == 1 and 'of 100 tokens is cut, the text encoder reads 75' in warnings[0]
+
+
+def test_a_single_file_is_read_with_clips_own_tokens(tmp_path):
+    (tmp_path / 'model.safetensors').touch()
+    config = CLIPTextConfig(bos_token_id=49406, eos_token_id=49407, pad_token_id=0)
+    tokens = load_caption_tokens(str(tmp_path / 'model.safetensors'), config)(['a photo of a cat'])
+    assert tokens[0, :8].tolist() == [49406, 320, 1125, 539, 320, 2368, 49407, 0]
+    with pytest.raises(ValueError, match='has 49408 words and the text encoder 967'):
+        load_caption_tokens(str(tmp_path / 'model.safetensors'), CLIPTextConfig(vocab_size=967))
 
 
 class NoText(FeatureExtractor):

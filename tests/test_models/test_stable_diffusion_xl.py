@@ -105,6 +105,18 @@ def test_zeros_are_what_the_pipeline_gives_in_place_of_a_negative_prompt(
     assert_close(maps, maps_of_the_pipeline(pipeline, images, texts, pooled))
 
 
+@pytest.mark.parametrize('zero_text', [False, True])
+def test_captions_are_embedded_as_by_the_pipeline(folder, pipeline, images, zero_text):
+    extractor = StableDiffusionXLExtractor(folder, timesteps=TIMESTEPS, zero_text=zero_text)
+    extractor.load_text_encoder()
+    captions = ['a red ball on the sand', '']
+    texts, _, pooled, _ = pipeline.encode_prompt(captions, do_classifier_free_guidance=False)
+    with torch.no_grad():
+        for _ in range(2):  # the second time they are known
+            maps = extractor(images, *extractor.embed_captions(captions))
+            assert_close(maps, maps_of_the_pipeline(pipeline, images, texts, pooled))
+
+
 def test_what_a_captioner_must_deliver(extractor):
     assert extractor.image_size == 128
     assert extractor.condition == dict(

@@ -7,8 +7,10 @@ import torch
 
 from mmodise.models import (
     DiffusionBackbone,
+    DiffusionTransformerExtractor,
     StableDiffusionExtractor,
     StableDiffusionXLExtractor,
+    TokenDiffusionExtractor,
 )
 
 
@@ -48,6 +50,13 @@ def test_the_extractor_of_xl_with_attention(small_xl):
         str(small_xl / 'stable_diffusion_xl'), attentions=('features3', 'cross5'),
         unet_blocks=(5, ), decoder_blocks=())
     check(extractor, batches(64))
+
+
+def test_the_extractors_of_transformers(small_sd3, small_amused):
+    check(DiffusionTransformerExtractor(
+        str(small_sd3), transformer_blocks=(1, 3), timesteps=(0, 300), t5_length=8), batches(64))
+    check(TokenDiffusionExtractor(
+        str(small_amused), transformer_layers=(1, 3), mask_shares=(0.0, 0.5)), batches(64))
 
 
 def test_the_backbone(small_models, clip_cfg):

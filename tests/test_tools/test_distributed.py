@@ -35,6 +35,11 @@ CAPTION = CONFIG.replace('ODISE_', 'odise-caption_').replace('PIPELINE', """[
     dict(type='Annotate', no_masks=NO_MASKS, no_words=NO_WORDS),
     dict(type='PackDetInputs', meta_keys=(
         'img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'words', 'has_masks'))]""")
+# without the comparison with CLIP, which computes in float32
+CONSISTENT = """
+_base_ = './caption.py'
+model = dict(consistency=dict(type='ConsistencyLoss', clip=0))
+"""
 # FSDP clips in float32 only. As many images on as many processes are the same to the last digit.
 DDP = """
 _base_ = './label.py'
@@ -53,6 +58,7 @@ def folder(demo_dir, tmp_path_factory):
     (folder / 'label.py').write_text(LABEL)
     (folder / 'ddp.py').write_text(DDP)
     (folder / 'fsdp.py').write_text(FSDP)
+    (folder / 'consistent.py').write_text(CONSISTENT)
     # of the second process's images none has masks, and the last has no words either
     order = torch.randperm(4, generator=torch.Generator().manual_seed(0)) + 1
     second = order[1::2].tolist()
@@ -79,12 +85,12 @@ def label(folder, run_ranks):
 
 @pytest.fixture(scope='module')
 def caption(folder, run_ranks):
-    """The caption model's runs: two iterations for one step, so the gradient is of both."""
+    """The caption model's runs, with consistency: two iterations for one step."""
     options = ('--cfg-options', 'optim_wrapper.accumulative_counts=2')
     return run_ranks(
         folder,
-        caption_one=(1, 'caption.py', *options, *ALL_IN_ONE[1:]),
-        caption_two=(2, 'caption.py', *options))
+        caption_one=(1, 'consistent.py', *options, *ALL_IN_ONE[1:]),
+        caption_two=(2, 'consistent.py', *options))
 
 
 def assert_success(run):
@@ -150,6 +156,7 @@ def test_caption_supervision_with_accumulated_gradients(folder, caption):
     assert_success(caption['caption_one'])
     assert_success(caption['caption_two'])
     assert_same_training(folder, 'caption_two', 'caption_one')
+    assert len([name for name in losses(folder, 'caption_two', 1) if 'consistency' in name]) == 5
     first, second = (checkpoint(folder, 'caption_two', i)['state_dict'] for i in (1, 2))
     moved = [name for name in first if not torch.equal(first[name], second[name])]
     assert len(moved) > 200

@@ -8,8 +8,10 @@ import open_clip
 import pytest
 import torch
 from diffusers import (
+    AmusedPipeline,
     AutoencoderKL,
     PNDMScheduler,
+    StableDiffusion3Pipeline,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
@@ -175,3 +177,22 @@ def test_a_stable_diffusion_xl_is_read_by_diffusers_own_pipeline(load_tool, tmp_
         image = pipeline(
             'a red ball', height=128, width=128, num_inference_steps=1, output_type='np').images
         assert image.shape == (1, 128, 128, 3) and image.std() > 0.05
+
+
+def test_a_stable_diffusion_3_is_read_by_diffusers_own_pipeline(load_tool, tmp_path):
+    load_tool('make_small_models').main([str(tmp_path), '--sd3'])
+    pipeline = StableDiffusion3Pipeline.from_pretrained(
+        tmp_path / 'stable_diffusion_3', text_encoder_3=None, tokenizer_3=None,
+        local_files_only=True)
+    pipeline.set_progress_bar_config(disable=True)
+    image = pipeline(
+        'a red ball', num_inference_steps=1, max_sequence_length=0, output_type='np').images
+    assert image.shape == (1, 128, 128, 3) and image.std() > 0.05
+
+
+def test_an_amused_is_read_by_diffusers_own_pipeline(load_tool, tmp_path):
+    load_tool('make_small_models').main([str(tmp_path), '--amused'])
+    pipeline = AmusedPipeline.from_pretrained(tmp_path / 'amused', local_files_only=True)
+    pipeline.set_progress_bar_config(disable=True)
+    image = pipeline('a red ball', num_inference_steps=2, output_type='np').images
+    assert image.shape == (1, 128, 128, 3) and image.std() > 0.05

@@ -14,6 +14,8 @@ from mmodise.benchmark.probing.maps import MapReader
 from mmodise.benchmark.probing.pca import best_of_each_kind, principal_colors
 from mmodise.benchmark.probing.pictures import Pictures
 from mmodise.benchmark.probing.records import Record
+from mmodise.benchmark.small_diffusion_transformer import make_stable_diffusion_3
+from mmodise.benchmark.small_token_generator import make_amused
 from mmodise.engine import load_config
 
 ROOT = Path(__file__).parents[2]
@@ -78,11 +80,30 @@ def test_two_maps_at_two_timesteps_and_a_run_that_goes_on(probe, tmp_path):
         probe('--timesteps', 0, '--out-dir', out, '--cells', 50)
 
 
+@pytest.mark.parametrize(('kind', 'make', 'noise'), [
+    ('TokenDiffusionExtractor', make_amused, (0, 0.5)),
+    ('DiffusionTransformerExtractor', make_stable_diffusion_3, (0, 100))])
+def test_other_extractors(probe, tmp_path, kind, make, noise):
+    make(tmp_path / 'weights')
+    maps = 'encoder1', 'transformer0'
+    probe('--noise', *noise, '--maps', *maps, '--pictures', 0, '--out-dir', tmp_path / 'probe',
+          '--cfg-options', 'model.backbone.extractor._delete_=True',
+          f'model.backbone.extractor.type={kind}',
+          f'model.backbone.extractor.pretrained={tmp_path / "weights"}')
+    assert [(r['map'], r['noise']) for r in read_records(tmp_path / 'probe')] == [
+        (maps[0], None), (maps[1], noise[0]), (maps[1], noise[1])]
+    assert f'| map | {"timestep" if noise[1] > 1 else "mask share"} |' in (
+        tmp_path / 'probe/table.md').read_text()
+
+
 @pytest.mark.parametrize(('options', 'message'), [
     (['--maps', 'unet99', 'encoder5'], r'--maps unet99: .* some of pixels, encoder0, .*decoder11'),
+    (['--timesteps', '0', '1500'], r'timesteps=\(0, 1500\): there is no 1500'),
     (['--num-images', '5'], r'--num-images 5: the val_dataloader of .* has 4 pictures'),
     (['--num-images', '1'], r'--num-images 1: .* at least 2 are needed'),
     (['--cfg-options', 'model.backbone.extractor.type=ResNet'], 'is no FeatureExtractor'),
+    (['--cfg-options', 'model.backbone.extractor.type=DiffusionTransformerExtractor'],
+     'dropped by --cfg-options model.backbone.extractor._delete_=True'),
     (['--cfg-options', 'val_dataloader=None'], 'has no val_dataloader; give another --split'),
     (['--cfg-options', 'val_dataloader.dataset.data_root=nowhere/'], 'is not there'),
     (['--cfg-options', 'val_dataloader.dataset.pipeline.1.type=mmdet.LoadEmptyAnnotations',

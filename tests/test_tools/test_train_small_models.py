@@ -6,16 +6,19 @@ from diffusers import AutoencoderKL
 from safetensors.torch import load_file
 
 from mmodise.benchmark.captioned_pictures import SEED, CaptionedPictures
+from mmodise.benchmark.small_generator_training import QuantizedAutoencoderTraining
 from mmodise.benchmark.small_model_training import SCHEDULES
 from mmodise.datasets.shapes_world import draw_picture
 from mmodise.models import (
+    DiffusionTransformerExtractor,
     FrozenCLIP,
     PretrainedCaptioner,
     StableDiffusionExtractor,
     StableDiffusionXLExtractor,
+    TokenDiffusionExtractor,
 )
 
-PARTS = ('clip', 'vae', 'unet', 'unet-xl', 'captioner')
+PARTS = ('clip', 'vae', 'unet', 'unet-xl', 'transformer', 'vq', 'tokens', 'captioner')
 
 
 @pytest.fixture(scope='module')
@@ -49,10 +52,15 @@ def test_what_is_written_is_read_as_any_weights(trained):
     assert extractor.feature_strides == [4, 8, 64, 32, 16, 8, 8, 4]
     extractor = StableDiffusionXLExtractor(str(trained / 'out/stable_diffusion_xl'))
     assert extractor.feature_strides == [4, 8, 32, 16, 8, 8, 4]
+    extractor = DiffusionTransformerExtractor(
+        str(trained / 'out/stable_diffusion_3'), transformer_blocks=(2, ), t5_length=0)
+    assert extractor.feature_strides == [4, 8, 8, 8, 4]
+    extractor = TokenDiffusionExtractor(str(trained / 'out/amused'), transformer_layers=(2, ))
+    assert extractor.feature_strides == [4, 8, 8]
     captioner = PretrainedCaptioner(str(trained / 'out/captioner'), max_words=2)
     assert isinstance(captioner(torch.rand(1, 3, 64, 64))[0], str)
     files = [*(trained / 'out').rglob('*.safetensors')]
-    assert len(files) == 9
+    assert len(files) == 16
     for path in files:
         assert {value.dtype for value in load_file(path).values()} == {torch.float16}
 
@@ -89,3 +97,36 @@ def test_captions_go_with_their_pictures(trained):
         assert sample['captions'] in picture.captions
         image = torch.from_numpy(picture.image).permute(2, 0, 1)
         assert torch.equal(sample['images'], image) or torch.equal(sample['images'], image.flip(-1))
+
+
+def test_the_vq_model_starts_as_the_vae(small_models):
+    folder = small_models / 'stable_diffusion'
+    vae = AutoencoderKL.from_pretrained(folder, subfolder='vae').float().eval()
+    with torch.random.fork_rng(), torch.no_grad():
+        vqvae = QuantizedAutoencoderTraining(folder).vqvae.eval()
+        image = torch.from_numpy(draw_picture(SEED, 0).image)[None].permute(0, 3, 1, 2) / 255
+        mean = vae.encode(2 * image - 1).latent_dist.mean
+        latents = vqvae.encode(image).latents
+        decoded = vqvae.decoder(vqvae.post_quant_conv(latents))
+        expected = vae.decode(mean).sample / 2 + 0.5
+    inner = (..., slice(4, 12), slice(4, 12))  # at the borders, zeros are grey and then black
+    torch.testing.assert_close(
+        latents[inner], (vae.config.scaling_factor * mean)[inner], rtol=0.05, atol=0.05)
+    assert (decoded - expected).abs().mean() < 0.02
+
+
+def test_codes_that_nothing_uses_move_to_latents(small_models):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        training = QuantizedAutoencoderTraining(small_models / 'stable_diffusion')
+        codes = training.vqvae.quantize.embedding.weight
+        near = torch.randn(2, 4, 8, 8)
+        training.move_idle_codes(near)  # all codes, at first
+        vectors = near.movedim(1, -1).flatten(0, 2)
+        assert torch.cdist(codes, vectors).amin(1).max() < 1e-2
+        before = codes.detach().clone()
+        for _ in range(training.patience + 1):
+            training.move_idle_codes(near[:1])  # those of the second image are idle
+        moved = (codes != before).any(1)
+        assert moved.any() and not moved.all()
+        assert torch.cdist(codes[moved], vectors[:64]).amin(1).max() < 1e-2

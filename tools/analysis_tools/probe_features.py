@@ -8,7 +8,8 @@ by a linear probe, which learns the classes of cells of 4 x 4 pixels from one ha
 and is measured with the other; and by k-means clusters, which are matched with the classes. Writes
 OUT_DIR/table.md, table.csv, heat_map.png, and pca.png, the principal components of the best maps
 as colours. Started again it goes on where it stopped; with other timesteps or maps it adds to what
-is there. Another extractor: --cfg-options model.backbone.extractor.KEY=VALUE.
+is there. Other settings of the extractor: --cfg-options model.backbone.extractor.KEY=VALUE; another
+one: model.backbone.extractor._delete_=True, type and pretrained.
 """
 
 from __future__ import annotations

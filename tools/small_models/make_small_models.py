@@ -14,6 +14,9 @@ files. With --xl, a Stable Diffusion XL in all forms that it comes in::
     OUT_DIR/stable_diffusion_xl/            as diffusers writes it
     OUT_DIR/stable_diffusion_xl_fp16/       with weights of the variant 'fp16' only
     OUT_DIR/stable_diffusion_xl.safetensors one file, in CompVis' layout
+
+With --sd3, a Stable Diffusion 3 without T5 in OUT_DIR/stable_diffusion_3/; with --amused, an aMUSEd
+in OUT_DIR/amused/.
 """
 
 import argparse
@@ -27,11 +30,23 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('out_dir', type=Path, help='folder to write into, made if missing')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--xl', action='store_true', help='write a Stable Diffusion XL instead')
+    parser.add_argument('--sd3', action='store_true', help='write a Stable Diffusion 3 instead')
+    parser.add_argument('--amused', action='store_true', help='write an aMUSEd instead')
     args = parser.parse_args(argv)
     if args.xl:
         from mmodise.benchmark.small_stable_diffusion_xl import make_stable_diffusion_xl
         make_stable_diffusion_xl(args.out_dir, args.seed)
         print(f'Wrote {args.out_dir / "stable_diffusion_xl"} in three forms')
+        return
+    if args.sd3:
+        from mmodise.benchmark.small_diffusion_transformer import make_stable_diffusion_3
+        make_stable_diffusion_3(args.out_dir / 'stable_diffusion_3', args.seed)
+        print(f'Wrote {args.out_dir / "stable_diffusion_3"}')
+        return
+    if args.amused:
+        from mmodise.benchmark.small_token_generator import make_amused
+        make_amused(args.out_dir / 'amused', args.seed)
+        print(f'Wrote {args.out_dir / "amused"}')
         return
     from mmodise.benchmark.small_models import make_small_models
     make_small_models(args.out_dir, args.seed)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 
-import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
 
@@ -58,7 +57,8 @@ class Generator:
                 raise ValueError(f'{self.kind.__name__} is given no noise: leave --timesteps out')
             return [None]
         levels = [*dict.fromkeys(asked or self._setting(self.noise_setting))]
-        self._build(levels, {})  # refuses what there is not, before the first is measured
+        if len(levels) > 1:
+            self._everything(levels)  # refuses what there is not, before the first is measured
         return levels
 
     def maps(self, level: float | None, chosen: Sequence[str]) -> list[FeatureMap]:
@@ -72,18 +72,16 @@ class Generator:
         Raises:
             ValueError: If there is no such map; lists those that do.
         """
-        own, everything = [PIXELS], [PIXELS]
-        if list(chosen) != ['all']:
-            own += self._build([level], {}).maps
         if list(chosen) == ['config']:
-            return own
-        everything += self._build([level], dict.fromkeys(self.kind.map_settings, 'all')).maps
+            return [PIXELS, *self._build([level], {}).maps]
+        everything = [PIXELS, *self._everything([level]).maps]
         if list(chosen) == ['all']:
             return everything
-        by_name = {feature_map.name: feature_map for feature_map in (*everything, *own)}
+        by_name = {feature_map.name: feature_map for feature_map in everything}
         if missing := [name for name in chosen if name not in by_name]:
-            raise ValueError(f'--maps {" ".join(missing)}: {self.kind.__name__} has no such map; '
-                             f'give all, config, or some of {", ".join(by_name)}')
+            raise ValueError(
+                f'--maps {" ".join(missing)}: {self.kind.__name__} has no such map; give all, some '
+                f'of {", ".join(by_name)}, or config, those that the config reads')
         return [feature_map for name, feature_map in by_name.items() if name in chosen]
 
     def is_read(self, feature_map: FeatureMap) -> bool:
@@ -105,10 +103,18 @@ class Generator:
                 entries[setting].append(entry)
         return self._build([level], entries).to(self.device).eval()
 
+    def _everything(self, levels: Sequence[float | None]) -> FeatureExtractor:
+        return self._build(levels, dict.fromkeys(self.kind.map_settings, 'all'))
+
     def _build(self, levels: Sequence[float | None], entries: dict) -> FeatureExtractor:
         noise = {} if self.noise_setting is None else {self.noise_setting: list(levels)}
-        with torch.no_grad():
+        try:
             return MODELS.build({**self.settings, **noise, **entries})
+        except TypeError as error:  # of another extractor, named by --cfg-options
+            raise ValueError(
+                f'{error}. What the config says of its own extractor is dropped by --cfg-options '
+                f'model.backbone.extractor._delete_=True model.backbone.extractor.type='
+                f'{self.kind.__name__} ...') from error
 
     def _setting(self, name: str) -> object:
         return self.settings.get(name, _default(self.kind, name))

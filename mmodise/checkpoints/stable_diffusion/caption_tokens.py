@@ -40,25 +40,28 @@ class CaptionTokens:
         return torch.tensor([self._tokens(caption) for caption in captions], device='cpu')
 
     def _tokens(self, caption: str) -> list[int]:
-        words, room = self.encode(caption), self.length - 2
-        if len(words) > room and not self._warned:
+        words, limit = self.encode(caption), self.length - 2
+        if len(words) > limit and not self._warned:
             self._warned = True
             print_log(
-                f'A caption of {len(words)} tokens is cut, the text encoder reads {room}: '
+                f'A caption of {len(words)} tokens is cut, the text encoder reads {limit}: '
                 f'{caption[:60]!r}... It is told of the first one only.', 'current',
                 logging.WARNING)
-        tokens = [self.start, *words[:room], self.end]
+        tokens = [self.start, *words[:limit], self.end]
         return tokens + [self.padding] * (self.length - len(tokens))
 
 
-def load_caption_tokens(pretrained: str, config: CLIPTextConfig) -> CaptionTokens:
-    """Load the tokenizer of a Stable Diffusion 1.x or 2.x.
+def load_caption_tokens(
+    pretrained: str, config: CLIPTextConfig, part: str = 'tokenizer'
+) -> CaptionTokens:
+    """Load a tokenizer of a Stable Diffusion.
 
     A single file brings none: CLIP's is taken then.
 
     Args:
         pretrained (str): As in :func:`load_stable_diffusion`.
-        config (CLIPTextConfig): Of its text encoder.
+        config (CLIPTextConfig): Of the text encoder.
+        part (str): Its folder. Defaults to 'tokenizer'; XL's second is 'tokenizer_2'.
 
     Raises:
         ValueError: If the tokenizer is of another model.
@@ -70,7 +73,7 @@ def load_caption_tokens(pretrained: str, config: CLIPTextConfig) -> CaptionToken
         made = CaptionTokens(tokenizer.encode, config.bos_token_id, config.eos_token_id,
                              config.pad_token_id, length)
     else:
-        tokenizer = CLIPTokenizer.from_pretrained(pretrained, subfolder='tokenizer')
+        tokenizer = CLIPTokenizer.from_pretrained(pretrained, subfolder=part)
         words = len(tokenizer)
         made = CaptionTokens(
             lambda text: tokenizer(text, add_special_tokens=False).input_ids,
@@ -79,5 +82,5 @@ def load_caption_tokens(pretrained: str, config: CLIPTextConfig) -> CaptionToken
         raise ValueError(
             f"pretrained='{pretrained}': the tokenizer has {words} words and the text encoder "
             f'{config.vocab_size}; captions cannot be read with it. Give a folder with '
-            'tokenizer/ and text_encoder/ of one model')
+            f'{part}/ and {part.replace("tokenizer", "text_encoder")}/ of one model')
     return made

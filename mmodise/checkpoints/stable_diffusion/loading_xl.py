@@ -71,6 +71,25 @@ def load_stable_diffusion_xl(
         return loaded
 
 
+def load_text_encoders_xl(
+    pretrained: str, architecture: Architecture = None
+) -> tuple[CLIPTextModel, CLIPTextModelWithProjection]:
+    """Load Stable Diffusion XL's text encoders alone.
+
+    Args:
+        pretrained (str): As in :func:`load_stable_diffusion_xl`.
+        architecture (Mapping, optional): Likewise.
+
+    Raises:
+        FileNotFoundError: As :func:`load_stable_diffusion_xl`.
+        ValueError: Likewise.
+    """
+    parts = list(_FAMILY.text_encoders)
+    with opened(pretrained, _FAMILY, parts, architecture) as source:
+        first, second = map(source.load, parts)
+        return first, second
+
+
 def _check_condition(loaded: StableDiffusionXL) -> None:
     """Refuse a UNet that is told something else."""
     config, (pooled, width) = loaded.unet.config, (

@@ -10,6 +10,8 @@ from torch import Tensor
 def cosine_affinity(features: Tensor, power: float = 10.0) -> Tensor:
     """Affinity of cells: max(cosine, 0) to a power (DiffCut, NeurIPS 2024, arXiv 2406.02842).
 
+    Cells whose features are all 0 are alike among themselves.
+
     Args:
         features (Tensor): (N, C).
         power (float): Alpha; the larger, the less do cells of some likeness count. Defaults to 10
@@ -19,6 +21,8 @@ def cosine_affinity(features: Tensor, power: float = 10.0) -> Tensor:
         Tensor: (N, N), in 0 to 1.
     """
     features = F.normalize(features.float(), dim=-1)
+    is_zero = (features == 0).all(-1, keepdim=True).to(features)
+    features = torch.cat([features, is_zero], -1)
     return (features @ features.T).clamp(min=0, max=1) ** power
 
 

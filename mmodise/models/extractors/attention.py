@@ -33,9 +33,9 @@ def attention_probabilities(
         encoder_hidden_states = attention.norm_encoder_hidden_states(encoder_hidden_states)
     queries = attention.to_q(hidden_states).unflatten(-1, (attention.heads, -1))
     keys = attention.to_k(encoder_hidden_states).unflatten(-1, (attention.heads, -1))
-    if attention.norm_q is not None:
+    if getattr(attention, 'norm_q', None) is not None:  # older versions of diffusers have none
         queries = attention.norm_q(queries)
-    if attention.norm_k is not None:
+    if getattr(attention, 'norm_k', None) is not None:
         keys = attention.norm_k(keys)
     return sum(
         attention.get_attention_scores(query, key, attention_mask) / attention.heads
@@ -73,7 +73,7 @@ class AttentionTap(nn.Module):
     @property
     def width(self) -> int:
         """Channels of the layer's output."""
-        return self.attention.out_dim
+        return self.attention.to_out[0].out_features
 
     def drop_output(self) -> None:
         """Neither compute nor keep in memory what only the layer's output needs."""

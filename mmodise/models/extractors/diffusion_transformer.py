@@ -25,7 +25,7 @@ from .feature_extractor import FeatureExtractor, FeatureMap
 from .noise import NUM_TIMESTEPS, add_flow_noise, fixed_noise
 from .precision import cast, check_dtype, wide
 from .taps import Tap, reading
-from .token_maps import Unread, as_maps, listing, tap_tokens
+from .token_maps import Unread, as_maps, listing, named, tap_tokens
 
 
 @MODELS.register_module()
@@ -88,32 +88,27 @@ class DiffusionTransformerExtractor(FeatureExtractor):
         vae_pixels: int | None = None,
     ) -> None:
         timesteps = tuple(timesteps)
-        try:
+        with named(self):
             check_dtype(dtype)
             _check_timesteps(timesteps)
-        except ValueError as error:
-            raise ValueError(f'{type(self).__name__}: {error}') from None
-        vae, transformer, *empty = load_stable_diffusion_3(
+        vae, transformer, text, t5, pooled = load_stable_diffusion_3(
             pretrained, bool(transformer_blocks), t5_length, with_t5)
-        condition = None
-        if transformer is not None:
-            condition = dict(
-                text_length=empty[0].shape[1], text_width=empty[0].shape[2],
-                time_width=transformer.inner_dim, num_timesteps=len(timesteps),
-                pooled_width=empty[2].shape[1])
-        try:
+        with named(self):
             image_size = _image_size(vae, transformer, image_size)
             maps = _tap(
                 vae, transformer, encoder_blocks, transformer_blocks, decoder_blocks, timesteps,
                 with_cp)
-        except ValueError as error:
-            raise ValueError(f'{type(self).__name__}: {error}') from None
         cast(vae, dtype, channels_last)
-        noise, states = fixed_noise(vae.config.latent_channels, image_size // stride_of(vae)), {}
+        noise = fixed_noise(vae.config.latent_channels, image_size // stride_of(vae))
+        states, condition = {}, None
         if transformer is not None:
             cast(transformer, dtype)
             states = {f'empty_{name}': state.to(wide(dtype))
-                      for name, state in zip(('text', 't5', 'pooled'), empty, strict=True)}
+                      for name, state in dict(text=text, t5=t5, pooled=pooled).items()}
+            condition = dict(
+                text_length=text.shape[1], text_width=text.shape[2],
+                time_width=transformer.inner_dim, num_timesteps=len(timesteps),
+                pooled_width=pooled.shape[1])
         super().__init__(
             FrozenNetworks(
                 vae=vae, transformer=transformer, noise=noise.to(wide(dtype)),

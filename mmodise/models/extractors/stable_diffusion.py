@@ -235,8 +235,6 @@ class StableDiffusionExtractor(FeatureExtractor):
 
     def load_text_encoder(self) -> None:
         """Load Stable Diffusion's text encoder, to embed captions."""
-        if (self.condition or {}).get('pooled_width'):  # of a kind with more than one of them
-            super().load_text_encoder()
         self.text_encoder = FrozenTextEncoder(*self._text_source)
 
     def add_noise(self, latents: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...checkpoints.stable_diffusion import load_stable_diffusion_xl
 from .stable_diffusion import StableDiffusionExtractor
+from .text_encoder_xl import FrozenTextEncoderXL
 
 
 @MODELS.register_module()
@@ -45,6 +46,7 @@ class StableDiffusionXLExtractor(StableDiffusionExtractor):
         **settings: object,
     ) -> None:
         super().__init__(pretrained, encoder_blocks, unet_blocks, decoder_blocks, **settings)
+        self.zero_text = zero_text
         if zero_text:
             self.frozen.empty_text.zero_()
             self.frozen.empty_pooled.zero_()
@@ -66,6 +68,10 @@ class StableDiffusionXLExtractor(StableDiffusionExtractor):
             list[Tensor]: As in :class:`StableDiffusionExtractor`.
         """
         return self._forward(images, text_offset, time_offset, pooled_offset)
+
+    def load_text_encoder(self) -> None:
+        """Load Stable Diffusion XL's text encoders, to embed captions."""
+        self.text_encoder = FrozenTextEncoderXL(*self._text_source, zero_text=self.zero_text)
 
     def _load(
         self, pretrained: str, with_unet: bool, architecture: dict | None

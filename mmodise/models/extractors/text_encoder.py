@@ -13,7 +13,7 @@ from ...weights import locate
 from ..clip.text_embeddings import TextEmbeddings
 from ..frozen import FrozenModule, FrozenNetworks
 
-# captions whose states are kept: 60 MB of Stable Diffusion 1.x
+# captions whose states are kept: 60 MB of Stable Diffusion 1.x, 160 MB of XL
 _MAX_CAPTIONS = 256
 
 
@@ -30,14 +30,14 @@ class FrozenTextEncoder(FrozenModule):
     """
 
     def __init__(self, pretrained: str, architecture: Mapping | None = None) -> None:
-        def make() -> FrozenNetworks:
-            encoder = load_text_encoder(pretrained, architecture)
-            return FrozenNetworks(
-                origin, encoder=encoder, tokens=load_caption_tokens(pretrained, encoder.config),
-                states=TextEmbeddings(_MAX_CAPTIONS))
+        origin = type(self).__name__, locate(pretrained), repr(architecture)
+        super().__init__(FrozenNetworks.obtain(origin, lambda: FrozenNetworks(
+            origin, states=TextEmbeddings(_MAX_CAPTIONS), **self._load(pretrained, architecture))))
 
-        origin = 'text encoder', locate(pretrained), repr(architecture)
-        super().__init__(FrozenNetworks.obtain(origin, make))
+    @staticmethod
+    def _load(pretrained: str, architecture: Mapping | None) -> dict[str, object]:
+        encoder = load_text_encoder(pretrained, architecture)
+        return dict(encoder=encoder, tokens=load_caption_tokens(pretrained, encoder.config))
 
     def encode(self, captions: Sequence[str]) -> Tensor:
         """The last hidden states of N captions, (N, L, C); each caption is encoded once."""

@@ -21,7 +21,7 @@ from .autoencoder import (
 from .feature_extractor import FeatureExtractor, FeatureMap
 from .precision import cast, check_dtype, wide
 from .taps import Skip, Tap, reading
-from .token_maps import Unread, as_maps, listing, tap_tokens
+from .token_maps import Unread, as_maps, listing, named, tap_tokens
 
 _AESTHETIC_SCORE = 6  # of the pictures that diffusers' pipeline asks for by default
 
@@ -78,35 +78,30 @@ class TokenDiffusionExtractor(FeatureExtractor):
         vae_pixels: int | None = None,
     ) -> None:
         mask_shares = tuple(mask_shares)
-        try:
+        with named(self):
             check_dtype(dtype)
             _check_shares(mask_shares)
-        except ValueError as error:
-            raise ValueError(f'{type(self).__name__}: {error}') from None
-        loaded = load_amused(pretrained, with_transformer=bool(transformer_layers))
-        vqvae, transformer = loaded.vqvae, loaded.transformer
-        try:
+        vqvae, transformer, text, pooled, mask_token = load_amused(
+            pretrained, with_transformer=bool(transformer_layers))
+        with named(self):
             image_size = _image_size(vqvae, transformer, image_size)
             maps = _tap(
                 vqvae, transformer, encoder_blocks, transformer_layers, mask_shares, with_cp)
-        except ValueError as error:
-            raise ValueError(f'{type(self).__name__}: {error}') from None
         upcast = dtype == 'float16' and vqvae.config.force_upcast
         cast(vqvae, 'float32' if upcast else dtype, channels_last)
+        vqvae.quantize.to(wide(dtype))  # distances to codes
         states, condition = {}, None
         if transformer is not None:
             cast(transformer, dtype)
-            states = dict(empty_text=loaded.empty_text.to(wide(dtype)),
-                          empty_pooled=loaded.empty_pooled.to(wide(dtype)))
+            states = dict(empty_text=text.to(wide(dtype)), empty_pooled=pooled.to(wide(dtype)))
             condition = dict(
-                text_length=loaded.empty_text.shape[1], text_width=loaded.empty_text.shape[2],
-                time_width=None, num_timesteps=len(mask_shares),
-                pooled_width=loaded.empty_pooled.shape[1])
+                text_length=text.shape[1], text_width=text.shape[2], time_width=None,
+                num_timesteps=len(mask_shares), pooled_width=pooled.shape[1])
         super().__init__(
             FrozenNetworks(vqvae=vqvae, transformer=transformer, **states), maps, image_size,
             condition)
         self.mask_shares, self.vae_pixels = mask_shares, vae_pixels
-        self.mask_token = loaded.mask_token
+        self.mask_token = mask_token
 
     def forward(
         self, images: Tensor, text_offset: Tensor | None = None, time_offset: None = None,
@@ -173,7 +168,7 @@ class TokenDiffusionExtractor(FeatureExtractor):
 
 def _tokens(vqvae: VQModel, images: Tensor) -> Tensor:
     """Numbers of the codes that are nearest, (B, h, w)."""
-    latents = vqvae.encode(images).latents
+    latents = vqvae.encode(images).latents.to(vqvae.quantize.embedding.weight.dtype)
     return vqvae.quantize(latents)[2][2].view(-1, *latents.shape[-2:])
 
 

@@ -70,6 +70,19 @@ def listing(there_is: Mapping[str, str]) -> Iterator[None]:
         raise ValueError(f'{error}. There are: {choices}') from None
 
 
+@contextmanager
+def named(part: object) -> Iterator[None]:
+    """Say in an error about an argument whose it is.
+
+    Args:
+        part (object): What has the argument.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f'{type(part).__name__}: {error}') from None
+
+
 def as_maps(read: Sequence[Tensor], passes: int) -> list[Tensor]:
     """Square maps of tokens, pass by pass.
 
