@@ -2,4 +2,5 @@
 _base_ = './cluster_sd-small_shapes-panoptic.py'
 
 model = dict(
-    panoptic_head=dict(method='normalized_cut', power=6, tau=0.3, min_cosine=None))
+    backbone=dict(extractor=dict(decoder_blocks=()), strides=(8, 8)),
+    panoptic_head=dict(method='normalized_cut', power=6, tau=0.3, weights=None))

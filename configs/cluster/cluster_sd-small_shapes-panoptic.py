@@ -12,19 +12,20 @@ model = dict(
         extractor=dict(
             pretrained='mmodise://shapes/stable_diffusion',
             unet_blocks=(7, 8),
+            decoder_blocks=(5, ),
             attentions=(),
             timesteps=(100, )),
         window_size=64,  # the model sees them twice as large: small things have more cells
-        strides=(8, 8),
+        strides=(8, 8, 4),
         with_image=False),
     panoptic_head=dict(
         vocabulary={{_base_.vocabulary}},
         method='kmeans',
-        num_clusters=32,
+        num_clusters=8,
         stride=4,
+        weights=(1.0, 1.4),  # the decoder's map, and two of the UNet
         center=True,
         min_size=0.015,
-        min_cosine=0.45,
         refine=None),
     classifier=dict(clip=clip, align_masks=False, min_coverage=0.9))
 

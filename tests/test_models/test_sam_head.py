@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
+from mmengine.config import ConfigDict
 from safetensors.torch import load_file, save_file
 
 from mmodise.models import SAMHead
-from mmodise.models.sam import Frame, MaskFilter
+from mmodise.models.sam import Frame, MaskFilter, loading
 from mmodise.vocabulary import Vocabulary
 
 VOCABULARY = dict(thing_classes=('ball, sphere', 'box'), stuff_classes=('sand', ))
@@ -257,6 +259,34 @@ def as_in_both(name):
         f'tracker_model.{name}')
 
 
+@pytest.mark.parametrize(('family', 'is_named'), [('sam', True), ('sam3', False), ('sam3', True)])
+@torch.no_grad()
+def test_one_name_for_each_pixel(folders, image, clip_cfg, family, is_named):
+    """Masks of either kind end in one result of the original size, with a classifier or without."""
+    classifier = dict(type='CLIPClassifier', clip=clip_cfg) if is_named else None
+    model = MODELS.build(ConfigDict(
+        type='ODISE', data_preprocessor=dict(type='DetDataPreprocessor'),
+        backbone=dict(type='PixelBackbone'), classifier=classifier,
+        panoptic_head=dict(
+            type='SAMHead', pretrained=str(folders / family), vocabulary=VOCABULARY,
+            points_per_side=3, pred_iou_thresh=-100, stability_score_thresh=0.0, score_thresh=0.0,
+            nms_thresh=1.0),
+        panoptic_fusion_head=dict(type='OpenVocabularyFusionHead'),
+        test_cfg=dict(object_mask_thr=0.0, iou_thr=0.0, semantic_on=True, instance_on=True))).eval()
+    (batch, ), samples = padded(image)
+    samples[0].set_metainfo(dict(ori_shape=(96, 64)))
+    scores = model.predict_scores(batch, samples)
+    masks, logits = scores.predictions.masks[0], model.fuse(scores)[0]
+    assert logits.shape == (len(masks), 4) and len(masks) > 3 and logits.isfinite().all()
+    result, = model.make_results(scores, samples)
+    semantic, panoptic = result.pred_sem_seg.sem_seg, result.pred_panoptic_seg.sem_seg
+    assert semantic.shape == panoptic.shape == (1, 96, 64) and semantic.max() < 3
+    segments, = model.segment(scores, samples)
+    kept = segments.probabilities.argmax(-1)
+    assert (kept < 3).all() and len(segments.queries) == len(segments.ids.unique()) - int(
+        (segments.ids == 0).any())
+
+
 def copied(folder, target, **changes):
     """A copy of a folder, with other values in its config.json."""
     target.mkdir()
@@ -309,9 +339,8 @@ def test_folders_that_cannot_be_used(folders, tmp_path, monkeypatch):
     refused(folder, 'lacks preprocessor_config.json', FileNotFoundError)
     transformers.SamImageProcessor().save_pretrained(folder)
     refused(folder, '1024 x 1024 pixels.*network for 64 x 64')
-    from mmodise.models.sam import frozen_sam
-    monkeypatch.setitem(frozen_sam.NETWORKS['sam'], 'points', 'Sam9Model')
-    monkeypatch.setitem(frozen_sam._SINCE, 'Sam9Model', '9.0')
+    monkeypatch.setitem(loading.NETWORKS['sam'], 'points', 'Sam9Model')
+    monkeypatch.setitem(loading._SINCE, 'Sam9Model', '9.0')
     refused(sam, 'Sam9Model needs transformers 9.0 or newer', ImportError)
 
 

@@ -112,6 +112,18 @@ def test_gains_over_the_recipe_and_borrowed_records(tools, tmp_path):
     assert 'A gain *shows* where' in page.read_text() and 'Paper:' not in page.read_text()
 
 
+def test_what_generators_cost_at_full_size(tools, tmp_path):
+    """Operations of Stable Diffusion 1.x: VAE encoder 1,117, UNet 740 and VAE decoder 623 GFLOP."""
+    comparison = tools['comparisons'].COMPARISONS['generators']
+    (tmp_path / 'generators').mkdir()
+    comparison.records_file(tmp_path).write_text(
+        json.dumps(make_record(comparison, 'recipe', 0, 40.0)) + '\n')
+    page = comparison.write_report(tmp_path, max_iters=10).read_text()
+    cells = [cell.strip() for cell in page.split('| Stable Diffusion 1.x |')[1].split('|')[:4]]
+    assert cells == ['512', '924', '3.44', '2.48']
+    assert '| `TokenDiffusionExtractor` | aMUSEd' in page
+
+
 def test_an_unknown_table_lists_those_there_are(tools):
     with pytest.raises(SystemExit, match='--table claim: expected one of claims, captioners, cons'):
         tools['compare_claims'].main(['--table', 'claim'])
@@ -128,7 +140,7 @@ def test_an_unknown_line_lists_those_there_are(tools):
         tools['compare_claims'].main(['--lines', 'recipe', 'r81'])
 
 
-@pytest.mark.parametrize('name', ['claims', 'captioners', 'consistency'])
+@pytest.mark.parametrize('name', ['claims', 'captioners', 'consistency', 'generators'])
 def test_every_line_has_a_config_and_every_claim_its_lines(tools, name):
     report = tools['comparisons'].COMPARISONS[name]
     claims = TOOLS.parent / 'configs' / name

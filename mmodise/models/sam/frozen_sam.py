@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
-import transformers
 from torch import Tensor
 
-from ...checkpoints.transformers_folder import check_processor, load_network, read_model_type
-from ...weights import locate
-from ..frozen import FrozenModule, FrozenNetworks
+from ..frozen import FrozenModule
 from .frames import Frame
+from .loading import load_sam, run_processor
 
-#: Classes of transformers by what config.json calls a model, and by what prompts it: points of a
-#: grid, or names.
-NETWORKS = dict(
-    sam=dict(points='SamModel'),
-    sam2=dict(points='Sam2Model'),
-    sam2_video=dict(points='Sam2Model'),
-    sam3=dict(names='Sam3Model'),
-    sam3_tracker=dict(points='Sam3TrackerModel'),
-    sam3_video=dict(points='Sam3TrackerModel', names='Sam3Model'))
-_SINCE = dict(SamModel='4.29', Sam2Model='4.56', Sam3Model='5.0', Sam3TrackerModel='5.0')
-_DTYPES = dict(float32=torch.float32, bfloat16=torch.bfloat16, float16=torch.float16)
 _NAME_LENGTH = 32  # tokens of a name, as Sam3Processor has it
 
 
@@ -62,20 +48,7 @@ class FrozenSAM(FrozenModule):
     def __init__(
         self, pretrained: str, prompts: str | None = None, dtype: str = 'float32'
     ) -> None:
-        if dtype not in _DTYPES:
-            raise ValueError(f'SAMHead: dtype={dtype!r}; give one of {", ".join(_DTYPES)}.')
-        try:
-            chosen, kind = _choose(read_model_type(pretrained), prompts)
-            where = locate(pretrained)
-            origin = 'SAM', os.path.realpath(where) if os.path.isdir(where) else where, kind, dtype
-            networks = FrozenNetworks.obtain(
-                origin, lambda: _load(origin, where, kind, chosen, _DTYPES[dtype]))
-        except (FileNotFoundError, ImportError, ValueError) as error:
-            raise type(error)(
-                f"SAMHead: pretrained='{pretrained}': {error}\n  Accepted: a local folder in "
-                "transformers' layout (config.json, model.safetensors, preprocessor_config.json) "
-                f'of a model_type of {", ".join(NETWORKS)}; or its name on the hub, which needs '
-                'network access.') from error
+        networks, chosen = load_sam(pretrained, prompts, dtype)
         super().__init__(networks)
         self.prompts = chosen
 
@@ -90,7 +63,7 @@ class FrozenSAM(FrozenModule):
         Returns:
             tuple: Pixels, (1, 3, S, S), and where the picture is in them.
         """
-        prepared = _run(self.frozen.processor, image.float())
+        prepared = run_processor(self.frozen.processor, image.float())
         pixels = prepared['pixel_values']
         resized = prepared.get('reshaped_input_sizes')
         square = tuple(pixels.shape[-2:])
@@ -151,58 +124,3 @@ class FrozenSAM(FrozenModule):
             scores = found.pred_logits.float().sigmoid() * presence
             yield from map(Concept, found.pred_masks, scores, found.semantic_seg[:, 0],
                            presence[:, 0])
-
-
-def _choose(model_type: str, prompts: str | None) -> tuple[str, str]:
-    """The prompts, and the class of transformers that takes them."""
-    kinds = NETWORKS.get(model_type)
-    if kinds is None:
-        raise ValueError(f'it is of a {model_type!r}, which gives no masks here.')
-    if prompts is None:
-        prompts = next(iter(kinds))
-    if prompts not in kinds:
-        raise ValueError(
-            f'prompts={prompts!r}, but a {model_type!r} takes {" or ".join(kinds)}.')
-    return prompts, kinds[prompts]
-
-
-def _load(
-    origin: tuple, source: str, kind: str, prompts: str, dtype: torch.dtype
-) -> FrozenNetworks:
-    network_class = getattr(transformers, kind, None)
-    if network_class is None:
-        raise ImportError(
-            f'{kind} needs transformers {_SINCE[kind]} or newer; installed is '
-            f'{transformers.__version__}.')
-    check_processor(source)
-    with torch.device('cpu'):  # whatever the default is
-        network = load_network(source, network_class, dtype)
-        processor, tokenizer = _from_folder(transformers.AutoImageProcessor, source), None
-        if prompts == 'names':
-            tokenizer = _from_folder(transformers.AutoTokenizer, source)
-        _check_square(network, processor)
-        return FrozenNetworks(
-            origin, network=network, processor=processor, tokenizer=tokenizer)
-
-
-def _from_folder(kind: type, source: str) -> object:
-    try:
-        return kind.from_pretrained(source)
-    except Exception as error:  # of the hub, of the network, of broken files
-        raise FileNotFoundError(f'{kind.__name__} cannot be loaded: {error}') from error
-
-
-def _run(processor: Callable, image: Tensor) -> Mapping:
-    return processor(
-        image, do_rescale=False, input_data_format='channels_first', return_tensors='pt')
-
-
-def _check_square(network: object, processor: object) -> None:
-    """Refuse a folder that prepares pictures for another network than its own."""
-    config = getattr(network.config, 'prompt_encoder_config', network.config)
-    pixels = _run(processor, torch.zeros(3, 8, 8))['pixel_values']
-    found, expected = tuple(pixels.shape[-2:]), (config.image_size, ) * 2
-    if found != expected:
-        raise ValueError(
-            f'its preprocessor_config.json makes pictures of {found[1]} x {found[0]} pixels, and '
-            f'its config.json is of a network for {expected[1]} x {expected[0]}.')
