@@ -29,7 +29,8 @@ def check_config(cfg: Config) -> None:
     alone, unless they look like one of those and the config does not use them itself. Below, where
     there is a ``type``, they are the arguments of that class, and of its parents where it hands
     arguments on. Some classes swallow what they do not know; the others would complain by
-    themselves, later and without a hint.
+    themselves, later and without a hint. What the part does not take, and another part of the same
+    interface of mmodise does, is left from a type that the config had before.
 
     Args:
         cfg (Config): Read from a file, and overridden by the command line.
@@ -59,15 +60,45 @@ def _is_used(name: str, text: str) -> bool:
 def _misspelt_arguments(node: object, path: str, registries: list[Registry]) -> Iterator[str]:
     if isinstance(node, dict):
         default = DataLoader if path.endswith('_dataloader') else None
-        known = set().union(*map(arguments_of, parts_called(node.get('type', default), registries)))
-        keys = (key for key in node if isinstance(key, str) and key != 'type')
-        for key, right in misspelt(keys, known).items():
+        parts = parts_called(node.get('type', default), registries)
+        known = set().union(*map(arguments_of, parts))
+        keys = {key for key in node if isinstance(key, str) and key != 'type'}
+        left = _left_from_another_type(parts, keys - known, registries)
+        for key, others in left.items():
+            yield (f'{path}.{key}: {parts[0].__name__} takes none, {" and ".join(others)} would. '
+                   f'What was set for another type is dropped by --cfg-options '
+                   f'{path}._delete_=True {path}.type=..., or by _delete_=True beside the type in '
+                   'a config file')
+        for key, right in misspelt(keys - set(left), known).items():
             yield f'{path}.{key}: did you mean {right}?'
         for key, value in node.items():
             yield from _misspelt_arguments(value, f'{path}.{key}', registries)
     elif isinstance(node, (list, tuple)):
         for index, value in enumerate(node):
             yield from _misspelt_arguments(value, f'{path}.{index}', registries)
+
+
+def _left_from_another_type(
+    parts: list[Callable], keys: set[str], registries: list[Registry]
+) -> dict[str, list[str]]:
+    """Keys that others of a part's interface take, with the names of these, two at most."""
+    if len(parts) != 1 or not inspect.isclass(parts[0]) or _swallows(parts[0].__init__):
+        return {}
+    interfaces = set(filter(_is_interface, parts[0].__mro__))
+    others = {part for registry in registries for part in registry.module_dict.values()
+              if inspect.isclass(part) and interfaces.intersection(part.__mro__)}
+    taking = {key: sorted(part.__name__ for part in others if key in arguments_of(part))[:2]
+              for key in keys if interfaces}
+    return {key: names for key, names in taking.items() if names}
+
+
+def _is_interface(part: type) -> bool:
+    return part.__module__.startswith('mmodise.') and any(
+        getattr(value, '__isabstractmethod__', False) for value in vars(part).values())
+
+
+def _swallows(maker: Callable) -> bool:
+    return any(of.kind is of.VAR_KEYWORD for of in inspect.signature(maker).parameters.values())
 
 
 def registries_of(scope: str) -> list[Registry]:
@@ -100,10 +131,9 @@ def arguments_of(part: Callable) -> set[str]:
     names: set[str] = set()
     makers = [vars(cls).get('__init__') for cls in getattr(part, '__mro__', ())] or [part]
     for maker in filter(inspect.isfunction, makers):
-        parameters = inspect.signature(maker).parameters
-        names.update(parameters)
+        names.update(inspect.signature(maker).parameters)
         # deprecated names, which mmcv's and mmengine's decorator replaces
         names.update(inspect.getclosurevars(maker).nonlocals.get('name_dict', ()))
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        if not _swallows(maker):
             break
     return names

@@ -58,6 +58,28 @@ def test_misspelt_arguments_of_parts(key, value, right):
         check_config(cfg)
 
 
+def test_what_is_left_from_another_type_is_told_with_the_way_to_drop_it():
+    cfg = Config.fromfile(SMALL)
+    cfg.merge_from_dict({'model.backbone.extractor.type': 'TokenDiffusionExtractor',
+                         'model.backbone.extractor.mask_share': (0.5, )})
+    with pytest.raises(ValueError) as info:
+        check_config(cfg)
+    path = 'model.backbone.extractor'
+    _, *lines = str(info.value).splitlines()
+    assert [line.split(' would.')[0] for line in lines] == [
+        f'  {path}.decoder_blocks: TokenDiffusionExtractor takes none, '
+        'DiffusionTransformerExtractor and StableDiffusionExtractor',
+        f'  {path}.mask_share: did you mean mask_shares?',
+        f'  {path}.timesteps: TokenDiffusionExtractor takes none, DiffusionTransformerExtractor '
+        'and StableDiffusionExtractor',
+        f'  {path}.unet_blocks: TokenDiffusionExtractor takes none, StableDiffusionExtractor and '
+        'StableDiffusionXLExtractor']
+    assert f'--cfg-options {path}._delete_=True {path}.type=..., or by _delete_=True' in lines[0]
+    cfg = Config.fromfile(SMALL)
+    cfg.merge_from_dict({f'{path}._delete_': True, f'{path}.type': 'TokenDiffusionExtractor'})
+    check_config(cfg)
+
+
 def test_arguments_that_are_handed_to_parents_are_known_and_others_are_not():
     @MODELS.register_module(force=True)
     class CheckedParent(BaseModel):

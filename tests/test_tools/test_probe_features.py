@@ -104,6 +104,7 @@ def test_other_extractors(probe, tmp_path, kind, make, noise):
     (['--cfg-options', 'model.backbone.extractor.type=ResNet'], 'is no FeatureExtractor'),
     (['--cfg-options', 'model.backbone.extractor.type=DiffusionTransformerExtractor'],
      'dropped by --cfg-options model.backbone.extractor._delete_=True'),
+    (['--cfg-options', 'model.backbone.extractor.nothing=1'], "unexpected .* 'nothing'.*_delete_"),
     (['--cfg-options', 'val_dataloader=None'], 'has no val_dataloader; give another --split'),
     (['--cfg-options', 'val_dataloader.dataset.data_root=nowhere/'], 'is not there'),
     (['--cfg-options', 'val_dataloader.dataset.pipeline.1.type=mmdet.LoadEmptyAnnotations',
