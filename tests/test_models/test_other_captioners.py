@@ -167,8 +167,8 @@ def test_a_captioner_is_trained_on_the_captions_of_pictures():
         logits[i][0], tokens[i][0, 1:], reduction='sum') for i in range(2))
     count = sum(t.shape[1] - 1 for t in tokens)
     assert loss.item() == pytest.approx((total / count).item(), rel=0.1)  # dropout in the decoder
-    optimizer = torch.optim.AdamW(training.parameters(), lr=3e-3)
-    for _ in range(40):
+    optimizer = torch.optim.AdamW(training.parameters(), lr=1e-3)
+    for _ in range(80):
         optimizer.zero_grad()
         training(batch, captions)['loss'].backward()
         optimizer.step()
@@ -176,8 +176,8 @@ def test_a_captioner_is_trained_on_the_captions_of_pictures():
         told = training.captioner.generate(
             pixel_values=(batch / 255 - training.mean) / training.std, max_new_tokens=20,
             do_sample=False)
-    first = training.tokenizer.decode(told[0], skip_special_tokens=True)
-    assert first.strip() == captions[0]
+    told = [training.tokenizer.decode(tokens, skip_special_tokens=True) for tokens in told]
+    assert [caption.strip() for caption in told] == captions
 
 
 def test_an_off_the_shelf_captioner_looks_at_each_window(stable_diffusion, captioner_folder):
