@@ -1,5 +1,6 @@
 """Data sets that mmdet and mmseg lack, and steps of their pipelines."""
 
+from .benchmarks import COCOStuffDataset, SemanticDataset
 from .captioned_images import CaptionedImagesDataset
 from .checked_panoptic import CheckedPanopticDataset
 from .shapes import ShapesPanopticDataset
@@ -9,10 +10,11 @@ from .transforms import (
     InferencerLoader,
     LoadPanopticAnnotations,
     LoadPanopticIfAny,
+    LoadSemanticMap,
     PillowResize,
 )
 
 __all__ = [
-    'CaptionedImagesDataset', 'CheckedPanopticDataset', 'DrawCaption', 'DrawWords',
-    'InferencerLoader', 'LoadPanopticAnnotations', 'LoadPanopticIfAny', 'PillowResize',
-    'ShapesPanopticDataset']
+    'COCOStuffDataset', 'CaptionedImagesDataset', 'CheckedPanopticDataset', 'DrawCaption',
+    'DrawWords', 'InferencerLoader', 'LoadPanopticAnnotations', 'LoadPanopticIfAny',
+    'LoadSemanticMap', 'PillowResize', 'SemanticDataset', 'ShapesPanopticDataset']

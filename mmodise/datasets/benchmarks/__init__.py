@@ -1,0 +1,6 @@
+"""Data sets that the field evaluates on, as it evaluates on them."""
+
+from .coco_stuff import COCOStuffDataset
+from .semantic import SemanticDataset
+
+__all__ = ['COCOStuffDataset', 'SemanticDataset']
