@@ -1,6 +1,13 @@
 """Data sets that mmdet and mmseg lack, and steps of their pipelines."""
 
-from .benchmarks import COCOStuffDataset, SemanticDataset
+from .benchmarks import (
+    COCOStuffDataset,
+    PascalContext59Dataset,
+    PascalContext459Dataset,
+    PascalVOC20Dataset,
+    PascalVOC21Dataset,
+    SemanticDataset,
+)
 from .captioned_images import CaptionedImagesDataset
 from .checked_panoptic import CheckedPanopticDataset
 from .shapes import ShapesPanopticDataset
@@ -17,4 +24,5 @@ from .transforms import (
 __all__ = [
     'COCOStuffDataset', 'CaptionedImagesDataset', 'CheckedPanopticDataset', 'DrawCaption',
     'DrawWords', 'InferencerLoader', 'LoadPanopticAnnotations', 'LoadPanopticIfAny',
-    'LoadSemanticMap', 'PillowResize', 'SemanticDataset', 'ShapesPanopticDataset']
+    'LoadSemanticMap', 'PascalContext59Dataset', 'PascalContext459Dataset', 'PascalVOC20Dataset',
+    'PascalVOC21Dataset', 'PillowResize', 'SemanticDataset', 'ShapesPanopticDataset']
