@@ -1,6 +1,7 @@
 """Data sets that mmdet and mmseg lack, and steps of their pipelines."""
 
 from .benchmarks import (
+    ADE20KFullDataset,
     COCOStuffDataset,
     PascalContext59Dataset,
     PascalContext459Dataset,
@@ -22,7 +23,21 @@ from .transforms import (
 )
 
 __all__ = [
-    'COCOStuffDataset', 'CaptionedImagesDataset', 'CheckedPanopticDataset', 'DrawCaption',
-    'DrawWords', 'InferencerLoader', 'LoadPanopticAnnotations', 'LoadPanopticIfAny',
-    'LoadSemanticMap', 'PascalContext59Dataset', 'PascalContext459Dataset', 'PascalVOC20Dataset',
-    'PascalVOC21Dataset', 'PillowResize', 'SemanticDataset', 'ShapesPanopticDataset']
+    'ADE20KFullDataset',
+    'COCOStuffDataset',
+    'CaptionedImagesDataset',
+    'CheckedPanopticDataset',
+    'DrawCaption',
+    'DrawWords',
+    'InferencerLoader',
+    'LoadPanopticAnnotations',
+    'LoadPanopticIfAny',
+    'LoadSemanticMap',
+    'PascalContext59Dataset',
+    'PascalContext459Dataset',
+    'PascalVOC20Dataset',
+    'PascalVOC21Dataset',
+    'PillowResize',
+    'SemanticDataset',
+    'ShapesPanopticDataset',
+]
