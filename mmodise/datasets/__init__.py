@@ -1,6 +1,11 @@
 """Data sets that mmdet and mmseg lack, and steps of their pipelines."""
 
-from .benchmarks import COCOStuffDataset, SemanticDataset
+from .benchmarks import (
+    CityscapesPanopticDataset,
+    CityscapesSemanticDataset,
+    COCOStuffDataset,
+    SemanticDataset,
+)
 from .captioned_images import CaptionedImagesDataset
 from .checked_panoptic import CheckedPanopticDataset
 from .shapes import ShapesPanopticDataset
@@ -15,6 +20,7 @@ from .transforms import (
 )
 
 __all__ = [
-    'COCOStuffDataset', 'CaptionedImagesDataset', 'CheckedPanopticDataset', 'DrawCaption',
+    'COCOStuffDataset', 'CaptionedImagesDataset', 'CheckedPanopticDataset',
+    'CityscapesPanopticDataset', 'CityscapesSemanticDataset', 'DrawCaption',
     'DrawWords', 'InferencerLoader', 'LoadPanopticAnnotations', 'LoadPanopticIfAny',
     'LoadSemanticMap', 'PillowResize', 'SemanticDataset', 'ShapesPanopticDataset']

@@ -1,6 +1,8 @@
 """Data sets that the field evaluates on, as it evaluates on them."""
 
+from .cityscapes import CityscapesPanopticDataset, CityscapesSemanticDataset
 from .coco_stuff import COCOStuffDataset
 from .semantic import SemanticDataset
 
-__all__ = ['COCOStuffDataset', 'SemanticDataset']
+__all__ = [
+    'COCOStuffDataset', 'CityscapesPanopticDataset', 'CityscapesSemanticDataset', 'SemanticDataset']
