@@ -4,6 +4,8 @@ from .benchmarks import (
     CityscapesPanopticDataset,
     CityscapesSemanticDataset,
     COCOStuffDataset,
+    MapillaryPanopticDataset,
+    MapillarySemanticDataset,
     SemanticDataset,
 )
 from .captioned_images import CaptionedImagesDataset
@@ -23,4 +25,5 @@ __all__ = [
     'COCOStuffDataset', 'CaptionedImagesDataset', 'CheckedPanopticDataset',
     'CityscapesPanopticDataset', 'CityscapesSemanticDataset', 'DrawCaption',
     'DrawWords', 'InferencerLoader', 'LoadPanopticAnnotations', 'LoadPanopticIfAny',
-    'LoadSemanticMap', 'PillowResize', 'SemanticDataset', 'ShapesPanopticDataset']
+    'LoadSemanticMap', 'MapillaryPanopticDataset', 'MapillarySemanticDataset',
+    'PillowResize', 'SemanticDataset', 'ShapesPanopticDataset']

@@ -2,7 +2,9 @@
 
 from .cityscapes import CityscapesPanopticDataset, CityscapesSemanticDataset
 from .coco_stuff import COCOStuffDataset
+from .mapillary import MapillaryPanopticDataset, MapillarySemanticDataset
 from .semantic import SemanticDataset
 
 __all__ = [
-    'COCOStuffDataset', 'CityscapesPanopticDataset', 'CityscapesSemanticDataset', 'SemanticDataset']
+    'COCOStuffDataset', 'CityscapesPanopticDataset', 'CityscapesSemanticDataset',
+    'MapillaryPanopticDataset', 'MapillarySemanticDataset', 'SemanticDataset']
