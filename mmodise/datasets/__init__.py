@@ -3,7 +3,9 @@
 from .benchmarks import (
     CityscapesPanopticDataset,
     CityscapesSemanticDataset,
+    COCOPanopticBenchmark,
     COCOStuffDataset,
+    LVISBenchmark,
     MapillaryPanopticDataset,
     MapillarySemanticDataset,
     SemanticDataset,
@@ -22,8 +24,8 @@ from .transforms import (
 )
 
 __all__ = [
-    'COCOStuffDataset', 'CaptionedImagesDataset', 'CheckedPanopticDataset',
-    'CityscapesPanopticDataset', 'CityscapesSemanticDataset', 'DrawCaption',
-    'DrawWords', 'InferencerLoader', 'LoadPanopticAnnotations', 'LoadPanopticIfAny',
-    'LoadSemanticMap', 'MapillaryPanopticDataset', 'MapillarySemanticDataset',
+    'COCOPanopticBenchmark', 'COCOStuffDataset', 'CaptionedImagesDataset',
+    'CheckedPanopticDataset', 'CityscapesPanopticDataset', 'CityscapesSemanticDataset',
+    'DrawCaption', 'DrawWords', 'InferencerLoader', 'LVISBenchmark', 'LoadPanopticAnnotations',
+    'LoadPanopticIfAny', 'LoadSemanticMap', 'MapillaryPanopticDataset', 'MapillarySemanticDataset',
     'PillowResize', 'SemanticDataset', 'ShapesPanopticDataset']

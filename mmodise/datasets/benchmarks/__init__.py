@@ -1,10 +1,14 @@
 """Data sets that the field evaluates on, as it evaluates on them."""
 
 from .cityscapes import CityscapesPanopticDataset, CityscapesSemanticDataset
+from .coco_panoptic import COCOPanopticBenchmark
 from .coco_stuff import COCOStuffDataset
+from .instances import FederatedInstanceDataset
+from .lvis import LVISBenchmark
 from .mapillary import MapillaryPanopticDataset, MapillarySemanticDataset
 from .semantic import SemanticDataset
 
 __all__ = [
-    'COCOStuffDataset', 'CityscapesPanopticDataset', 'CityscapesSemanticDataset',
+    'COCOPanopticBenchmark', 'COCOStuffDataset', 'CityscapesPanopticDataset',
+    'CityscapesSemanticDataset', 'FederatedInstanceDataset', 'LVISBenchmark',
     'MapillaryPanopticDataset', 'MapillarySemanticDataset', 'SemanticDataset']

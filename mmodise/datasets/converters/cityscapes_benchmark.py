@@ -18,6 +18,7 @@ from .preparation import (
     check_labels,
     find,
     is_whole,
+    place,
     refuse_missing,
     run_jobs,
     write_map,
@@ -80,8 +81,10 @@ def _convert(job: tuple[Path, Path, Path, Path, str]) -> tuple[dict, dict, int]:
     labels_path, instances_path = (truth / f'{stem}_gtFine_{kind}Ids.png'
                                    for kind in ('label', 'instance'))
     labels, instances = read_numbers(str(labels_path)), read_numbers(str(instances_path))
-    with Image.open(pictures / f'{stem}_leftImg8bit.png') as picture:
+    path = pictures / f'{stem}_leftImg8bit.png'
+    with Image.open(path) as picture:
         width, height = picture.size
+    place(path, target.parent / 'leftImg8bit' / path.relative_to(pictures))
     for numbers, path in ((labels, labels_path), (instances, instances_path)):
         check_shape(numbers, (height, width), str(path))
     check_labels(labels, {*range(_NUM_IDS), _VOID}, labels_path, 'ids from 0 to 33')
