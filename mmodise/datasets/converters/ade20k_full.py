@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from ...utils import WholeFileBackend
-from ..benchmarks.ade20k_full import ADE20K_847
+from ..benchmarks.ade20k_full import ADE20K_847, ADE20KFullDataset
 from .annotated import AnnotationError
 from .class_maps import check_shape
 from .pictures import PICTURES, shown_size
@@ -78,7 +78,8 @@ def prepare_ade20k_full(
     refuse_missing([_map_of(job.picture) for job in jobs], 'maps')
     _check_release(jobs[:_LOOKED_AT])
     new = sum(run_jobs(_prepare, jobs, workers))
-    new += write_classes(tuple(ADE20K_847), out / 'annotations_detectron2')
+    new += write_classes(
+        ADE20KFullDataset.METAINFO['thing_classes'], out / 'annotations_detectron2')
     counts = {name: sum(job.folder == folder for job in jobs) for name, folder in FOLDERS.items()
               if split in (None, name)}
     return Prepared(out, counts, new, advice=evaluation_advice())

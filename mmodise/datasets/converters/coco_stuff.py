@@ -10,7 +10,7 @@ from PIL import Image
 
 from ..transforms.load_semantic_map import map_labels
 from .class_maps import check_shape, read_numbers
-from .preparation import Prepared, classes_text, find, run_jobs, write_map, write_text
+from .preparation import Prepared, classes_text, find, place, run_jobs, write_map, write_text
 
 _SPLITS = ('train2017', 'val2017')
 _FOLDER = 'stuffthingmaps_detectron2'
@@ -68,4 +68,5 @@ def _write(job: tuple[Path, Path, Path], label_map: dict[int, int]) -> bool:
     numbers = read_numbers(str(source))
     with Image.open(picture) as image:
         check_shape(numbers, image.size[::-1], str(source))
+    place(picture, target.parents[2] / target.parent.name / picture.name)
     return write_map(map_labels(numbers, label_map, str(source)).astype(np.uint8), target)

@@ -174,9 +174,9 @@ def is_whole(path: Path, size: tuple[int, int] | None = None, mode: str | None =
 
 
 def write_map(labels: np.ndarray, path: Path) -> bool:
-    """Write a map of labels, (H, W), uint8 or uint16, as a whole, in the format of its ending.
+    """Write a map, (H, W), uint8 or uint16, or of colours, as a whole, in its ending's format.
 
-    One that is there, with the same labels, is left alone.
+    One that is there, with the same content, is left alone.
 
     Returns:
         bool: Whether it was written.
@@ -248,7 +248,7 @@ def check_labels(
 
 def classes_text(names: Sequence[str]) -> str:
     """The content of ``classes.txt``: a line ``id:name,synonym`` per class, ids from 0."""
-    return ''.join(f'{i}:{name}\n' for i, name in enumerate(names))
+    return ''.join(f'{i}:{name.replace(", ", ",")}\n' for i, name in enumerate(names))
 
 
 def write_classes(names: Sequence[str], folder: Path) -> bool:

@@ -18,27 +18,19 @@ class LoadSemanticMap(BaseTransform):
 
     In a test pipeline it stands after ``Resize``: the map stays as large as the original image.
 
-    Required keys: ``seg_map_path`` (with ``key='semantic'``, ``semantic_map_path``), ``label_map``
-    (of each value that maps may have its label, or ``ignore_index``), ``ignore_index``; of the
-    image, if it is loaded, ``ori_shape``.
+    Required keys: ``seg_map_path``, ``label_map`` (of each value that maps may have its label, or
+    ``ignore_index``), ``ignore_index``; of the image, if it is loaded, ``ori_shape``.
 
     Added key: ``gt_seg_map``, (H, W), int32.
-
-    Args:
-        key (str): ``'seg'``, or ``'semantic'`` for the maps that a panoptic data set has beside the
-            panoptic ones. Defaults to ``'seg'``.
 
     Raises:
         ValueError: If the map cannot be read, is not of the image's size, or has a value that is
             not in ``label_map``; names it.
     """
 
-    def __init__(self, key: str = 'seg') -> None:
-        self.path_key = 'seg_map_path' if key == 'seg' else f'{key}_map_path'
-
     def transform(self, results: dict) -> dict:
         """Add the labels, if the image has a map."""
-        path = results[self.path_key]
+        path = results['seg_map_path']
         if path is not None:
             values = read_numbers(path)
             if 'ori_shape' in results:

@@ -49,3 +49,23 @@ def count_pixels(dataset, index, void=255):
     found = dict(zip(values.tolist(), counts.tolist(), strict=True))
     nothing = found.pop(void, 0)
     return {names[label]: count for label, count in found.items()}, nothing
+
+
+def read_segments_of(dataset, index):
+    """Segments of a sample, (name, area, box, iscrowd) each, sorted; and the pixels of void."""
+    info = dataset.get_data_info(index)
+    rgb = np.asarray(Image.open(info['seg_map_path'])).astype(int)
+    ids, names = rgb @ [1, 256, 65536], dataset.metainfo['classes']
+    num_things, found = len(dataset.metainfo['thing_classes']), []
+    for segment in info['segments_info']:
+        rows, columns = np.nonzero(ids == segment['id'])
+        box = (columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1)
+        crowd = segment['category'] < num_things and not segment['is_thing']
+        found.append((names[segment['category']], len(rows), tuple(map(int, box)), int(crowd)))
+    return sorted(found), int((ids == 0).sum())
+
+
+def answered_segments(item):
+    """What :func:`read_segments_of` should find."""
+    return sorted((s['name'], s['area'], tuple(s['bbox']), s['iscrowd'])
+                  for s in item['segments']), item['panoptic_void']

@@ -78,7 +78,7 @@ def test_labels_are_those_of_the_field(ade, tmp_path):
     text = dataset[0]['data_samples'].text
     assert len(text) == 847 and text[64] == 'double door' and len(set(text)) == 847
     lines = (ade / 'annotations_detectron2/classes.txt').read_text().splitlines()
-    assert lines[1] == '1:building, edifice' and len(lines) == 847
+    assert lines[1] == '1:building,edifice' and len(lines) == 847
 
 
 @pytest.mark.parametrize(('size', 'expected'), [
