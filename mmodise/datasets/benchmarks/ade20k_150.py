@@ -21,8 +21,8 @@ THING_IDS = (
     111, 112, 115, 116, 118, 119, 120, 121, 123, 124, 125, 126, 127, 129, 130, 132, 133, 134, 135,
     136, 137, 138, 139, 142, 143, 144, 146, 147, 148, 149)
 STUFF_IDS = tuple(sorted(set(range(150)).difference(THING_IDS)))
-#: What detectron2's files call a class that mmdet's call otherwise.
-SPELLINGS = {'plane': 'airplane'}
+#: What detectron2's files call classes that mmdet's call otherwise.
+SPELLINGS = {'plane': 'airplane', 'window ': 'window'}
 _VOID = 255
 
 
