@@ -25,6 +25,7 @@ from .preparation import (
     check_labels,
     evaluation_advice,
     find,
+    present_splits,
     read_labels,
     refuse_missing,
     run_jobs,
@@ -78,7 +79,9 @@ def prepare_ade20k_150(
     find(root / 'annotations_instance', what='annotations_instance, which is a download of its own')
     out, findings = Path(out or root), Findings(str(root))
     counts, new = {}, 0
-    for name in [split] if split else FOLDERS:
+    splits = present_splits(
+        split, lambda name: root / 'images' / FOLDERS[name], 'The folder of pictures')
+    for name in splits:
         jobs = _jobs(root, out, name)
         counts[name] = len(jobs)
         targets = {kind: out / f'ade20k_{kind}_{name}.json' for kind in ('panoptic', 'instance')}
