@@ -131,7 +131,7 @@ def test_a_killed_run_leaves_whole_files_only_and_is_made_good(tmp_path):
     process.kill()
     process.join()
     for path in out.rglob('*.png'):
-        assert conversion._read_done(path) is not None
+        assert conversion.read_written(path) is not None
     found = convert(root, '--stuff', 'floor')
     maps = [path.relative_to(out) for path in sorted(out.rglob('*.png'))]
     assert len(maps) == 300 and all(
