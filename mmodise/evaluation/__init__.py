@@ -3,6 +3,7 @@
 from .checked_panoptic_metric import CheckedPanopticMetric
 from .class_agnostic_metric import ClassAgnosticMetric
 from .ensemble_sweep import sweep_ensemble
+from .lvis_instance_metric import LVISInstanceMetric
 from .open_vocabulary_instance_metric import OpenVocabularyInstanceMetric
 from .open_vocabulary_panoptic_metric import OpenVocabularyPanopticMetric
 from .open_vocabulary_semantic_metric import OpenVocabularySemanticMetric
@@ -13,6 +14,7 @@ __all__ = [
     'GROUPS',
     'CheckedPanopticMetric',
     'ClassAgnosticMetric',
+    'LVISInstanceMetric',
     'OpenVocabularyInstanceMetric',
     'OpenVocabularyPanopticMetric',
     'OpenVocabularySemanticMetric',

@@ -86,8 +86,8 @@ class OpenVocabularyInstanceMetric(CocoMetric):
         for (truth, pred), sample in zip(self.results[first:], data_samples, strict=True):
             truth['anns'] = []
             if not self.format_only:
-                truth['anns'] = (
-                    self._read_things(sample) if self._is_panoptic else self._truth.read(truth))
+                truth['anns'] = self._read_things(sample) if self._is_panoptic else (
+                    self._truth.read(dict(truth, img_path=sample.get('img_path', ''))))
             if max(pred['labels'], default=0) >= self._num_things:
                 raise ValueError(
                     f'{type(self).__name__}: the result of {sample.get("img_path")} has an instance'
@@ -100,6 +100,12 @@ class OpenVocabularyInstanceMetric(CocoMetric):
         Args:
             results: What ``process`` has stored: an element per image.
         """
+        chosen = self._index(results)
+        metrics = super().compute_metrics(chosen)
+        return {key: value for key, value in metrics.items() if not math.isnan(value)}
+
+    def _index(self, results: list) -> list:
+        """Index the annotations; return results of categories that the file knows."""
         images = [dict(gt, id=gt['img_id']) for gt, _ in results]
         annotations = [annotation for image in images for annotation in image.pop('anns')]
         self._coco_api = index_instances(self._categories, images, annotations)
@@ -109,9 +115,7 @@ class OpenVocabularyInstanceMetric(CocoMetric):
         self.cat_ids = sorted(key for key in self._category_ids if key is not None)
         places = np.array([
             self.cat_ids.index(key) if key is not None else -1 for key in self._category_ids])
-        chosen = [(gt, _choose(pred, known, places)) for gt, pred in results]
-        metrics = super().compute_metrics(chosen)
-        return {key: value for key, value in metrics.items() if not math.isnan(value)}
+        return [(gt, _choose(pred, known, places)) for gt, pred in results]
 
     def _read_things(self, sample: Mapping) -> list[dict]:
         """The things of an image, as COCO's instance annotations."""
