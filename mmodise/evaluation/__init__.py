@@ -2,6 +2,7 @@
 
 from .checked_panoptic_metric import CheckedPanopticMetric
 from .class_agnostic_metric import ClassAgnosticMetric
+from .data_sets import DataSetsReport, DataSetsTestLoop, PendingSampler
 from .ensemble_sweep import sweep_ensemble
 from .lvis_instance_metric import LVISInstanceMetric
 from .open_vocabulary_instance_metric import OpenVocabularyInstanceMetric
@@ -14,10 +15,13 @@ __all__ = [
     'GROUPS',
     'CheckedPanopticMetric',
     'ClassAgnosticMetric',
+    'DataSetsReport',
+    'DataSetsTestLoop',
     'LVISInstanceMetric',
     'OpenVocabularyInstanceMetric',
     'OpenVocabularyPanopticMetric',
     'OpenVocabularySemanticMetric',
+    'PendingSampler',
     'Spread',
     'judge',
     'summarize',

@@ -28,7 +28,8 @@ class OpenVocabularyInstanceMetric(CocoMetric):
     - A label is the place of a class in the metainfo's ``classes``, the things first, whatever the
       order of the annotation file; a class that only one of them has is left out, and told.
     - Only images that were tested count.
-    - With ``classwise``, a class of which nothing is annotated has no figure.
+    - With ``classwise``, a class of which nothing is annotated has no figure; ``per_class`` has
+      those of the others after the evaluation, in percent, by name.
 
     Args:
         ann_file (str): COCO's instance annotations; or, with ``seg_prefix``, panoptic annotations.
@@ -50,6 +51,7 @@ class OpenVocabularyInstanceMetric(CocoMetric):
         **kwargs,
     ) -> None:
         super().__init__(metric=metric, **kwargs)
+        self.per_class: dict[str, dict[str, float]] = {}
         self._coco_api = COCO()  # without one, mmdet asks samples for their annotations
         self._is_panoptic = seg_prefix is not None
         if self._is_panoptic:
@@ -102,7 +104,11 @@ class OpenVocabularyInstanceMetric(CocoMetric):
         """
         chosen = self._index(results)
         metrics = super().compute_metrics(chosen)
-        return {key: value for key, value in metrics.items() if not math.isnan(value)}
+        known = {key: value for key, value in metrics.items() if not math.isnan(value)}
+        self.per_class = {
+            name: dict(AP=100 * known[key]) for name in self.dataset_meta['classes'][
+                :self._num_things] if (key := f'{name.strip()}_precision') in known}
+        return known
 
     def _index(self, results: list) -> list:
         """Index the annotations; return results of categories that the file knows."""
