@@ -112,9 +112,9 @@ def test_a_run_goes_on_where_one_failed(warehouse, monkeypatch):
     with pytest.raises(SystemExit, match=r'b\.jpg cannot be read.*(?s:.*)1 of 2 pictures'):
         convert(warehouse, '--stuff', 'floor')
     broken.write_bytes(whole)
-    written, write = [], conversion._write
+    written, write = [], conversion.write_segment_map
     monkeypatch.setattr(
-        conversion, '_write', lambda ids, infos, target: (
+        conversion, 'write_segment_map', lambda ids, infos, target: (
             written.append(target.name), write(ids, infos, target)))
     found = convert(warehouse, '--stuff', 'floor')
     assert written == ['b.png']
