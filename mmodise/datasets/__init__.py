@@ -1,5 +1,23 @@
 """Data sets that mmdet and mmseg lack, and steps of their pipelines."""
 
+from .benchmarks import (
+    ADE20KFullDataset,
+    ADE20KPanopticBenchmark,
+    ADE20KSemanticBenchmark,
+    CityscapesPanopticDataset,
+    CityscapesSemanticDataset,
+    COCOPanopticBenchmark,
+    COCOStuffDataset,
+    FederatedInstanceDataset,
+    LVISBenchmark,
+    MapillaryPanopticDataset,
+    MapillarySemanticDataset,
+    PascalContext59Dataset,
+    PascalContext459Dataset,
+    PascalVOC20Dataset,
+    PascalVOC21Dataset,
+    SemanticDataset,
+)
 from .captioned_images import CaptionedImagesDataset
 from .checked_panoptic import CheckedPanopticDataset
 from .shapes import ShapesPanopticDataset
@@ -9,10 +27,35 @@ from .transforms import (
     InferencerLoader,
     LoadPanopticAnnotations,
     LoadPanopticIfAny,
+    LoadSemanticMap,
     PillowResize,
 )
 
 __all__ = [
-    'CaptionedImagesDataset', 'CheckedPanopticDataset', 'DrawCaption', 'DrawWords',
-    'InferencerLoader', 'LoadPanopticAnnotations', 'LoadPanopticIfAny', 'PillowResize',
-    'ShapesPanopticDataset']
+    'ADE20KFullDataset',
+    'ADE20KPanopticBenchmark',
+    'ADE20KSemanticBenchmark',
+    'COCOPanopticBenchmark',
+    'COCOStuffDataset',
+    'CaptionedImagesDataset',
+    'CheckedPanopticDataset',
+    'CityscapesPanopticDataset',
+    'CityscapesSemanticDataset',
+    'DrawCaption',
+    'DrawWords',
+    'FederatedInstanceDataset',
+    'InferencerLoader',
+    'LVISBenchmark',
+    'LoadPanopticAnnotations',
+    'LoadPanopticIfAny',
+    'LoadSemanticMap',
+    'MapillaryPanopticDataset',
+    'MapillarySemanticDataset',
+    'PascalContext59Dataset',
+    'PascalContext459Dataset',
+    'PascalVOC20Dataset',
+    'PascalVOC21Dataset',
+    'PillowResize',
+    'SemanticDataset',
+    'ShapesPanopticDataset',
+]

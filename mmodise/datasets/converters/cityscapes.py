@@ -14,10 +14,11 @@ from .class_maps import check_shape, read_numbers
 from .pictures import PictureFolder, folder_split
 
 ENDING, _PICTURE_ENDING = '_instanceIds.png', '_leftImg8bit'
-_STEP = 1000
-_STUFF = {7: 'road', 8: 'sidewalk', 11: 'building', 12: 'wall', 13: 'fence', 17: 'pole',
+STEP = 1000
+#: The classes that Cityscapes evaluates, by their ids.
+STUFF = {7: 'road', 8: 'sidewalk', 11: 'building', 12: 'wall', 13: 'fence', 17: 'pole',
           19: 'traffic light', 20: 'traffic sign', 21: 'vegetation', 22: 'terrain', 23: 'sky'}
-_THINGS = {24: 'person', 25: 'rider', 26: 'car', 27: 'truck', 28: 'bus', 31: 'train',
+THINGS = {24: 'person', 25: 'rider', 26: 'car', 27: 'truck', 28: 'bus', 31: 'train',
            32: 'motorcycle', 33: 'bicycle'}
 
 
@@ -39,9 +40,9 @@ def read_cityscapes(
     Raises:
         AnnotationError: If a map has no picture.
     """
-    names = {**_THINGS, **_STUFF} if values is None else dict(values)
+    names = {**THINGS, **STUFF} if values is None else dict(values)
     source = Source([], tuple(dict.fromkeys(names.values())), [*paths],
-                    tuple(_STUFF.values()) if values is None else None,
+                    tuple(STUFF.values()) if values is None else None,
                     note='A thing without a number (cargroup) is a crowd.',
                     meaning=repr(sorted(names.items())))
     pictures = {(_stem(path), folder_split(path, folder.root)): path for path in folder.pictures
@@ -72,9 +73,9 @@ def read_instance_ids(
     check_shape(numbers, shape, path)
     segments = []
     for value in np.unique(numbers).tolist():
-        label = value // _STEP if value >= _STEP else value
+        label = value // STEP if value >= STEP else value
         if label in names:
-            segments.append(Segment(names[label], numbers == value, value < _STEP))
+            segments.append(Segment(names[label], numbers == value, value < STEP))
         elif strict and value:
             raise AnnotationError(f'{path}: the value {value} is of class {label}, which has no '
                                   f'name; the classes are {names}. 0 is void.')

@@ -8,12 +8,8 @@ import json
 import os
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-
-from tqdm import tqdm
 
 from ...utils import WholeFileBackend
 from ..panoptic import Finding, Findings, result_names
@@ -21,6 +17,7 @@ from .annotated import AnnotatedImage, AnnotationError, ExistingMap, Source
 from .config_file import DataPlaces, Start, config_name, config_text
 from .conversion import Converted, Job, convert
 from .painting import Rules
+from .preparation import map_jobs
 from .splits import split_images
 from .vocabulary_file import write_vocabulary
 
@@ -87,7 +84,8 @@ def make_own_data(source: Source, options: Options) -> Made:
     splits = split_images(source.images, options.val_share, source.findings, options.seed)
     _claim(options, _digest(source, rules, options))
     jobs = {split: _jobs(images, options, split, rules) for split, images in splits.items()}
-    done = _convert_all([job for part in jobs.values() for job in part], options.workers)
+    done = list(map_jobs(convert, [job for part in jobs.values() for job in part],
+                         options.workers, 'Annotations'))
     _gather(done, source.findings)
     segments = Counter(info['name'] for converted in done for info in converted.infos)
     if not segments:
@@ -210,19 +208,6 @@ def _jobs(
     folder = options.out_dir / f'annotations/panoptic_{split}'
     return [Job(image, image.read.path if isinstance(image.read, ExistingMap)
                 else folder / names[i], rules) for i, image in enumerate(images)]
-
-
-def _convert_all(jobs: list[Job], workers: int) -> list[Converted]:
-    with tqdm(total=len(jobs), desc='Annotations', unit='image') as bar, (
-            ProcessPoolExecutor(workers) if workers > 1 and len(jobs) >= 2 * workers
-            else nullcontext()) as pool:
-        chunk = max(1, min(16, len(jobs) // workers))
-        results = pool.map(convert, jobs, chunksize=chunk) if pool else map(convert, jobs)
-        done = []
-        for result in results:
-            done.append(result)
-            bar.update()
-    return done
 
 
 def _gather(done: Sequence[Converted], findings: Findings) -> None:

@@ -4,8 +4,9 @@ from .draw_caption import DrawCaption
 from .draw_words import DrawWords
 from .inferencer_loader import InferencerLoader
 from .load_panoptic_annotations import LoadPanopticAnnotations, LoadPanopticIfAny
+from .load_semantic_map import LoadSemanticMap
 from .pillow_resize import PillowResize
 
 __all__ = [
     'DrawCaption', 'DrawWords', 'InferencerLoader', 'LoadPanopticAnnotations',
-    'LoadPanopticIfAny', 'PillowResize']
+    'LoadPanopticIfAny', 'LoadSemanticMap', 'PillowResize']
