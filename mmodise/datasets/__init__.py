@@ -8,6 +8,7 @@ from .benchmarks import (
     LVISBenchmark,
     MapillaryPanopticDataset,
     MapillarySemanticDataset,
+    OpenImagesSegmentation,
     SemanticDataset,
 )
 from .captioned_images import CaptionedImagesDataset
@@ -28,4 +29,4 @@ __all__ = [
     'CheckedPanopticDataset', 'CityscapesPanopticDataset', 'CityscapesSemanticDataset',
     'DrawCaption', 'DrawWords', 'InferencerLoader', 'LVISBenchmark', 'LoadPanopticAnnotations',
     'LoadPanopticIfAny', 'LoadSemanticMap', 'MapillaryPanopticDataset', 'MapillarySemanticDataset',
-    'PillowResize', 'SemanticDataset', 'ShapesPanopticDataset']
+    'OpenImagesSegmentation', 'PillowResize', 'SemanticDataset', 'ShapesPanopticDataset']

@@ -6,9 +6,11 @@ from .coco_stuff import COCOStuffDataset
 from .instances import FederatedInstanceDataset
 from .lvis import LVISBenchmark
 from .mapillary import MapillaryPanopticDataset, MapillarySemanticDataset
+from .open_images import OpenImagesSegmentation
 from .semantic import SemanticDataset
 
 __all__ = [
     'COCOPanopticBenchmark', 'COCOStuffDataset', 'CityscapesPanopticDataset',
     'CityscapesSemanticDataset', 'FederatedInstanceDataset', 'LVISBenchmark',
-    'MapillaryPanopticDataset', 'MapillarySemanticDataset', 'SemanticDataset']
+    'MapillaryPanopticDataset', 'MapillarySemanticDataset', 'OpenImagesSegmentation',
+    'SemanticDataset']
