@@ -10,6 +10,7 @@ from .benchmarks import (
     MapillarySemanticDataset,
     OpenImagesSegmentation,
     SemanticDataset,
+    VisualGenomeRegions,
 )
 from .captioned_images import CaptionedImagesDataset
 from .checked_panoptic import CheckedPanopticDataset
@@ -29,4 +30,5 @@ __all__ = [
     'CheckedPanopticDataset', 'CityscapesPanopticDataset', 'CityscapesSemanticDataset',
     'DrawCaption', 'DrawWords', 'InferencerLoader', 'LVISBenchmark', 'LoadPanopticAnnotations',
     'LoadPanopticIfAny', 'LoadSemanticMap', 'MapillaryPanopticDataset', 'MapillarySemanticDataset',
-    'OpenImagesSegmentation', 'PillowResize', 'SemanticDataset', 'ShapesPanopticDataset']
+    'OpenImagesSegmentation', 'PillowResize', 'SemanticDataset', 'ShapesPanopticDataset',
+    'VisualGenomeRegions']

@@ -8,9 +8,10 @@ from .lvis import LVISBenchmark
 from .mapillary import MapillaryPanopticDataset, MapillarySemanticDataset
 from .open_images import OpenImagesSegmentation
 from .semantic import SemanticDataset
+from .visual_genome import VisualGenomeRegions
 
 __all__ = [
     'COCOPanopticBenchmark', 'COCOStuffDataset', 'CityscapesPanopticDataset',
     'CityscapesSemanticDataset', 'FederatedInstanceDataset', 'LVISBenchmark',
     'MapillaryPanopticDataset', 'MapillarySemanticDataset', 'OpenImagesSegmentation',
-    'SemanticDataset']
+    'SemanticDataset', 'VisualGenomeRegions']
