@@ -13,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ..models import ODISE, FrozenCLIP
+from ..models.clip import Prompt, Text, fill_prompt
 from ..utils import WholeFileBackend
 from ..vocabulary import Vocabulary
 
@@ -69,13 +70,13 @@ def load_vocabulary(path: str | Path, model: ODISE) -> Vocabulary:
     vocabulary = Vocabulary(
         *(tuple(map(tuple, about[kind])) for kind in ('things', 'stuff')))
     for clip, prompt in model.name_encoders():
-        texts = [prompt.format(name) for name in vocabulary.names]
         saved = [tensor for other, tensor in zip(about['prompts'], tensors, strict=True)
-                 if other == prompt]
+                 if _as_prompt(other) == prompt]
         if not saved:
             raise ValueError(
                 f'{path} holds names in the prompts {about["prompts"]}; this model also puts them '
                 f'into {prompt!r}. Save the vocabulary with this model.')
+        texts = [fill_prompt(prompt, vocabulary.names[i]) for i in (0, -1)]
         clip.remember_names(vocabulary, prompt, _of_clip(path, clip, texts, saved))
     return vocabulary
 
@@ -100,16 +101,21 @@ def _read(path: Path) -> tuple[dict, list[Tensor]]:
     return about, tensors
 
 
+def _as_prompt(saved: str | list[str]) -> Prompt:
+    """A prompt as JSON holds it."""
+    return saved if isinstance(saved, str) else tuple(saved)
+
+
 def _of_clip(
-    path: Path, clip: FrozenCLIP, texts: Sequence[str], saved: Sequence[Tensor]
+    path: Path, clip: FrozenCLIP, texts: Sequence[Text], saved: Sequence[Tensor]
 ) -> Tensor:
-    """Which of the saved embeddings are those of a CLIP."""
-    ends = [0, len(texts) - 1]
-    own = clip.encode_new_texts([texts[i] for i in ends]).cpu()
+    """Which of the saved embeddings, of the first and the last text, are those of a CLIP."""
+    own = clip.encode_new_texts(texts).cpu()
     for embeddings in saved:
-        known = embeddings[ends]
+        known = embeddings[[0, -1]]
         if known.shape == own.shape and torch.dist(known, own) <= _TOLERANCE * own.norm():
             return embeddings
+    first = texts[0] if isinstance(texts[0], str) else texts[0][0]
     raise ValueError(
-        f'{path} was saved with another CLIP: it embeds {texts[0]!r} otherwise, or at another '
+        f'{path} was saved with another CLIP: it embeds {first!r} otherwise, or at another '
         f'width ({saved[0].shape[1]}; here {own.shape[1]}). Save the vocabulary with this model.')

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..vocabulary import Vocabulary
 from .backbones import DiffusionBackbone
-from .clip import FrozenCLIP
+from .clip import FrozenCLIP, Prompt
 from .data_preprocessor import check_padding
 from .ensembles import score_objects
 from .observation import Observation, Scores
@@ -223,7 +223,7 @@ class ODISE(MaskFormer):
         return Scores(vocabularies, predictions, self.classifier(
             images, features, predictions.masks, batch_data_samples, vocabularies))
 
-    def name_encoders(self) -> list[tuple[FrozenCLIP, str]]:
+    def name_encoders(self) -> list[tuple[FrozenCLIP, Prompt]]:
         """What embeds names, each with a prompt that it puts them into; each pair once."""
         parts = [part for part in (self.panoptic_head, self.classifier) if part is not None]
         pairs = [pair for part in parts for pair in part.name_encoders()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from .field_form import read_field_form
 from .names import ACCEPTED, MARKS, ClassNames, is_id
 from .structures import Classes, read_entries, read_entry
 from .tables import read_cells
@@ -35,19 +36,20 @@ def read_lines(text: str) -> Classes:
     """Read a class a line; semicolons and, in one line, periods separate classes as well.
 
     Lines after ``# stuff`` are stuff, those after ``# things`` things. Other lines that start with
-    ``#`` are comments. Ids, numbers and marks of lists in front of classes are left out.
+    ``#`` are comments. Ids, numbers and marks of lists in front of classes are left out, and the
+    order is that of the lines.
 
     Raises:
         ValueError: If it is not clear where a class ends.
     """
-    sections: dict[str, list[str]] = dict(thing=[], stuff=[])
+    sections: dict[str, list[tuple[int, str]]] = dict(thing=[], stuff=[])
     kind, explicit = 'thing', False
-    for line in significant_lines(text, headings=True):
+    for number, line in _numbered_lines(text, headings=True):
         heading = _HEADING.fullmatch(line)
         if heading:
             kind, explicit = heading[1].lower(), True
         else:
-            sections[kind].append(line)
+            sections[kind].append((number, line))
     things, stuff = (
         read_entries(_read_section(lines)).things for lines in sections.values())
     return Classes(things, stuff, explicit)
@@ -60,20 +62,29 @@ def has_headings(text: str) -> bool:
     return not indented and any(_HEADING.fullmatch(line.strip()) for line in lines)
 
 
-def significant_lines(text: str, headings: bool = False) -> list[str]:
-    """Lines that are neither blank nor comments; with ``headings`` such as ``# stuff``."""
+def significant_lines(text: str) -> list[str]:
+    """Lines that are neither blank nor comments."""
+    return [line for _, line in _numbered_lines(text)]
+
+
+def _numbered_lines(text: str, headings: bool = False) -> list[tuple[int, str]]:
+    """Lines with their numbers, from 1; with ``headings`` such as ``# stuff``."""
     several = len(text.splitlines()) > 1
     lines = []
-    for line in map(str.strip, text.splitlines()):
+    for number, line in enumerate(map(str.strip, text.splitlines()), start=1):
         if not (headings and _HEADING.fullmatch(line)) and several:
             line = _COMMENT.sub('', line) if not line.startswith(('#', '//')) else ''
         if line:
-            lines.append(line.strip())
+            lines.append((number, line.strip()))
     return lines
 
 
-def _read_section(lines: list[str]) -> list[ClassNames]:
-    lines = [line.translate(_FOREIGN_SEPARATORS) for line in lines]
+def _read_section(numbered: list[tuple[int, str]]) -> list[ClassNames]:
+    numbered = [(number, line.translate(_FOREIGN_SEPARATORS)) for number, line in numbered]
+    in_field_form = read_field_form(numbered)
+    if in_field_form is not None:
+        return in_field_form
+    lines = [line for _, line in numbered]
     columns = _read_columns(lines)
     if columns is not None:
         return columns

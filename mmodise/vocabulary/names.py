@@ -78,6 +78,17 @@ def check_names(index: int, names: ClassNames) -> None:
             )
 
 
+def find_fault(names: Iterable[str]) -> str | None:
+    """What keeps strings from being the names of a class, in words; None if nothing does."""
+    names = tuple(names)
+    if not names:
+        return 'there is no name'
+    if not all(names):
+        return 'a name between two commas is missing'
+    fault = next((name for name in names if _ANY.search(name)), None)
+    return fault and f'{fault!r} is no name: {_reason(fault)}'
+
+
 def _reason(name: str) -> str:
     found = ((re.search(pattern, name), reason) for pattern, reason in _NO_NAME)
     return next(reason.format(match.group()) for match, reason in found if match)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from .names import ClassNames, clean_names, is_id
 
 # the class that is none, in OpenSeg's vocabulary files
-_INVALID = 'invalid_class_id'
+INVALID = 'invalid_class_id'
 
 THINGS, STUFF = ('things', 'thing', 'thing_classes'), ('stuff', 'stuff_classes')
 LISTS = ('names', 'classes', 'class_names', 'labels', 'categories', 'vocabulary', 'id2label',
@@ -97,7 +97,7 @@ def read_entries(entries: Iterable) -> Classes:
         raise ValueError(f'Expected a list of classes, but found a set, {entries!r}: no order.')
     read = [_read_record(entry) if isinstance(entry, Mapping) else (read_entry(entry), None)
             for entry in entries]
-    return sort_out([(names, is_thing) for names, is_thing in read if names[:1] != (_INVALID,)])
+    return sort_out([(names, is_thing) for names, is_thing in read if names[:1] != (INVALID,)])
 
 
 def sort_out(classes: list[tuple[ClassNames, bool | None]]) -> Classes:

@@ -85,12 +85,16 @@ class Vocabulary:
         """The classes of a data set, or of several as one.
 
         Args:
-            name: 'ade20k', 'cityscapes', 'coco' (panoptic), 'coco_stuff', 'lvis', 'mapillary',
-                'pascal_context' or 'voc', or a sum such as ``'coco+lvis'``. What is in several of
-                them is joined as by ``+``. Or 'everything', all of them.
+            name: 'ade20k', 'ade20k_847', 'cityscapes', 'coco' (panoptic), 'coco_stuff', 'lvis',
+                'mapillary', 'pascal_context' (59), 'voc' (20) or 'voc_21', or a sum such as
+                ``'coco+lvis'``. What is in several of them is joined as by ``+``. Or 'everything',
+                all of them but 'ade20k_847', which does not tell things from stuff, and 'voc_21',
+                whose background has many names. Case, blanks and hyphens do not matter; papers'
+                names such as 'A-847' and 'PC-59' are known.
 
         Raises:
-            ValueError: If a name is not known; lists all, and the nearest.
+            ValueError: If a name is not known; lists all, and the nearest. If the classes come with
+                the data set; says what prepares it.
         """
         classes = load_named(name)
         return cls(classes.things, classes.stuff)

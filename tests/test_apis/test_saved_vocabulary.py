@@ -70,6 +70,23 @@ def test_a_file_is_of_embeddings_and_words(saved, inferencer):
     assert torch.equal(tensors['embeddings0'], clip.encode_texts(VOCABULARY.names))
 
 
+def test_the_file_knows_the_templates_that_were_averaged(inferencer, forgetful, tmp_path,
+                                                         monkeypatch):
+    _, embedded, _ = forgetful
+    classifier = inferencer.model.classifier
+    monkeypatch.setattr(classifier, 'prompt', ('a {}.', 'There is a {}'))
+    inferencer.save_vocabulary(tmp_path / 'two.safetensors', VOCABULARY)
+    expected = classifier.clip.encode_names(VOCABULARY, classifier.prompt)
+    classifier.clip.forget(), embedded.clear()
+    assert inferencer.read_vocabulary(tmp_path / 'two.safetensors') == VOCABULARY
+    assert embedded == [2, 4], 'the first and the last name, bare and in both templates'
+    assert torch.equal(classifier.clip.encode_names(VOCABULARY, classifier.prompt), expected)
+    assert embedded == [2, 4]
+    monkeypatch.setattr(classifier, 'prompt', 'a {}.')
+    with pytest.raises(ValueError, match=r"this model also puts them into 'a \{\}\.'"):
+        inferencer.read_vocabulary(tmp_path / 'two.safetensors')
+
+
 def rewrite(saved, metadata=lambda text: text, change=lambda tensor: tensor):
     from safetensors import safe_open
     with safe_open(saved, framework='pt') as file:

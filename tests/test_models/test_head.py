@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import BitmapMasks
@@ -80,6 +81,22 @@ def test_a_class_scores_by_its_best_name(head):
     head.load_state_dict(old)
     expected = torch.tensor([[10.0, 6.0, 0.0], [6.0, 4.8, -8.0]])
     torch.testing.assert_close(logits, expected, rtol=1e-3, atol=2e-3)
+
+
+def test_names_are_put_into_each_of_several_templates(head, monkeypatch):
+    templates = ('a photo of a {}.', 'There is a {} in the scene')
+    rows = F.normalize(head.clip.encode_texts([t.format('cat') for t in templates]), dim=-1)
+    expected = head.text_proj(F.normalize(rows.mean(0, keepdim=True), dim=-1))
+    monkeypatch.setattr(head, 'prompt', templates)
+    torch.testing.assert_close(head.embed_texts(['cat']), expected)
+
+
+@pytest.mark.parametrize('kind', ['ODISEHead', 'ODISECaptionHead'])
+def test_a_template_without_a_place_for_the_name_is_refused(clip_cfg, kind):
+    model = Config.fromfile(SMALL).model
+    cfg = dict(model.panoptic_head, type=kind, clip=clip_cfg, vocabulary=TRAINING, prompt='a photo')
+    with pytest.raises(ValueError, match="template 'a photo' does not say where the name goes"):
+        MODELS.build(cfg)
 
 
 def test_no_object_starts_as_the_embedding_of_nothing(head):

@@ -1,4 +1,5 @@
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -79,14 +80,16 @@ def test_things_and_stuff_keep_the_data_sets_order(name, labels):
 
 def test_things_are_what_has_instances():
     numbers = dict(coco=(80, 53), ade20k=(100, 50), cityscapes=(8, 11), lvis=(1203, 0), voc=(20, 0),
-                   pascal_context=(19, 40), coco_stuff=(80, 91), mapillary=(37, 28))
+                   pascal_context=(19, 40), coco_stuff=(80, 91), mapillary=(37, 28), voc_21=(20, 1),
+                   ade20k_847=(847, 0))
     for name, number in numbers.items():
         found = Vocabulary.named(name)
         assert (found.num_things, found.num_stuff) == number, name
     city = mmdet.datasets.CityscapesDataset.METAINFO['classes']
     assert [names[0] for names in Vocabulary.named('cityscapes').things] == list(city)
     ade = mmdet.datasets.ADE20KPanopticDataset.METAINFO['thing_classes']
-    assert [', '.join(names) for names in Vocabulary.named('ade20k').things] == list(ade)
+    assert [names[0] for names in Vocabulary.named('ade20k').things] == [
+        label.split(', ')[0] for label in ade]
     voc, context = (Vocabulary.named(name).class_names for name in ('voc', 'pascal_context'))
     assert set(context[:19]) == set(voc) - {'dining table'}
     coco, stuff = (Vocabulary.named(name).things for name in ('coco', 'coco_stuff'))
@@ -97,6 +100,55 @@ def test_cocos_synonyms():
     coco = Vocabulary.named('COCO')
     assert coco.things[57] == ('couch', 'sofa') and coco.stuff[-1] == ('rug', 'carpet', 'mat')
     assert coco.shared_names == {}
+
+
+@pytest.mark.parametrize('name', ['coco', 'ade20k'])
+def test_no_synonym_is_another_classs_name_or_synonym(name):
+    found = Vocabulary.named(name)
+    names = [name.casefold() for name in found.names]
+    assert len(set(names)) == len(names)
+    assert not [name for name in names if re.search(r'[^a-z0-9 -]', name)], 'plain words'
+    bare = [names[0] for names in found.classes if len(names) == 1]
+    assert name == 'coco' or not bare, bare
+
+
+def test_the_full_ade20k_has_a_name_for_each_class():
+    full = Vocabulary.named('ade20k_847')
+    assert len(full) == 847 and full.shared_names == {}
+    assert full.class_names[:3] == ('wall', 'building', 'sky')
+    assert [names[0] for names in full.classes if names[0] in (
+        'bag', 'suitcase', 'handbag', 'pot', 'flowerpot', 'pier', 'supporting pier')] == [
+            'bag', 'flowerpot', 'pier', 'pot', 'suitcase', 'handbag', 'supporting pier']
+    assert 'door' in full.class_names and 'double door' in full.class_names
+    assert not {'shop window', 'bumper'} & set(full.class_names), 'the field leaves them out'
+
+
+def test_vocs_background_is_what_context_has_and_voc_has_not():
+    voc, found = Vocabulary.named('voc'), Vocabulary.named('voc_21')
+    context = [plain('pascal_context', label) for label in classes(
+        mmseg.datasets.PascalContextDataset59)]
+    assert found.things == voc.things
+    others = [name for name in context if name not in (*voc.class_names, 'table')]
+    assert sorted(found.stuff[0][1:]) == sorted(others) and len(others) == 39
+    assert found.stuff[0][0] == 'background' and found.shared_names == {}
+
+
+@pytest.mark.parametrize(('alias', 'name'), [
+    ('A-150', 'ade20k'), ('a-847', 'ade20k_847'), ('ADE20K full', 'ade20k_847'),
+    ('PC-59', 'pascal_context'), ('PAS-20', 'voc'), ('pas-21', 'voc_21'), ('VOC 20', 'voc'),
+    ('COCO panoptic', 'coco'), ('Mapillary Vistas', 'mapillary'), ('COCO-Stuff', 'coco_stuff')])
+def test_papers_names_are_known(alias, name):
+    assert Vocabulary.read(alias) == Vocabulary.named(name)
+
+
+@pytest.mark.parametrize(('name', 'message'), [
+    ('PC-459', r"'pascal_context_459' are in the data set's own files\. Prepare it with `mim run "
+     r"mmodise prepare_pascal_context FOLDER`.* 'data/pascal_ctx_d2/annotations_ctx459/classes"),
+    ('Open Images', 'prepare_open_images FOLDER`.*data/open_images/classes.txt'),
+    ('coco+visual_genome', 'prepare_visual_genome FOLDER')])
+def test_what_comes_with_a_data_set_is_said_with_the_command(name, message):
+    with pytest.raises(ValueError, match=message):
+        Vocabulary.read(name)
 
 
 def test_a_sum_joins_equal_names_and_knows_each_name_once():
@@ -127,13 +179,13 @@ def test_vocabularies_add_up():
 def test_an_unknown_name_is_refused_with_the_nearest():
     with pytest.raises(ValueError, match=r"named 'ade'\. Did you mean 'ade20k'\? There are: "):
         Vocabulary.named('ade')
-    with pytest.raises(ValueError, match=r"named ''\. There are: ade20k, cityscapes, coco,"):
+    with pytest.raises(ValueError, match=r"named ''\. There are: ade20k, ade20k_847, cityscapes,"):
         Vocabulary.named('coco+')
 
 
 def test_each_file_is_read_as_a_users_would_be():
     files = sorted((PACKAGE / 'named').glob('*.txt'))
-    assert len(files) == 8
+    assert len(files) == 10
     for file in files:
         assert Vocabulary.from_file(file) == Vocabulary.named(file.stem)
 

@@ -22,7 +22,10 @@ from tqdm import tqdm
 from ...utils import WholeFileBackend
 from ..panoptic import Finding, Findings
 from .annotated import AnnotationError
+from .class_maps import check_shape, read_numbers
+from .pictures import shown_size
 
+_CONFIG = 'configs/odise/odise_sd-v1_open-vocabulary.py'
 #: What the field calls the folders of the splits.
 FOLDERS = dict(train='training', val='validation')
 
@@ -69,6 +72,11 @@ def run_command(name: str, prepare: Callable[..., Prepared], args: Namespace) ->
     if done.advice:
         print(f'Next:\n    {done.advice}')
     return done
+
+
+def evaluation_advice(config: str = _CONFIG) -> str:
+    """The command that evaluates on all data sets that are prepared."""
+    return f'mim test mmodise {config} --checkpoint CHECKPOINT'
 
 
 def run_jobs(
@@ -166,9 +174,9 @@ def is_whole(path: Path, size: tuple[int, int] | None = None, mode: str | None =
 
 
 def write_map(labels: np.ndarray, path: Path) -> bool:
-    """Write a map of labels, (H, W), uint8 or uint16, as a whole, in the format of its ending.
+    """Write a map, (H, W), uint8 or uint16, or of colours, as a whole, in its ending's format.
 
-    One that is there, with the same labels, is left alone.
+    One that is there, with the same content, is left alone.
 
     Returns:
         bool: Whether it was written.
@@ -210,6 +218,17 @@ def place(source: Path, target: Path) -> bool:
     return True
 
 
+def read_labels(path: Path, picture: Path) -> np.ndarray:
+    """The whole numbers of a map that is as large as its picture, (H, W).
+
+    Raises:
+        AnnotationError: If one of them cannot be read, or their sizes differ.
+    """
+    numbers = read_numbers(str(path))
+    check_shape(numbers, shown_size(picture)[1][::-1], str(path))
+    return numbers
+
+
 def check_labels(
     labels: np.ndarray, allowed: Iterable[int], path: Path, expected: str
 ) -> None:
@@ -229,4 +248,14 @@ def check_labels(
 
 def classes_text(names: Sequence[str]) -> str:
     """The content of ``classes.txt``: a line ``id:name,synonym`` per class, ids from 0."""
-    return ''.join(f'{i}:{name}\n' for i, name in enumerate(names))
+    return ''.join(f'{i}:{name.replace(", ", ",")}\n' for i, name in enumerate(names))
+
+
+def write_classes(names: Sequence[str], folder: Path) -> bool:
+    """Write ``classes.txt`` beside maps, unless it is there: a user may have written synonyms.
+
+    Returns:
+        bool: Whether it was written.
+    """
+    path = folder / 'classes.txt'
+    return not path.exists() and write_text(classes_text(names), path)

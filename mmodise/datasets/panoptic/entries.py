@@ -9,6 +9,8 @@ from typing import Any
 from .findings import Findings
 
 MAX_SEGMENT_ID = 256**3 - 1  # what three bytes hold; 0 is void
+#: The id of both in ODISE's ADE20K files: their colour, (140, 140, 140).
+ROAD_AND_SKYSCRAPER = 140 * (1 + 256 + 256**2)
 
 _PANOPTIC = (
     "A panoptic annotation has 'image_id', 'file_name' (its PNG) and 'segments_info', a list with "
@@ -126,7 +128,7 @@ def _check_segments(
     annotation: dict, image: dict, category_ids: set, findings: Findings
 ) -> None:
     seen, where = set(), f'of image {image["id"]!r} ({image["file_name"]})'
-    for segment in annotation['segments_info']:
+    for segment in tuple(annotation['segments_info']):
         if not isinstance(segment, dict):
             findings.error('segments that are no objects', f'{short(segment)} {where}', _PANOPTIC)
             continue
@@ -137,6 +139,8 @@ def _check_segments(
                 f'{short(segment_id)} {where}',
                 'An id is what the colour of a pixel means, R + 256 G + 256^2 B; 0 is void, number '
                 'segments from 1.')
+        elif segment_id == ROAD_AND_SKYSCRAPER and segment_id in seen:
+            _keep_last(annotation, where, findings)
         elif segment_id in seen:
             findings.error(
                 'segments with the id of another of their image', f'{segment_id} {where}',
@@ -150,6 +154,16 @@ def _check_segments(
                 f'{short(category_id)} of segment {segment_id} {where}',
                 f'The ids there are {some(category_ids)}.')
         _complete(segment, where, findings)
+
+
+def _keep_last(annotation: dict, where: str, findings: Findings) -> None:
+    """As panopticapi, whose table of segments by their ids holds the later."""
+    infos = annotation['segments_info']
+    first = next(i for i, info in enumerate(infos) if info['id'] == ROAD_AND_SKYSCRAPER)
+    findings.warning(
+        "segments of road and skyscraper with one id, as ODISE's ADE20K files have",
+        f'{ROAD_AND_SKYSCRAPER} {where}', 'The pixels of both are of the later, as in the field.')
+    del infos[first]
 
 
 def _complete(segment: dict, where: str, findings: Findings) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ...vocabulary import Vocabulary
-from ..clip import FrozenCLIP
+from ..clip import FrozenCLIP, Prompt, read_prompt
 from ..text_similarity import class_scores
 from .mask_classifier import MaskClassifier, MaskScores
 
@@ -22,7 +22,9 @@ class CLIPClassifier(MaskClassifier):
 
     Args:
         clip (dict): Config of a :class:`FrozenCLIP`.
-        prompt (str): What a name is put into. Defaults to 'a photo of a {}.' (official release).
+        prompt (str | Sequence[str]): What a name is put into: a template, several whose embeddings
+            are averaged, or the name of a list, see :func:`read_prompt`. Defaults to 'a photo of a
+            {}.' (official release).
         align_masks (bool): Cut the padding off the masks before they are resized to CLIP's image.
             The official release does not, so that on padded images its masks are slightly out of
             register. Defaults to False.
@@ -36,7 +38,7 @@ class CLIPClassifier(MaskClassifier):
 
     Raises:
         ValueError: If CLIP's image tower is no vision transformer, or ``min_coverage`` is not
-            between 0 and 1.
+            between 0 and 1, or ``prompt`` is no template.
     """
 
     def __init__(
@@ -44,7 +46,7 @@ class CLIPClassifier(MaskClassifier):
         clip: ConfigType,
         alpha: float | None = None,
         beta: float | None = None,
-        prompt: str = 'a photo of a {}.',
+        prompt: str | Sequence[str] = 'a photo of a {}.',
         align_masks: bool = False,
         min_coverage: float = 0.0,
     ) -> None:
@@ -54,7 +56,7 @@ class CLIPClassifier(MaskClassifier):
                 f'CLIPClassifier: min_coverage={min_coverage!r} is not between 0 and 1.')
         self.clip = MODELS.build(clip)
         _ = self.clip.patch_size  # refuses a CLIP that mask tokens cannot be added to, now
-        self.prompt = prompt
+        self.prompt: Prompt = read_prompt(prompt)
         self.align_masks = align_masks
         self.min_coverage = min_coverage
 
@@ -84,7 +86,7 @@ class CLIPClassifier(MaskClassifier):
         return [MaskScores(self.classify(*image))
                 for image in zip(embeddings, vocabularies, strict=True)]
 
-    def name_encoders(self) -> list[tuple[FrozenCLIP, str]]:
+    def name_encoders(self) -> list[tuple[FrozenCLIP, Prompt]]:
         """CLIP and the prompt."""
         return [(self.clip, self.prompt)]
 

@@ -8,7 +8,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from ...vocabulary import Vocabulary
-from ..clip import FrozenCLIP
+from ..clip import FrozenCLIP, Prompt
 from ..heads.mask_source import MaskTargets
 
 
@@ -91,7 +91,7 @@ class MaskClassifier(BaseModule):
         """
         return self.score(self.embed(images, features, masks, batch_data_samples), vocabularies)
 
-    def name_encoders(self) -> list[tuple[FrozenCLIP, str]]:
+    def name_encoders(self) -> list[tuple[FrozenCLIP, Prompt]]:
         """As :meth:`MaskSource.name_encoders`."""
         return []
 

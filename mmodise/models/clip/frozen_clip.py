@@ -12,6 +12,7 @@ from ...checkpoints.clip_loading import clip_origin, load_clip
 from ...vocabulary import Vocabulary
 from ..frozen import FrozenModule, FrozenNetworks
 from .masked_tokens import check_mask_tokens, embed_masks
+from .prompts import Prompt, Text, fill_prompt
 from .text_embeddings import TextEmbeddings
 from .tokens import tokenize, warn_of_equal_names
 
@@ -20,6 +21,8 @@ from .tokens import tokenize, warn_of_equal_names
 _MAX_TEXTS = 65536
 # vocabularies of which it is known that they were looked at for names that CLIP takes for one
 _MAX_CHECKED = 64
+# sentences that are embedded at once
+_SENTENCES = 256
 # of all images that a CPU embeds at once: what its cache holds; a GPU takes all
 _CPU_PIXELS = 2**16
 
@@ -118,23 +121,35 @@ class FrozenCLIP(FrozenModule):
                 for part in images.split(at_once)])
 
     @torch.no_grad()
-    def encode_texts(self, texts: Sequence[str]) -> Tensor:
+    def encode_texts(self, texts: Sequence[Text]) -> Tensor:
         """Embed texts; each distinct text is embedded once and kept on the device.
 
         Of more than 65,536 texts, those that were not asked for longest are forgotten.
 
         Args:
-            texts (Sequence[str]): N texts.
+            texts (Sequence[str | tuple[str, ...]]): N texts. A tuple is one text in several
+                sentences: the mean of their normalised embeddings, normalised again (FC-CLIP).
 
         Returns:
-            Tensor: (N, D), not normalised.
+            Tensor: (N, D), those of strings not normalised.
         """
+        sentences = max((len(text) for text in texts if not isinstance(text, str)), default=1)
         with torch.inference_mode(False):  # what is kept serves later calls that need gradients
-            return self.frozen.texts.look_up(texts, self.encode_new_texts)
+            return self.frozen.texts.look_up(
+                texts, self.encode_new_texts, at_once=max(_SENTENCES // sentences, 1))
 
     @torch.no_grad()
-    def encode_new_texts(self, texts: Sequence[str]) -> Tensor:
+    def encode_new_texts(self, texts: Sequence[Text]) -> Tensor:
         """As :meth:`encode_texts`, whatever is known already; keeps nothing."""
+        if all(isinstance(text, str) for text in texts):
+            return self._encode_sentences(texts)
+        groups = [(text, ) if isinstance(text, str) else text for text in texts]
+        sentences = self._encode_sentences([one for group in groups for one in group])
+        rows = sentences.split([len(group) for group in groups])
+        return torch.cat([row if isinstance(text, str) else _average(row)
+                          for text, row in zip(texts, rows, strict=True)])
+
+    def _encode_sentences(self, texts: Sequence[str]) -> Tensor:
         frozen = self.frozen
         with torch.device('cpu'):  # whatever the default is
             tokens = tokenize(frozen.tokenizer, texts, frozen.model.context_length)
@@ -142,18 +157,18 @@ class FrozenCLIP(FrozenModule):
         with self.own_precision():
             return _widen(frozen.model.encode_text(tokens))
 
-    def remember_names(self, vocabulary: Vocabulary, prompt: str, embeddings: Tensor) -> None:
+    def remember_names(self, vocabulary: Vocabulary, prompt: Prompt, embeddings: Tensor) -> None:
         """Know embeddings that were computed before, and warn of no names any more.
 
         Args:
             vocabulary (Vocabulary): Its classes have N names.
-            prompt (str): What a name is put into.
+            prompt (str | tuple[str, ...]): What a name is put into.
             embeddings (Tensor): What :meth:`encode_names` gave for them, (N, D).
         """
-        texts = [prompt.format(name) for name in vocabulary.names]
+        texts = [fill_prompt(prompt, name) for name in vocabulary.names]
         rows = {text: row for row, text in enumerate(texts)}
 
-        def find(new: list[str]) -> Tensor:
+        def find(new: list[Text]) -> Tensor:
             return _widen(embeddings[[rows[text] for text in new]].to(
                 self.frozen.device, self.frozen.model.logit_scale.dtype))
 
@@ -169,22 +184,23 @@ class FrozenCLIP(FrozenModule):
         self.frozen.texts.clear()
         self.frozen.checked.clear()
 
-    def encode_names(self, vocabulary: Vocabulary, prompt: str) -> Tensor:
+    def encode_names(self, vocabulary: Vocabulary, prompt: Prompt) -> Tensor:
         """Embed the names of a vocabulary, and warn of those that become one embedding.
 
         Args:
             vocabulary (Vocabulary): Its classes have N names.
-            prompt (str): What a name is put into, such as 'a photo of a {}.'.
+            prompt (str | tuple[str, ...]): What a name is put into, such as 'a photo of a {}.'; or
+                several templates, whose embeddings are averaged, see :meth:`encode_texts`.
 
         Returns:
-            Tensor: (N, D), not normalised.
+            Tensor: (N, D), normalised if there are several templates.
         """
         frozen = self.frozen
         if (vocabulary, prompt) not in frozen.checked:
             with torch.device('cpu'):
                 warn_of_equal_names(
                     frozen.tokenizer, vocabulary, frozen.model.context_length, prompt)
-        return self.encode_texts([prompt.format(name) for name in vocabulary.names])
+        return self.encode_texts([fill_prompt(prompt, name) for name in vocabulary.names])
 
     @torch.no_grad()
     def encode_masks(self, images: Tensor, visible: Tensor) -> Tensor:
@@ -208,6 +224,11 @@ class FrozenCLIP(FrozenModule):
         # in lower precision open_clip leaves embeddings and norms alone
         first = next(m for m in frozen.model.visual.modules() if isinstance(m, nn.Conv2d))
         return ((images - frozen.mean) / frozen.std).to(first.weight.dtype)
+
+
+def _average(embeddings: Tensor) -> Tensor:
+    """The mean of normalised embeddings, normalised again, (1, D)."""
+    return F.normalize(F.normalize(embeddings, dim=-1).mean(dim=0, keepdim=True), dim=-1)
 
 
 def _widen(embeddings: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from threading import Lock
 
 import torch
@@ -14,7 +14,8 @@ _FIRST_ROWS = 256
 class TextEmbeddings:
     """Embeddings of texts on one device; those not asked for longest are forgotten first.
 
-    Safe in threads. A deep copy is an empty one.
+    A text is a string, or several that have one embedding, as a tuple. Safe in threads. A deep copy
+    is an empty one.
 
     Args:
         max_texts (int): How many are kept; more where a single call asks for more.
@@ -31,24 +32,24 @@ class TextEmbeddings:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __contains__(self, text: str) -> bool:
+    def __contains__(self, text: Hashable) -> bool:
         return text in self._rows
 
     def clear(self) -> None:
         """Forget all."""
         with self._lock:
-            self._rows: dict[str, int] = {}  # the text that was asked for last comes last
+            self._rows: dict[Hashable, int] = {}  # the text that was asked for last comes last
             self._free: list[int] = []  # rows below `_used` that hold nothing
             self._used = 0
             self._table: Tensor | None = None  # (capacity, D); grows by doubling
 
     def look_up(
-        self, texts: Sequence[str], embed: Callable[[list[str]], Tensor], at_once: int = 256
+        self, texts: Sequence[Hashable], embed: Callable[[list], Tensor], at_once: int = 256
     ) -> Tensor:
         """Embeddings of texts.
 
         Args:
-            texts (Sequence[str]): N texts, at least one.
+            texts (Sequence[Hashable]): N texts, at least one.
             embed (Callable): Embeds M new texts, (M, D).
             at_once (int): How many texts it is given at most. Defaults to 256.
 
@@ -74,7 +75,7 @@ class TextEmbeddings:
         for text in list(self._rows)[: max(number, 0)]:
             self._free.append(self._rows.pop(text))
 
-    def _keep(self, texts: list[str], embedded: Tensor) -> None:
+    def _keep(self, texts: list[Hashable], embedded: Tensor) -> None:
         fresh = max(len(texts) - len(self._free), 0)
         rows = [*range(self._used, self._used + fresh), *self._free[: len(texts) - fresh]]
         self._grow(self._used + fresh, embedded)

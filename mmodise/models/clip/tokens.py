@@ -8,6 +8,7 @@ from mmengine.logging import print_log
 from torch import Tensor
 
 from ...vocabulary import Vocabulary
+from .prompts import Prompt, fill_prompt
 
 Tokenizer = Callable[..., Tensor]
 
@@ -39,7 +40,7 @@ def tokenize(tokenizer: Tokenizer, texts: Sequence[str], context_length: int) ->
 
 
 def warn_of_equal_names(
-    tokenizer: Tokenizer, vocabulary: Vocabulary, context_length: int, prompt: str = '{}'
+    tokenizer: Tokenizer, vocabulary: Vocabulary, context_length: int, prompt: Prompt = '{}'
 ) -> list[tuple[str, ...]]:
     """Warn of names of different classes that CLIP reads as one, such as 'Crane' and 'crane'.
 
@@ -49,7 +50,8 @@ def warn_of_equal_names(
         tokenizer (Callable): As in :func:`tokenize`.
         vocabulary (Vocabulary): The classes.
         context_length (int): Tokens that CLIP reads.
-        prompt (str): What a name is put into.
+        prompt (str | tuple[str, ...]): What a name is put into; of several templates, the first one
+            tells.
 
     Returns:
         list[tuple[str, ...]]: Groups of such names. They have equal scores: the first class of
@@ -60,9 +62,10 @@ def warn_of_equal_names(
 
 @lru_cache(maxsize=64)
 def _equal_names(
-    tokenizer: Tokenizer, vocabulary: Vocabulary, context_length: int, prompt: str
+    tokenizer: Tokenizer, vocabulary: Vocabulary, context_length: int, prompt: Prompt
 ) -> list[tuple[str, ...]]:
-    texts = [prompt.format(name) for name in vocabulary.names]
+    template = prompt if isinstance(prompt, str) else prompt[0]
+    texts = [fill_prompt(template, name) for name in vocabulary.names]
     tokens = map(tuple, tokenizer(texts, context_length).tolist())
     groups = vocabulary.equal_names(list(tokens))
     for group in groups:

@@ -10,7 +10,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from ...vocabulary import Vocabulary
-from ..clip import FrozenCLIP
+from ..clip import FrozenCLIP, Prompt
 from .layer_output import LayerOutput
 
 
@@ -128,7 +128,7 @@ class MaskSource(BaseModule):
         """
         return self.name(self.find(x, batch_data_samples), vocabularies)
 
-    def name_encoders(self) -> list[tuple[FrozenCLIP, str]]:
+    def name_encoders(self) -> list[tuple[FrozenCLIP, Prompt]]:
         """What embeds names, and the prompt that it puts them into; none as it is here.
 
         Names whose embeddings are saved in a file are saved for these.

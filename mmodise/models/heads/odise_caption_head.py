@@ -33,8 +33,9 @@ class ODISECaptionHead(OpenVocabularyHead):
         vocabulary (dict): As in :class:`ODISEHead`. No loss looks at classes; the vocabulary tells
             the data set's things from its stuff, counts as seen in training, and is looked for in
             images that bring no classes.
-        prompt (str): What a word or a name is put into. Defaults to 'a photo of a {}.' (official
-            release, caption supervision).
+        prompt (str | Sequence[str]): What a word or a name is put into, as in
+            :class:`OpenVocabularyHead`. Defaults to 'a photo of a {}.' (official release, caption
+            supervision).
         loss_grounding (dict): Defaults to a :class:`GroundingLoss`.
         **kwargs: As in :class:`OpenVocabularyHead`.
 
@@ -46,7 +47,7 @@ class ODISECaptionHead(OpenVocabularyHead):
         self,
         *args,
         vocabulary: ConfigType,
-        prompt: str = 'a photo of a {}.',
+        prompt: str | Sequence[str] = 'a photo of a {}.',
         loss_grounding: ConfigType = dict(type='GroundingLoss', loss_weight=1.0),  # noqa: B006
         **kwargs,
     ) -> None:

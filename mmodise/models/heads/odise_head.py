@@ -24,15 +24,17 @@ class ODISEHead(OpenVocabularyHead):
         vocabulary (dict): The training vocabulary, as a data set's metainfo: ``thing_classes`` and
             ``stuff_classes``, each class a string of names ('person, child') or a sequence of
             names. In the order of the training data set's labels.
-        prompt (str): What a name is put into. Defaults to '{}', the bare name (official release,
-            label supervision).
+        prompt (str | Sequence[str]): What a name is put into, as in :class:`OpenVocabularyHead`.
+            Defaults to '{}', the bare name (official release, label supervision).
         **kwargs: As in :class:`OpenVocabularyHead`.
 
     Raises:
         ValueError: If the vocabulary is not valid, or a key of ``train_cfg`` is misspelt.
     """
 
-    def __init__(self, *args, vocabulary: ConfigType, prompt: str = '{}', **kwargs) -> None:
+    def __init__(
+        self, *args, vocabulary: ConfigType, prompt: str | Sequence[str] = '{}', **kwargs
+    ) -> None:
         training = Vocabulary.from_metainfo(vocabulary)
         super().__init__(
             *args, vocabulary=training, num_labels=len(training), prompt=prompt, **kwargs

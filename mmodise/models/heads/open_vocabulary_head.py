@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ...utils.spelling import refuse_misspelt
 from ...vocabulary import Vocabulary
-from ..clip import FrozenCLIP
+from ..clip import FrozenCLIP, Prompt, fill_prompt, read_prompt
 from ..text_similarity import class_scores
 from .layer_output import LayerOutput
 from .mask_embedding import MaskEmbedding
@@ -33,7 +33,9 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
         clip (dict): Config of the :class:`FrozenCLIP` that embeds texts.
         vocabulary (Vocabulary): The training vocabulary.
         num_labels (int): Labels that the losses tell apart, without "no object".
-        prompt (str): What a name is put into.
+        prompt (str | Sequence[str]): What a name is put into: a template, several whose embeddings
+            are averaged, or the name of a list, see :func:`read_prompt`. A head is tested with
+            what it was trained with: averages have length 1, embeddings of one template have not.
         no_object_weight (float): Weight of "no object" in the cross entropy. Defaults to 0.1.
         ignore_unannotated (bool): Whether a mask that nothing matches, and that lies mostly on
             pixels without annotation, is left out of the cross entropy, where it would be taught to
@@ -43,7 +45,7 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
         **kwargs: As in :class:`mmdet.models.Mask2FormerHead`, without the numbers of classes.
 
     Raises:
-        ValueError: If a key of ``train_cfg`` is misspelt.
+        ValueError: If a key of ``train_cfg`` is misspelt, or ``prompt`` is no template.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
         clip: ConfigType,
         vocabulary: Vocabulary,
         num_labels: int,
-        prompt: str,
+        prompt: str | Sequence[str],
         no_object_weight: float = 0.1,
         ignore_unannotated: bool = False,
         loss_cls: ConfigType = dict(  # noqa: B006
@@ -73,7 +75,7 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
         self.num_classes = num_labels
         self.ignore_unannotated = ignore_unannotated
         self.vocabulary = vocabulary
-        self.prompt = prompt
+        self.prompt: Prompt = read_prompt(prompt)
         self.mask_embedding = MaskEmbedding(self.decoder_embed_dims)
         self.clip = MODELS.build(clip)
         self.text_proj = nn.Linear(self.clip.embed_dim, self.decoder_embed_dims)
@@ -116,7 +118,7 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
 
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
         """Embed names or words, each put into the prompt, to compare masks with: (N, C)."""
-        texts = self.clip.encode_texts([self.prompt.format(text) for text in texts])
+        texts = self.clip.encode_texts([fill_prompt(self.prompt, text) for text in texts])
         return self.text_proj(texts.to(self.text_proj.weight.dtype))
 
     def class_logits(self, embeddings: Tensor, vocabulary: Vocabulary, *more: Tensor) -> Tensor:
@@ -174,7 +176,7 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
         images = zip(found.embeddings, vocabularies, found.scores, strict=True)
         return found._replace(in_vocabulary=[self.classify(*image) for image in images])
 
-    def name_encoders(self) -> list[tuple[FrozenCLIP, str]]:
+    def name_encoders(self) -> list[tuple[FrozenCLIP, Prompt]]:
         """CLIP and the prompt."""
         return [(self.clip, self.prompt)]
 

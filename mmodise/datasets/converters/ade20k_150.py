@@ -1,0 +1,245 @@
+"""ADE20K's benchmark of 150 classes: panoptic and instance annotations as detectron2's."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from mmdet.datasets import ADE20KSegDataset
+from PIL import Image
+from pycocotools import mask as coco_mask
+
+from ...utils.masks import bounding_box
+from ..benchmarks.ade20k_150 import SPELLINGS, STUFF_IDS, THING_IDS, ADE20KPanopticBenchmark
+from ..panoptic import Findings
+from ..panoptic.annotation_file import read_json
+from .annotated import AnnotationError
+from .class_maps import check_shape
+from .preparation import (
+    FOLDERS,
+    Prepared,
+    check_labels,
+    evaluation_advice,
+    find,
+    read_labels,
+    refuse_missing,
+    run_jobs,
+    write_map,
+    write_text,
+)
+
+_COMMAND = 'mim run mmodise prepare_ade20k_150'
+_SKYSCRAPER, _ITS_COLOUR = 48, (140, 140, 200)  # else road's, as in Mask2Former
+_NEAR = 30  # how far the colours of a class' objects are from its own
+
+
+class _Job(NamedTuple):
+    picture: Path
+    classes: Path
+    objects: Path
+    target: Path
+
+
+class _Done(NamedTuple):
+    image: dict
+    segments: list[dict]
+    objects: list[dict]
+    new: bool
+
+
+def prepare_ade20k_150(
+    source: Path, out: Path | None = None, split: str | None = None, workers: int = 1
+) -> Prepared:
+    """Write ``ade20k_panoptic_{train,val}{.json,/}`` and ``ade20k_instance_{train,val}.json``.
+
+    As detectron2's scripts: stuff of ``annotations``, then each instance of
+    ``annotations_instance`` over it; area and box of stuff in the JSON are from before, so that
+    stuff that is wholly covered is there without a pixel. Pixels of things that no instance covers
+    are void. Annotations that another tool made are left as they are.
+
+    Args:
+        source (Path): The folder with ``ADEChallengeData2016``, or this.
+        out (Path, optional): Defaults to None, ``ADEChallengeData2016`` itself.
+        split (str, optional): 'train' or 'val'. Defaults to None, both.
+        workers (int): Processes. Defaults to 1.
+
+    Raises:
+        FileNotFoundError: If pictures, maps or the maps of instances are not there.
+        AnnotationError: If maps are not those of the benchmark, or not of their pictures' sizes; if
+            there are annotations of another tool that do not go with them.
+    """
+    source = Path(source)
+    root = find(source / 'ADEChallengeData2016/images', source / 'images',
+                what='ADEChallengeData2016/images').parent
+    find(root / 'annotations_instance', what='annotations_instance, which is a download of its own')
+    out, findings = Path(out or root), Findings(str(root))
+    counts, new = {}, 0
+    for name in [split] if split else FOLDERS:
+        jobs = _jobs(root, out, name)
+        counts[name] = len(jobs)
+        targets = {kind: out / f'ade20k_{kind}_{name}.json' for kind in ('panoptic', 'instance')}
+        foreign = {kind for kind, path in targets.items() if _is_foreign(path, jobs, kind)}
+        for kind in foreign:
+            findings.warning('annotations that another tool made', str(targets[kind]),
+                             'They are left as they are.')
+        new += _prepare(jobs, targets, foreign, workers, name) if len(foreign) < 2 else 0
+    return Prepared(out, counts, new, list(findings), evaluation_advice())
+
+
+def _jobs(root: Path, out: Path, split: str) -> list[_Job]:
+    folder = FOLDERS[split]
+    pictures = sorted((root / 'images' / folder).glob('*.jpg'))
+    if not pictures:
+        raise FileNotFoundError(f'There is no picture {root / "images" / folder}/*.jpg.')
+    jobs = [_Job(path, *(root / kind / folder / f'{path.stem}.png'
+                         for kind in ('annotations', 'annotations_instance')),
+                 out / f'ade20k_panoptic_{split}/{path.stem}.png') for path in pictures]
+    refuse_missing([job.classes for job in jobs], 'maps')
+    refuse_missing([job.objects for job in jobs], 'maps of instances')
+    return jobs
+
+
+def _is_foreign(path: Path, jobs: Sequence[_Job], kind: str) -> bool:
+    """Whether annotations are another tool's, which are never overwritten.
+
+    Raises:
+        AnnotationError: If they are of other images or with other ids than detectron2's.
+    """
+    if not path.exists():
+        return False
+    content = read_json(str(path))
+    if not isinstance(content, dict) or content.get('info') != _info():
+        found = [{entry.get('id') for entry in content.get(key, [])} if isinstance(content, dict)
+                 else None for key in ('images', 'categories')]
+        expected = [{job.picture.stem for job in jobs},
+                    {entry['id'] for entry in _categories(kind)}]
+        if found != expected:
+            raise AnnotationError(
+                f'{path} is there, and not what detectron2 or `{_COMMAND}` makes of these '
+                f'{len(jobs)} pictures: other images, or other ids of classes. It is not '
+                'overwritten: name another folder, --out DIR, or move it away.')
+        return True
+    return False
+
+
+def _prepare(
+    jobs: Sequence[_Job], targets: dict[str, Path], foreign: set[str], workers: int, split: str
+) -> int:
+    work = _convert if 'panoptic' not in foreign else _convert_objects
+    done = run_jobs(work, jobs, workers, f'Images ({split})')
+    contents = dict(
+        panoptic=[dict(image_id=each.image['id'], file_name=f'{each.image["id"]}.png',
+                       segments_info=each.segments) for each in done],
+        instance=list(_numbered(done)))
+    new = sum(each.new for each in done)
+    for kind, path in targets.items():
+        if kind not in foreign:
+            new += write_text(json.dumps(dict(
+                info=_info(), images=[each.image for each in done], annotations=contents[kind],
+                categories=_categories(kind))), path)
+    return new
+
+
+def _numbered(done: Sequence[_Done]) -> Iterator[dict]:
+    number = 0
+    for each in done:
+        for found in each.objects:
+            number += 1
+            yield dict(id=number, image_id=each.image['id'], **found)
+
+
+def _info() -> dict:
+    return dict(description=_COMMAND)
+
+
+def _categories(kind: str = 'panoptic') -> list[dict]:
+    """As detectron2's: ids from 0 in the order of the benchmark."""
+    spellings = {name: spelling for spelling, name in SPELLINGS.items()}
+    names = dict(zip((*THING_IDS, *STUFF_IDS), ADE20KPanopticBenchmark.METAINFO['classes'],
+                     strict=True))
+    return [dict(id=number, name=spellings.get(names[number], names[number]),
+                 isthing=int(number in THING_IDS), color=list(_colour(number)))
+            for number in sorted(names) if kind == 'panoptic' or number in THING_IDS]
+
+
+def _colour(number: int) -> tuple[int, ...]:
+    palette = ADE20KSegDataset.METAINFO['palette']
+    return _ITS_COLOUR if number == _SKYSCRAPER else tuple(palette[number])
+
+
+def _convert(job: _Job) -> _Done:
+    classes = read_labels(job.classes, job.picture)
+    check_labels(classes, range(151), job.classes, 'numbers from 0, "other", to 150')
+    colours, segments = np.zeros((*classes.shape, 3), np.uint8), []
+    taken = {(0, 0, 0)}
+    for value in np.unique(classes).tolist():
+        if value - 1 in STUFF_IDS:
+            segments.append(_segment(classes == value, value - 1, taken, job, colours))
+    done = _convert_objects(job)
+    for found in done.objects:
+        mask = coco_mask.decode(found['segmentation']).astype(bool)
+        segments.append(_segment(mask, found['category_id'], taken, job, colours))
+    return done._replace(segments=segments, new=write_map(colours, job.target))
+
+
+def _segment(
+    mask: np.ndarray, number: int, taken: set[tuple[int, ...]], job: _Job, colours: np.ndarray
+) -> dict:
+    """Paint a segment in the colour of its class, or in one near it that is free."""
+    colour, draw = _colour(number), random.Random(f'{job.picture.stem} {len(taken)}')
+    while colour in taken:
+        colour = tuple(min(255, max(0, value + draw.randint(-_NEAR, _NEAR)))
+                       for value in _colour(number))
+    taken.add(colour)
+    colours[mask] = colour
+    return dict(id=sum(value << 8 * i for i, value in enumerate(colour)), category_id=number,
+                area=int(mask.sum()), bbox=bounding_box(mask), iscrowd=0)
+
+
+def _convert_objects(job: _Job) -> _Done:
+    """The instances of an image, and the image."""
+    kinds, numbers = _read_instances(job)
+    height, width = numbers.shape
+    objects = []
+    for number in np.unique(numbers[numbers > 0]).tolist():
+        mask = numbers == number
+        found = np.unique(kinds[mask]).tolist()
+        if len(found) > 1 or not 1 <= found[0] <= len(THING_IDS):
+            raise AnnotationError(
+                f'{job.objects}: the instance {number} (G) has the categories {found} (R); '
+                f'expected one from 1 to {len(THING_IDS)}.')
+        runs = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
+        objects.append(dict(
+            category_id=THING_IDS[found[0] - 1], iscrowd=0, area=int(mask.sum()),
+            bbox=bounding_box(mask),
+            segmentation=dict(size=[height, width], counts=runs['counts'].decode())))
+    image = dict(id=job.picture.stem, file_name=job.picture.name, width=width, height=height)
+    return _Done(image, [], objects, False)
+
+
+def _read_instances(job: _Job) -> tuple[np.ndarray, np.ndarray]:
+    """The category and the number of each pixel's instance, each (H, W)."""
+    pixels = _open(job.objects)
+    if pixels.ndim != 3:
+        raise AnnotationError(f'{job.objects}: a map of instances is RGB, R the category and G the '
+                              'number of an instance.')
+    with Image.open(job.picture) as image:
+        check_shape(pixels[..., 0], image.size[::-1], str(job.objects))
+    kinds, numbers = pixels[..., 0], pixels[..., 1]
+    if stray := int(np.count_nonzero((kinds > 0) & (numbers == 0))):
+        raise AnnotationError(f'{job.objects}: {stray} pixels have a category (R) and are of no '
+                              'instance (G is 0).')
+    return kinds, numbers
+
+
+def _open(path: Path) -> Any:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image)
+    except Exception as error:  # Pillow has many kinds
+        raise AnnotationError(
+            f'{path} cannot be read; it is no image, or was cut short ({error}).') from error

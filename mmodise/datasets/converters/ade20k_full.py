@@ -1,0 +1,194 @@
+"""ADE20K's full set, semantic, with 847 classes."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from ...utils import WholeFileBackend
+from ..benchmarks.ade20k_full import ADE20K_847, ADE20KFullDataset
+from .annotated import AnnotationError
+from .class_maps import check_shape
+from .pictures import PICTURES, shown_size
+from .preparation import (
+    FOLDERS,
+    Prepared,
+    evaluation_advice,
+    find,
+    is_whole,
+    place,
+    refuse_missing,
+    run_jobs,
+    write_classes,
+    write_map,
+)
+
+_SHORT_SIDE, _VOID = 512, 65535
+_NUM_NAMES = 3688  # of the data set
+_ENDING = '_seg.png'
+_LOOKED_AT = 50  # pictures, of whose objects the names are compared
+
+
+class _Job(NamedTuple):
+    picture: Path
+    out: Path
+    folder: str
+
+
+def prepare_ade20k_full(
+    source: Path, out: Path | None = None, split: str | None = None, workers: int = 1
+) -> Prepared:
+    """Write ``images_detectron2`` and ``annotations_detectron2``, each ``{training,validation}``.
+
+    Pictures and maps whose shorter side has more than 512 pixels are made smaller, to 512. Maps
+    have labels of 16 bits, and 65535 for what is of none of the 847 classes. Parts of objects do
+    not count. The index of the data set is not read, for that would run what is in it: pictures are
+    looked for in all folders below ``images``.
+
+    Args:
+        source (Path): The folder with ``ADE20K_2021_17_01``, or this.
+        out (Path, optional): Defaults to None, ``ADE20K_2021_17_01`` itself.
+        split (str, optional): 'train' or 'val'. Defaults to None, both.
+        workers (int): Processes. Defaults to 1.
+
+    Raises:
+        FileNotFoundError: If there are no pictures, or some have no map.
+        AnnotationError: If maps are not those of this release, or not of their pictures' sizes.
+    """
+    source = Path(source)
+    root = find(source / 'ADE20K_2021_17_01/images', source / 'images',
+                what='ADE20K_2021_17_01/images').parent
+    out = Path(out or root)
+    jobs = [job for job in _jobs(root, out)
+            if split is None or job.folder == FOLDERS[split]]
+    if not jobs:
+        raise FileNotFoundError(f'Below {root / "images"} there is no picture'
+                                f'{f" of the split {split}" if split else ""} called ADE_*.jpg.')
+    _refuse_doubles(jobs)
+    refuse_missing([_map_of(job.picture) for job in jobs], 'maps')
+    _check_release(jobs[:_LOOKED_AT])
+    new = sum(run_jobs(_prepare, jobs, workers))
+    new += write_classes(
+        ADE20KFullDataset.METAINFO['thing_classes'], out / 'annotations_detectron2')
+    counts = {name: sum(job.folder == folder for job in jobs) for name, folder in FOLDERS.items()
+              if split in (None, name)}
+    return Prepared(out, counts, new, advice=evaluation_advice())
+
+
+def _jobs(root: Path, out: Path) -> Iterator[_Job]:
+    for path in sorted((root / 'images').rglob('ADE_*')):
+        if path.suffix.lower() in PICTURES[:2]:
+            yield _Job(path, out, FOLDERS['val' if '_val_' in path.name else 'train'])
+
+
+def _refuse_doubles(jobs: list[_Job]) -> None:
+    """Results are in one folder, whatever the scene."""
+    (name, count), = Counter(job.picture.stem for job in jobs).most_common(1)
+    if count > 1:
+        raise AnnotationError('Two pictures have one name: ' + ' and '.join(
+            str(job.picture) for job in jobs if job.picture.stem == name))
+
+
+def _map_of(picture: Path) -> Path:
+    return picture.with_name(f'{picture.stem}{_ENDING}')
+
+
+def _prepare(job: _Job) -> int:
+    size = shown_size(job.picture)[1]
+    smaller = _smaller(size)
+    stem = job.picture.stem
+    picture = job.out / 'images_detectron2' / job.folder / f'{stem}.jpg'
+    labels = job.out / 'annotations_detectron2' / job.folder / f'{stem}.tif'
+    new = 0
+    if not is_whole(labels, smaller, 'I;16'):
+        numbers = _read(_map_of(job.picture), size)
+        if smaller != size:
+            numbers = cv2.resize(numbers, smaller, interpolation=cv2.INTER_NEAREST)
+        new += write_map(_table()[numbers], labels)
+    if smaller == size:
+        return new + place(job.picture, picture)
+    if not is_whole(picture, smaller):
+        _write_smaller(job.picture, smaller, picture)
+        new += 1
+    return new
+
+
+def _smaller(size: tuple[int, int]) -> tuple[int, int]:
+    """Width and height of the results: as Mask2Former's script rounds them."""
+    short = min(size)
+    if short <= _SHORT_SIDE:
+        return size
+    width, height = (_SHORT_SIDE if side == short else round(side / short * _SHORT_SIDE)
+                     for side in size)
+    return width, height
+
+
+def _read(path: Path, size: tuple[int, int]) -> np.ndarray:
+    """The numbers of the classes, (H, W), uint16; 0 is what is not annotated."""
+    try:
+        with Image.open(path) as image:
+            pixels, mode = np.asarray(image), image.mode
+    except Exception as error:  # Pillow has many kinds
+        raise AnnotationError(
+            f'{path} cannot be read; it is no image, or was cut short ({error}).') from error
+    if mode != 'RGB':
+        raise AnnotationError(f'{path} ({mode}): a map of ADE20K is RGB.')
+    numbers = pixels[..., 0].astype(np.uint16) // 10 * 256 + pixels[..., 1]
+    check_shape(numbers, size[::-1], str(path))
+    if numbers.max(initial=0) > _NUM_NAMES:
+        raise AnnotationError(
+            f'{path}: {int((numbers > _NUM_NAMES).sum())} pixels are of class {numbers.max()}; '
+            f'expected R // 10 * 256 + G to be at most {_NUM_NAMES}.')
+    return numbers
+
+
+def _check_release(jobs: Sequence[_Job]) -> None:
+    """Refuse a release whose numbers mean something else, by the names of some objects."""
+    names = {number: _first(name) for name, number in ADE20K_847.items()}
+    found = [(_first(thing['name']), thing['name_ndx'], path) for path in (
+        job.picture.with_suffix('.json') for job in jobs) for thing in _objects(path)]
+    known = [each for each in found if each[1] in names]
+    wrong = [each for each in known if each[0] != names[each[1]]]
+    if len(wrong) > len(known) / 2:
+        name, number, path = wrong[0]
+        raise AnnotationError(
+            f'{path}: the object {name!r} has the number {number}, which is {names[number]!r} in '
+            'the release 2021_17_01. Is it another release?')
+
+
+def _objects(path: Path) -> list[dict]:
+    with suppress(OSError, ValueError, KeyError):
+        return json.loads(path.read_text(encoding='utf-8', errors='replace'))[
+            'annotation']['object']
+    return []
+
+
+def _first(name: str) -> str:
+    return name.split(',')[0].strip().casefold()
+
+
+@lru_cache
+def _table() -> np.ndarray:
+    """The label of each number of the data set."""
+    table = np.full(_NUM_NAMES + 1, _VOID, np.uint16)
+    table[list(ADE20K_847.values())] = np.arange(len(ADE20K_847))
+    return table
+
+
+def _write_smaller(source: Path, size: tuple[int, int], target: Path) -> None:
+    with Image.open(source) as image:
+        pixels = np.asarray(image if image.mode == 'L' else image.convert('RGB'))
+    file = io.BytesIO()
+    smaller = cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)
+    Image.fromarray(smaller).save(file, 'JPEG')
+    WholeFileBackend().put(file.getvalue(), target)

@@ -1,0 +1,103 @@
+"""PASCAL VOC 2012, semantic, with 20 and with 21 classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..benchmarks.pascal_voc import OBJECTS
+from .annotated import AnnotationError
+from .preparation import (
+    FOLDERS,
+    Prepared,
+    check_labels,
+    evaluation_advice,
+    find,
+    place,
+    read_labels,
+    refuse_missing,
+    run_jobs,
+    write_classes,
+    write_map,
+)
+
+_VOID = 255
+_MAPS = {20: 'annotations_pascal20', 21: 'annotations_pascal21'}
+
+
+class _Job(NamedTuple):
+    picture: Path
+    labels: Path
+    out: Path
+    folder: str
+
+
+def prepare_pascal_voc(
+    source: Path, out: Path | None = None, split: str | None = None, workers: int = 1,
+    augmented: bool = False,
+) -> Prepared:
+    """Write ``images`` and ``annotations_pascal{20,21}``, each ``{training,validation}``.
+
+    With 21 classes values are VOC's: 0 background, 255 border. With 20 they are less 1, and the
+    background is 255 too.
+
+    Args:
+        source (Path): The folder with ``VOCdevkit/VOC2012``, or one of these.
+        out (Path, optional): Defaults to None, ``data/pascal_voc_d2``.
+        split (str, optional): 'train' or 'val'. Defaults to None, both.
+        workers (int): Processes. Defaults to 1.
+        augmented (bool): Take ``SegmentationClassAug``, which has no borders, and all of its
+            pictures that are not for validation for training. Defaults to False.
+
+    Raises:
+        FileNotFoundError: If lists, pictures or maps are not there.
+        AnnotationError: If maps are not VOC's, or not of their pictures' sizes.
+    """
+    source, out = Path(source), Path(out or 'data/pascal_voc_d2')
+    root = find(source / 'VOCdevkit/VOC2012', source / 'VOC2012', source / 'JPEGImages',
+                what='VOC2012')
+    root = root.parent if root.name == 'JPEGImages' else root
+    maps = find(root / ('SegmentationClassAug' if augmented else 'SegmentationClass'), what='It')
+    splits = [split] if split else list(FOLDERS)
+    names = {name: _names(root, maps, name, augmented) for name in splits}
+    jobs = [_Job(root / f'JPEGImages/{stem}.jpg', maps / f'{stem}.png', out, FOLDERS[name])
+            for name in splits for stem in names[name]]
+    refuse_missing([job.picture for job in jobs], 'pictures')
+    refuse_missing([job.labels for job in jobs], 'maps')
+    new = sum(run_jobs(_write, jobs, workers))
+    new += write_classes(OBJECTS, out / _MAPS[20])
+    new += write_classes(('background', *OBJECTS), out / _MAPS[21])
+    return Prepared(out, {name: len(names[name]) for name in splits}, new,
+                    advice=evaluation_advice())
+
+
+def _names(root: Path, maps: Path, split: str, augmented: bool) -> list[str]:
+    listed = _listed(root, split)
+    if augmented and split == 'train':
+        held_out = set(_listed(root, 'val'))
+        return sorted(path.stem for path in maps.glob('*.png') if path.stem not in held_out)
+    return listed
+
+
+def _listed(root: Path, split: str) -> list[str]:
+    path = find(root / f'ImageSets/Segmentation/{split}.txt', what='The list of the split')
+    names = path.read_text(encoding='utf-8').split()
+    if not names or len(set(names)) < len(names):
+        raise AnnotationError(f'{path} names {"a picture twice" if names else "no picture"}. '
+                              'Expected one name a line.')
+    return names
+
+
+def _write(job: _Job) -> int:
+    labels = read_labels(job.labels, job.picture)
+    check_labels(labels, {*range(len(OBJECTS) + 1), _VOID}, job.labels,
+                 'indices from 0 to 20, and 255; a map of colours must be an indexed PNG')
+    labels = labels.astype(np.uint8)
+    objects = np.where(labels == 0, _VOID, labels - 1)
+    objects[labels == _VOID] = _VOID
+    new = place(job.picture, job.out / 'images' / job.folder / job.picture.name)
+    for number, content in ((21, labels), (20, objects.astype(np.uint8))):
+        new += write_map(content, job.out / _MAPS[number] / job.folder / job.labels.name)
+    return new
