@@ -15,7 +15,15 @@ from ...utils.masks import bounding_box
 from ..panoptic import Findings
 from .annotated import AnnotationError
 from .open_images_files import group_rows, index_masks, read_ancestors, read_classes, read_mask
-from .preparation import Prepared, classes_text, find, gather, run_jobs, write_text
+from .preparation import (
+    Prepared,
+    classes_text,
+    evaluation_advice,
+    find,
+    gather,
+    run_jobs,
+    write_text,
+)
 
 _SPLITS = ('train', 'validation', 'test')
 _MASKS = ('MaskPath', 'LabelName', 'BoxID')
@@ -60,10 +68,7 @@ def prepare_open_images(
             new += write_text(json.dumps(expanded), out / f'annotations/{name}_expanded.json')
         counts[name] = len(content['images'])
         told += findings
-    return Prepared(out, counts, new, told, advice=(
-        f"dict(type='OpenImagesSegmentation', data_root='{out}',\n         "
-        f"ann_file='annotations/{splits[-1]}_expanded.json', "
-        f"data_prefix=dict(img='{source}'))"))
+    return Prepared(out, counts, new, told, advice=evaluation_advice())
 
 
 def read_split(source: Path, split: str, names: dict[str, str], workers: int = 1):
