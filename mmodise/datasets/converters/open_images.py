@@ -17,7 +17,6 @@ from .annotated import AnnotationError
 from .open_images_files import group_rows, index_masks, read_ancestors, read_classes, read_mask
 from .preparation import (
     Prepared,
-    classes_text,
     evaluation_advice,
     find,
     gather,
@@ -59,7 +58,7 @@ def prepare_open_images(
         raise FileNotFoundError(f'{_table(source, "validation")} is not there.')
     hierarchy = source / 'bbox_labels_600_hierarchy.json'
     ancestors = read_ancestors(hierarchy) if hierarchy.is_file() else None
-    new, counts, told = write_text(classes_text([*names.values()]), out / 'classes.txt'), {}, []
+    new, counts, told = _write_classes([*names.values()], out / 'classes.txt'), {}, []
     for name in splits:
         content, findings = read_split(source, name, names, workers)
         new += write_text(json.dumps(content), out / f'annotations/{name}.json')
@@ -126,6 +125,12 @@ def expand(content: dict, names: dict[str, str], ancestors: dict[str, set[str]])
         for image in content['images']]
     return dict(content, images=images, annotations=[
         dict(annotation, id=number) for number, annotation in enumerate(annotations, start=1)])
+
+
+def _write_classes(names: list[str], path: Path) -> bool:
+    """Write a vocabulary file, unless it is there: a user may have written synonyms."""
+    lines = [f'{i}:"{name}"\n' if ',' in name else f'{i}:{name}\n' for i, name in enumerate(names)]
+    return not path.is_file() and write_text(''.join(lines), path)
 
 
 def _table(source: Path, split: str) -> Path:

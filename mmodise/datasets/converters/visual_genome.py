@@ -6,15 +6,17 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from PIL import Image
 
 from ...phrases import PhraseExtractor, extract_phrases
+from ...vocabulary.names import find_fault
 from ..panoptic import Findings
 from ..panoptic.annotation_file import read_content, read_json
 from .annotated import AnnotationError
-from .preparation import Prepared, classes_text, find, refuse_missing, run_jobs, write_text
+from .preparation import Prepared, find, refuse_missing, run_jobs, write_classes, write_text
 
 _NUM_NAMES = 1600
 
@@ -66,7 +68,7 @@ def prepare_visual_genome(
                           out / f'annotations/regions_{name}.json')
     names = frequent_names(
         region for image in splits['train'] for region in regions[image['id']])
-    new += write_text(classes_text(names), out / 'classes.txt')
+    new += write_classes(names, out)
     left_out = len(images) - len(splits['train'])
     findings.warning(f'of {len(images)} pictures are evaluated on as COCO\'s', '',
                      'They are left out of training.', left_out)
@@ -133,7 +135,7 @@ def frequent_names(regions: Iterable[dict], number: int = _NUM_NAMES) -> list[st
     names = Counter(
         name for region in regions for name in {text.split()[-1] for text in region['phrases']})
     ranked = sorted(names.items(), key=lambda item: (-item[1], item[0]))
-    return [name for name, _ in ranked[:number]]
+    return list(islice((name for name, _ in ranked if not find_fault((name, ))), number))
 
 
 def _image(entry: dict, path: Path) -> dict:

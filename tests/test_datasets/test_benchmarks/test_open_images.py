@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mmodise.datasets.converters.open_images import prepare_open_images
+from mmodise.vocabulary import Vocabulary
 
 from .conftest import build, read_answers, trees, write_image
 
@@ -66,6 +67,8 @@ def test_masks_are_resized_and_groups_are_crowds(root):
     assert (done.counts, done.new) == (dict(validation=2), 3)
     assert [finding.what for finding in done.findings] == [
         'masks of classes that are not in the list']
+    vocabulary = Vocabulary.from_file(root / 'classes.txt')
+    assert len(vocabulary.things) == 6, 'a comma in a name is none between names'
     content, images = read(root)
     bear, group = content['annotations']
     assert (bear['category_id'], bear['iscrowd'], bear['box_id']) == (2, 0, 'ff')

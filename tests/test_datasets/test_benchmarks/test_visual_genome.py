@@ -7,6 +7,7 @@ import pytest
 from mmdet.registry import DATASETS
 
 from mmodise.datasets.converters.visual_genome import clip_box, prepare_visual_genome
+from mmodise.vocabulary import Vocabulary
 
 from .conftest import read_answers, trees, write_image
 
@@ -27,7 +28,7 @@ def root(tmp_path):
         dict(id=1, regions=[
             region(1, ' the clock\nis  green ', -3, 4, 8, 99), region(2, ' ', 0, 0, 1, 1),
             region(3, 'A MAN', -9, 0, 4, 4), region(4, 'A MAN', 1, 1, 2, 2),
-            region(6, 'a man in the grass', 0, 0, 5, 5)]),
+            region(6, 'a man in the grass', 0, 0, 5, 5), region(8, 'a thing', 0, 0, 5, 5)]),
         dict(id=2, regions=[region(5, 'a brown horse', 0, 0, 4, 4)]),
         dict(id=3, regions=[region(7, 'the man with the cat', 0, 0, 4, 4)]), dict(id=4, regions=[])]
     (tmp_path / 'image_data.json').write_text(json.dumps(images))
@@ -53,12 +54,13 @@ def test_regions_are_cleaned_and_evaluated_pictures_left_out(root):
     assert [dataset.get_data_info(i)['img_id'] for i in range(len(dataset))] == [1, 3]
     info = dataset.get_data_info(0)
     assert info['img_path'].endswith('VG_100K_2/1.jpg')
-    assert info['captions'] == ['the clock is green', 'A MAN', 'a man in the grass']
-    assert info['phrases'] == [['clock'], ['man'], ['man', 'grass']]
+    assert info['captions'] == ['the clock is green', 'A MAN', 'a man in the grass', 'a thing']
+    assert info['phrases'] == [['clock'], ['man'], ['man', 'grass'], ['thing']]
     assert info['regions'] == [
         dict(phrase='the clock is green', bbox=[0, 4, 5, 10]),
         dict(phrase='A MAN', bbox=[1, 1, 3, 3]),
-        dict(phrase='a man in the grass', bbox=[0, 0, 5, 5])]
+        dict(phrase='a man in the grass', bbox=[0, 0, 5, 5]),
+        dict(phrase='a thing', bbox=[0, 0, 5, 5])]
     assert len(data_set(root, 'not_coco')) == 1
     assert prepare_visual_genome(root, exclude=[root / 'val.json'], workers=2).new == 0
 
@@ -67,7 +69,8 @@ def test_names_are_the_most_frequent_and_of_training_only(root):
     prepare_visual_genome(root, exclude=[root / 'val.json'])
     names = [line.partition(':')[2] for line in (root / 'classes.txt').read_text().splitlines()]
     assert names[0] == 'man' and {'cat', 'grass', 'clock'} <= set(names)
-    assert 'horse' not in names
+    assert not {'horse', 'thing'}.intersection(names), 'the second is a heading of vocabularies'
+    assert len(Vocabulary.from_file(root / 'classes.txt').things) == len(names)
 
 
 def test_boxes_are_cut_off_at_the_edges():
