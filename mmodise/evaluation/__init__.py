@@ -2,7 +2,9 @@
 
 from .checked_panoptic_metric import CheckedPanopticMetric
 from .class_agnostic_metric import ClassAgnosticMetric
+from .data_sets import DataSetsReport, DataSetsTestLoop, PendingSampler
 from .ensemble_sweep import sweep_ensemble
+from .lvis_instance_metric import LVISInstanceMetric
 from .open_vocabulary_instance_metric import OpenVocabularyInstanceMetric
 from .open_vocabulary_panoptic_metric import OpenVocabularyPanopticMetric
 from .open_vocabulary_semantic_metric import OpenVocabularySemanticMetric
@@ -13,9 +15,13 @@ __all__ = [
     'GROUPS',
     'CheckedPanopticMetric',
     'ClassAgnosticMetric',
+    'DataSetsReport',
+    'DataSetsTestLoop',
+    'LVISInstanceMetric',
     'OpenVocabularyInstanceMetric',
     'OpenVocabularyPanopticMetric',
     'OpenVocabularySemanticMetric',
+    'PendingSampler',
     'Spread',
     'judge',
     'summarize',

@@ -36,6 +36,7 @@ class CheckedPanopticMetric(CocoPanopticMetric):
     - Only images that were tested count, and that are annotated.
     - Results of images of one name in two folders do not overwrite each other.
     - Maps are compared in memory as they come, by the process that tests.
+    - After the evaluation ``per_class`` has PQ, SQ and RQ of each class that occurs, by name.
 
     Args:
         ann_file (str, optional): COCO's panoptic JSON file. Defaults to None, with which samples
@@ -70,6 +71,7 @@ class CheckedPanopticMetric(CocoPanopticMetric):
             raise ValueError(
                 f"{type(self).__name__}: areas={areas!r}, expected 'pixels' or 'file'.")
         self.areas = areas
+        self.per_class: dict[str, dict[str, float]] = {}
         if format_only and outfile_prefix is None:
             raise ValueError(f'{type(self).__name__}: format_only=True needs an outfile_prefix, '
                              'which says where results are written.')
@@ -132,7 +134,20 @@ class CheckedPanopticMetric(CocoPanopticMetric):
         if self.format_only:
             print_log(f'Results are in {self.outfile_prefix}.panoptic.json', 'current')
             return {}
+        self._note_classes(stats)
         return super().compute_metrics(stats)
+
+    def _note_classes(self, stats: list[PQStat]) -> None:
+        total = PQStat()
+        for stat in stats:
+            total += stat
+        self.per_class = {}
+        for label, name in enumerate(self.dataset_meta['classes']):
+            count = total[label]
+            if count.tp + count.fp + count.fn:
+                _, found = total.pq_average({label: dict(isthing=0)}, isthing=None)
+                self.per_class[name] = {
+                    key.upper(): 100 * float(found[label][key]) for key in ('pq', 'sq', 'rq')}
 
     def _stats(self, results: list) -> list[PQStat]:
         """Counts of the images that are annotated."""

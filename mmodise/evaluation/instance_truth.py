@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os.path as osp
+import re
 from collections.abc import Hashable, Mapping, Sequence
 
 from mmdet.datasets.api_wrappers import COCO
@@ -42,6 +44,7 @@ class InstanceTruth:
     ) -> None:
         findings = Findings(ann_file)
         content = read_content(ann_file, backend_args)
+        _complete_names(content['images'])
         self.path = ann_file
         self.images = check_images(content, findings)
         self.categories = check_categories(content, findings)
@@ -51,6 +54,25 @@ class InstanceTruth:
         self._by_image = self._check_annotations(content, findings)
         findings.raise_errors()
         findings.tell()
+        self._by_name: dict[str, dict | None] = {}
+        for image in self.images.values():
+            stem = _stem(image['file_name'])
+            self._by_name[stem] = None if stem in self._by_name else image
+
+    def take_names(self, classes: Sequence[str]) -> None:
+        """Call the categories as classes that are in the order of their ids.
+
+        Nothing is done if there are not as many, or if more than one of a hundred is another name.
+        """
+        categories = sorted(self.categories, key=lambda category: category['id'])
+        if len(categories) != len(classes):
+            return
+        pairs = list(zip(categories, classes, strict=True))
+        others = [category for category, name in pairs if _letters(name) not in (
+            _letters(category['name']), _letters(re.sub(r'\(.*\)', '', category['name'])))]
+        if len(others) <= len(classes) // 100:
+            for category, name in pairs:
+                category['name'] = name
 
     def match(self, metainfo: Mapping) -> ClassMatch:
         """Find the categories that are the things of a metainfo, by name."""
@@ -64,22 +86,38 @@ class InstanceTruth:
         """COCO's annotations of an image.
 
         Args:
-            sample (Mapping): ``img_id``, ``height`` and ``width``.
+            sample (Mapping): ``img_id``, ``height`` and ``width``; perhaps ``img_path``.
 
         Raises:
             ValueError: If the file does not know the image, or as one of another size.
         """
         image_id, size = sample['img_id'], (sample['height'], sample['width'])
-        image = self.images.get(image_id)
-        if image is None:
-            raise ValueError(f'The image with id {image_id!r} is tested, and {self.path} does not '
-                             'list it: the metric needs annotations of the images that are tested.')
+        image = self.find(sample)
         said = image.get('height', size[0]), image.get('width', size[1])
         if said != size:
             raise ValueError(
                 f'{image["file_name"]} has {size[1]} x {size[0]} pixels, and by {self.path} '
                 f'{said[1]} x {said[0]}: its masks are of another size, or turned.')
-        return self._by_image.get(image_id, [])
+        found = self._by_image.get(image['id'], [])
+        return found if image['id'] == image_id else [
+            dict(annotation, image_id=image_id) for annotation in found]
+
+    def find(self, sample: Mapping) -> dict:
+        """The entry of an image: the only one of its name, endings aside, else that of its id.
+
+        The files of a data set may number images differently.
+
+        Raises:
+            ValueError: If the file does not know the image.
+        """
+        image_id, stem = sample['img_id'], _stem(sample.get('img_path', ''))
+        image = self.images.get(image_id)
+        if stem and (image is None or _stem(image['file_name']) != stem):
+            image = self._by_name.get(stem) or image
+        if image is None:
+            raise ValueError(f'The image with id {image_id!r} is tested, and {self.path} does not '
+                             'list it: the metric needs annotations of the images that are tested.')
+        return image
 
     def _check_annotations(self, content: Mapping, findings: Findings) -> dict[Hashable, list]:
         by_image, category_ids = {}, {category['id'] for category in self.categories}
@@ -142,3 +180,18 @@ def index_instances(
         elif not annotation.get('area'):
             annotation['area'] = annotation['bbox'][2] * annotation['bbox'][3]
     return coco
+
+
+def _complete_names(images: Sequence) -> None:
+    """Name the pictures that only have an address, as those of LVIS."""
+    for image in images:
+        if isinstance(image, dict) and not image.get('file_name') and image.get('coco_url'):
+            image['file_name'] = '/'.join(str(image['coco_url']).split('/')[-2:])
+
+
+def _stem(path: str) -> str:
+    return osp.splitext(osp.basename(path.replace('\\', '/')))[0]
+
+
+def _letters(name: str) -> str:
+    return re.sub(r'[\W_]', '', name).casefold()

@@ -28,7 +28,8 @@ class OpenVocabularyInstanceMetric(CocoMetric):
     - A label is the place of a class in the metainfo's ``classes``, the things first, whatever the
       order of the annotation file; a class that only one of them has is left out, and told.
     - Only images that were tested count.
-    - With ``classwise``, a class of which nothing is annotated has no figure.
+    - With ``classwise``, a class of which nothing is annotated has no figure; ``per_class`` has
+      those of the others after the evaluation, in percent, by name.
 
     Args:
         ann_file (str): COCO's instance annotations; or, with ``seg_prefix``, panoptic annotations.
@@ -50,6 +51,7 @@ class OpenVocabularyInstanceMetric(CocoMetric):
         **kwargs,
     ) -> None:
         super().__init__(metric=metric, **kwargs)
+        self.per_class: dict[str, dict[str, float]] = {}
         self._coco_api = COCO()  # without one, mmdet asks samples for their annotations
         self._is_panoptic = seg_prefix is not None
         if self._is_panoptic:
@@ -86,8 +88,8 @@ class OpenVocabularyInstanceMetric(CocoMetric):
         for (truth, pred), sample in zip(self.results[first:], data_samples, strict=True):
             truth['anns'] = []
             if not self.format_only:
-                truth['anns'] = (
-                    self._read_things(sample) if self._is_panoptic else self._truth.read(truth))
+                truth['anns'] = self._read_things(sample) if self._is_panoptic else (
+                    self._truth.read(dict(truth, img_path=sample.get('img_path', ''))))
             if max(pred['labels'], default=0) >= self._num_things:
                 raise ValueError(
                     f'{type(self).__name__}: the result of {sample.get("img_path")} has an instance'
@@ -100,6 +102,16 @@ class OpenVocabularyInstanceMetric(CocoMetric):
         Args:
             results: What ``process`` has stored: an element per image.
         """
+        chosen = self._index(results)
+        metrics = super().compute_metrics(chosen)
+        known = {key: value for key, value in metrics.items() if not math.isnan(value)}
+        self.per_class = {
+            name: dict(AP=100 * known[key]) for name in self.dataset_meta['classes'][
+                :self._num_things] if (key := f'{name.strip()}_precision') in known}
+        return known
+
+    def _index(self, results: list) -> list:
+        """Index the annotations; return results of categories that the file knows."""
         images = [dict(gt, id=gt['img_id']) for gt, _ in results]
         annotations = [annotation for image in images for annotation in image.pop('anns')]
         self._coco_api = index_instances(self._categories, images, annotations)
@@ -109,9 +121,7 @@ class OpenVocabularyInstanceMetric(CocoMetric):
         self.cat_ids = sorted(key for key in self._category_ids if key is not None)
         places = np.array([
             self.cat_ids.index(key) if key is not None else -1 for key in self._category_ids])
-        chosen = [(gt, _choose(pred, known, places)) for gt, pred in results]
-        metrics = super().compute_metrics(chosen)
-        return {key: value for key, value in metrics.items() if not math.isnan(value)}
+        return [(gt, _choose(pred, known, places)) for gt, pred in results]
 
     def _read_things(self, sample: Mapping) -> list[dict]:
         """The things of an image, as COCO's instance annotations."""

@@ -53,6 +53,46 @@ def read_map(path: str, backend_args: dict | None = None) -> tuple[str, list[np.
         FileNotFoundError: If it is not there.
         MapError: If it is no image or was cut short, or of a kind that cannot hold ids.
     """
+    image, kind = _open(path, backend_args)
+    readings = list(_readings(image))
+    if not readings:
+        raise MapError('maps of a kind that holds no ids', f'{kind}: a map holds whole numbers '
+                       f'from 0 to 256^3 - 1. {MAP_FORMAT}')
+    return kind, readings
+
+
+def read_numbers(path: str, backend_args: dict | None = None) -> np.ndarray:
+    """Read a map whose pixels are numbers, such as labels: grey of 8 or 16 bits, or a palette.
+
+    Args:
+        path (str): The map.
+        backend_args (dict, optional): As in mmengine's ``fileio``. Defaults to None.
+
+    Returns:
+        ndarray: (H, W), of the file's type; of a palette the places, not the colours.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        MapError: If it is no image or was cut short, or has colours.
+    """
+    image, kind = _open(path, backend_args)
+    if image.mode not in _ONE_CHANNEL or image.mode == 'F':
+        raise MapError('maps with colours where there should be numbers',
+                       f'{kind}: expected one number a pixel, an image of one channel (grey of 8 '
+                       'or 16 bits, or with a palette).')
+    return _numbers(image)
+
+
+def unreadable(path: str, error: Exception | str) -> str:
+    """What is said of a file that is no image."""
+    if isinstance(error, UnidentifiedImageError):  # its message names an object in memory
+        error = 'of no known format'
+    return (f'{path} cannot be read; it is no image, or was cut short ({error}). Replace it, or '
+            'take the image out of the annotation file.')
+
+
+def _open(path: str, backend_args: dict | None) -> tuple[Image.Image, str]:
+    """A map, turned as its EXIF data say, and what messages call it."""
     content = get(path, backend_args=backend_args)
     try:
         image = Image.open(io.BytesIO(content))
@@ -65,19 +105,7 @@ def read_map(path: str, backend_args: dict | None = None) -> tuple[str, list[np.
                        f'colours are not exact. {MAP_FORMAT}')
     if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
         image = ImageOps.exif_transpose(image)
-    readings = list(_readings(image))
-    if not readings:
-        raise MapError('maps of a kind that holds no ids', f'{kind}: a map holds whole numbers '
-                       f'from 0 to 256^3 - 1. {MAP_FORMAT}')
-    return kind, readings
-
-
-def unreadable(path: str, error: Exception | str) -> str:
-    """What is said of a file that is no image."""
-    if isinstance(error, UnidentifiedImageError):  # its message names an object in memory
-        error = 'of no known format'
-    return (f'{path} cannot be read; it is no image, or was cut short ({error}). Replace it, or '
-            'take the image out of the annotation file.')
+    return image, kind
 
 
 def _readings(image: Image.Image) -> Iterator[np.ndarray]:
@@ -90,8 +118,11 @@ def _readings(image: Image.Image) -> Iterator[np.ndarray]:
         ids = colours.view('<u4')[..., 0]
         yield np.bitwise_and(ids, MAX_SEGMENT_ID, out=ids if ids.flags.writeable else None)
     if image.mode in _ONE_CHANNEL:
-        numbers = np.asarray(image.getchannel(0) if image.mode in ('LA', 'PA') else image)
-        if image.mode == '1':
-            numbers = numbers.astype(np.uint8)
+        numbers = _numbers(image)
         if ((numbers >= 0) & (numbers <= MAX_SEGMENT_ID) & (numbers == np.round(numbers))).all():
             yield numbers.astype(np.uint32)
+
+
+def _numbers(image: Image.Image) -> np.ndarray:
+    numbers = np.asarray(image.getchannel(0) if image.mode in ('LA', 'PA') else image)
+    return numbers.astype(np.uint8) if image.mode == '1' else numbers

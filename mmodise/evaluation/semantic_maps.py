@@ -1,0 +1,123 @@
+"""Maps of labels, one file a picture, as what mIoU compares results with."""
+
+from __future__ import annotations
+
+import os
+import os.path as osp
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ..datasets.panoptic.classes import check_classes, match_classes
+from ..datasets.panoptic.findings import Findings
+from ..datasets.panoptic.orientation import sizes_differ
+from ..datasets.panoptic.segment_map import read_numbers
+
+#: Values of void in maps of 8 and of 16 bits.
+VOID_VALUES = (255, 65535)
+
+
+class SemanticMaps:
+    """The labels of pictures, from a folder of maps.
+
+    Args:
+        folder (str): Maps of 8 or 16 bits or with a palette; in the folder itself, or in a folder
+            of it that is called as the picture's.
+        names (Sequence[str] | Mapping[int, str], optional): Of the values in the maps: in their
+            order from ``label_offset`` on; or by value, and all others are void. Labels then go by
+            name, and a value whose name is no class is void. Defaults to None, with which values
+            are labels of the data set, in its order.
+        label_offset (int): The value of the first class; smaller ones are void. Defaults to 0.
+        ignore_index (int, optional): A further value that is void. Defaults to None: 255 and 65535
+            are, as far as they are no classes.
+        img_suffix (str): How names of pictures end. Defaults to '.jpg'.
+        seg_map_suffix (str): What names of maps end with instead. Defaults to '.png'.
+        backend_args (dict, optional): As mmdet's. Defaults to None.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        names: Sequence[str] | Mapping[int, str] | None = None,
+        label_offset: int = 0,
+        ignore_index: int | None = None,
+        img_suffix: str = '.jpg',
+        seg_map_suffix: str = '.png',
+        backend_args: dict | None = None,
+    ) -> None:
+        if not osp.isdir(folder):
+            raise FileNotFoundError(
+                f'The folder of maps seg_prefix={folder!r} is not there. Prepare the data set, or '
+                'set it to where they are.')
+        self._is_complete = not isinstance(names, Mapping)
+        if names is not None and self._is_complete:
+            names = dict(enumerate(names, start=label_offset))
+        self.folder, self._names, self._offset = folder, names, label_offset
+        self._ignore_index = ignore_index
+        self._suffixes, self._backend_args = (img_suffix, seg_map_suffix), backend_args
+
+    def match(self, metainfo: Mapping) -> None:
+        """Find the values that are the classes of a metainfo.
+
+        Raises:
+            ValueError: If names are spelt differently, or none fits.
+        """
+        classes = check_classes(metainfo)
+        self._void = len(classes)
+        self._labels = np.full(65536, -1 if self._is_complete else self._void)
+        self._labels[:self._offset] = self._void
+        if self._names is None:
+            values = np.arange(self._offset, self._offset + len(classes))
+            self._labels[values] = np.arange(len(classes))
+        else:
+            findings = Findings(self.folder)
+            categories = [dict(id=value, name=name) for value, name in self._names.items()]
+            labels = match_classes(classes, categories, findings).labels
+            findings.raise_errors()
+            findings.tell()
+            values = list(self._names)
+            self._labels[values] = [labels.get(value, self._void) for value in values]
+        ignored = set(VOID_VALUES).difference(values)
+        if self._ignore_index is not None:
+            ignored.add(self._ignore_index)
+        self._labels[list(ignored)] = self._void
+
+    def read(self, sample: Mapping, shape: tuple[int, int]) -> np.ndarray:
+        """Labels of a picture, (H, W); the number of classes where it is void.
+
+        Args:
+            sample (Mapping): A result, with ``img_path``.
+            shape (tuple[int, int]): Its height and width.
+
+        Raises:
+            FileNotFoundError: If its map is not there.
+            ValueError: If the map is of another size, or has a value that is neither a class nor
+                void.
+        """
+        path = self._find(sample['img_path'])
+        values = read_numbers(path, self._backend_args)
+        if values.shape != tuple(shape):
+            raise sizes_differ(sample['img_path'], tuple(shape), path, values.shape)
+        labels = self._labels[values if values.itemsize < 4 else values.clip(max=65535)]
+        if (labels < 0).any():
+            raise ValueError(
+                f'{path} has a value {values[labels < 0].max()}, which is no class: there are '
+                f'{self._void} classes, and label_offset={self._offset}. Is it of another '
+                'data set? A further value that is void is given as ignore_index.')
+        return labels
+
+    def _find(self, image_path: str) -> str:
+        before, name = osp.split(image_path)
+        old, new = self._suffixes
+        stem = name[:-len(old)] if name.endswith(old) else osp.splitext(name)[0]
+        paths = [osp.join(self.folder, *folders, stem + new)
+                 for folders in ((), (osp.basename(before), ))]
+        for path in paths:
+            if os.path.exists(path):
+                return path
+        raise FileNotFoundError(
+            f'The map of {image_path} is neither {paths[0]} nor {paths[1]}. Check seg_prefix, '
+            'img_suffix and seg_map_suffix.')
