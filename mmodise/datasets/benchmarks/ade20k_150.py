@@ -6,7 +6,6 @@ from mmdet.datasets import ADE20KPanopticDataset
 from mmdet.registry import DATASETS
 
 from ..checked_panoptic import CheckedPanopticDataset
-from ..panoptic import ClassMatch, Findings, PanopticFile
 from .metainfo import benchmark_metainfo
 from .semantic import SemanticDataset
 
@@ -21,8 +20,8 @@ THING_IDS = (
     111, 112, 115, 116, 118, 119, 120, 121, 123, 124, 125, 126, 127, 129, 130, 132, 133, 134, 135,
     136, 137, 138, 139, 142, 143, 144, 146, 147, 148, 149)
 STUFF_IDS = tuple(sorted(set(range(150)).difference(THING_IDS)))
-#: What detectron2's files call a class that mmdet's call otherwise.
-SPELLINGS = {'plane': 'airplane'}
+#: What detectron2's files call classes that mmdet's call otherwise.
+SPELLINGS = {'plane': 'airplane', 'window ': 'window'}
 _VOID = 255
 
 
@@ -39,13 +38,8 @@ class ADE20KPanopticBenchmark(CheckedPanopticDataset):
         **kwargs: As for :class:`CheckedPanopticDataset`.
     """
 
-    METAINFO = dict(benchmark_metainfo(_THINGS, _STUFF, 'ade20k'),
+    METAINFO = dict(benchmark_metainfo(_THINGS, _STUFF, 'ade20k'), spellings=SPELLINGS,
                     palette=ADE20KPanopticDataset.METAINFO['palette'])
-
-    def _match_classes(self, file: PanopticFile, findings: Findings) -> ClassMatch:
-        for category in file.categories:
-            category['name'] = SPELLINGS.get(category['name'].strip(), category['name'])
-        return super()._match_classes(file, findings)
 
 
 @DATASETS.register_module()
