@@ -12,11 +12,13 @@ from .benchmarks import (
     LVISBenchmark,
     MapillaryPanopticDataset,
     MapillarySemanticDataset,
+    OpenImagesSegmentation,
     PascalContext59Dataset,
     PascalContext459Dataset,
     PascalVOC20Dataset,
     PascalVOC21Dataset,
     SemanticDataset,
+    VisualGenomeRegions,
 )
 from .captioned_images import CaptionedImagesDataset
 from .checked_panoptic import CheckedPanopticDataset
@@ -51,6 +53,7 @@ __all__ = [
     'LoadSemanticMap',
     'MapillaryPanopticDataset',
     'MapillarySemanticDataset',
+    'OpenImagesSegmentation',
     'PascalContext59Dataset',
     'PascalContext459Dataset',
     'PascalVOC20Dataset',
@@ -58,4 +61,5 @@ __all__ = [
     'PillowResize',
     'SemanticDataset',
     'ShapesPanopticDataset',
+    'VisualGenomeRegions',
 ]

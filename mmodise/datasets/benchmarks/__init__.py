@@ -8,9 +8,11 @@ from .coco_stuff import COCOStuffDataset
 from .instances import FederatedInstanceDataset
 from .lvis import LVISBenchmark
 from .mapillary import MapillaryPanopticDataset, MapillarySemanticDataset
+from .open_images import OpenImagesSegmentation
 from .pascal_context import PascalContext59Dataset, PascalContext459Dataset
 from .pascal_voc import PascalVOC20Dataset, PascalVOC21Dataset
 from .semantic import SemanticDataset
+from .visual_genome import VisualGenomeRegions
 
 __all__ = [
     'ADE20KFullDataset',
@@ -24,9 +26,11 @@ __all__ = [
     'LVISBenchmark',
     'MapillaryPanopticDataset',
     'MapillarySemanticDataset',
+    'OpenImagesSegmentation',
     'PascalContext59Dataset',
     'PascalContext459Dataset',
     'PascalVOC20Dataset',
     'PascalVOC21Dataset',
     'SemanticDataset',
+    'VisualGenomeRegions',
 ]

@@ -16,6 +16,7 @@ from .class_maps import check_shape, read_numbers
 from .preparation import (
     Prepared,
     check_labels,
+    evaluation_advice,
     find,
     is_whole,
     place,
@@ -69,10 +70,7 @@ def prepare_cityscapes(
                            workers, f'Cityscapes {name}')
         counts[name], new = len(stems), new + sum(count for _, _, count in written)
         new += _write_file(folder.with_suffix('.json'), written)
-    return Prepared(target, counts, new, advice=(
-        f"dict(type='CityscapesPanopticDataset', data_root='{target.parent}',\n         "
-        f"ann_file='gtFine/cityscapes_panoptic_{splits[-1]}.json', data_prefix=dict(\n         "
-        f"img='leftImg8bit/{splits[-1]}', seg='gtFine/cityscapes_panoptic_{splits[-1]}'))"))
+    return Prepared(target, counts, new, advice=evaluation_advice())
 
 
 def _convert(job: tuple[Path, Path, Path, Path, str]) -> tuple[dict, dict, int]:

@@ -9,7 +9,7 @@ from ..panoptic import Findings, read_panoptic_file
 from ..panoptic.annotation_file import read_content
 from .annotated import AnnotationError
 from .class_maps import check_shape, read_numbers
-from .preparation import Prepared, find, place, refuse_missing, run_jobs
+from .preparation import Prepared, evaluation_advice, find, place, refuse_missing, run_jobs
 
 _SPLITS = ('train2017', 'val2017')
 
@@ -41,11 +41,7 @@ def prepare_coco(
     for name in splits:
         counts[name], placed = _prepare_split(source, out, name, workers, findings)
         new += placed
-    last = splits[-1]
-    return Prepared(out, counts, new, list(findings), advice=(
-        f"dict(type='COCOPanopticBenchmark', data_root='{out}',\n         "
-        f"ann_file='annotations/panoptic_{last}.json', data_prefix=dict(\n         "
-        f"img='{last}', seg='annotations/panoptic_{last}'))"))
+    return Prepared(out, counts, new, list(findings), advice=evaluation_advice())
 
 
 def _prepare_split(

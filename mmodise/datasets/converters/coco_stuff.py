@@ -10,7 +10,16 @@ from PIL import Image
 
 from ..transforms.load_semantic_map import map_labels
 from .class_maps import check_shape, read_numbers
-from .preparation import Prepared, classes_text, find, place, run_jobs, write_map, write_text
+from .preparation import (
+    Prepared,
+    classes_text,
+    evaluation_advice,
+    find,
+    place,
+    run_jobs,
+    write_map,
+    write_text,
+)
 
 _SPLITS = ('train2017', 'val2017')
 _FOLDER = 'stuffthingmaps_detectron2'
@@ -45,9 +54,7 @@ def prepare_coco_stuff(
     new += write_text(classes_text(COCOStuffDataset.METAINFO['classes']),
                       out / _FOLDER / 'classes.txt')
     counts = {name: sum(job[2].parent.name == name for job in jobs) for name in splits}
-    return Prepared(out / _FOLDER, counts, new, advice=(
-        "dict(type='COCOStuffDataset', data_root='" f"{out}', data_prefix=dict(\n        "
-        f"img_path='{splits[-1]}', seg_map_path='{_FOLDER}/{splits[-1]}'))"))
+    return Prepared(out / _FOLDER, counts, new, advice=evaluation_advice())
 
 
 def _maps(folder: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from ..panoptic import Findings
 from ..panoptic.annotation_file import read_content
 from .annotated import AnnotationError
 from .masks import check_polygons
-from .preparation import Prepared, find, refuse_missing, run_jobs, write_text
+from .preparation import Prepared, evaluation_advice, find, refuse_missing, run_jobs, write_text
 
 _NUM_CLASSES = 1203
 _SPLITS = ('train', 'val')
@@ -54,9 +54,7 @@ def prepare_lvis(
         counts[name] = len(jobs)
     out = Path(out or folder)
     new = write_text(''.join(map(_line, categories)), out / 'classes.txt')
-    return Prepared(out, counts, int(new), list(findings), advice=(
-        f"dict(type='LVISBenchmark', data_root='{folder.parent}',\n         "
-        f"ann_file='{folder.name}/lvis_v1_{splits[-1]}.json', data_prefix=dict(img='coco'))"))
+    return Prepared(out, counts, int(new), list(findings), advice=evaluation_advice())
 
 
 def _check_categories(path: Path, content: dict) -> list[dict]:

@@ -12,7 +12,15 @@ from ..panoptic.annotation_file import read_json
 from .annotated import AnnotationError
 from .class_maps import check_shape, read_numbers
 from .coco_panoptic import find_map
-from .preparation import Prepared, check_labels, find, place, refuse_missing, run_jobs
+from .preparation import (
+    Prepared,
+    check_labels,
+    evaluation_advice,
+    find,
+    place,
+    refuse_missing,
+    run_jobs,
+)
 
 _SPLITS = ('training', 'validation')
 _KINDS = ('labels', 'panoptic')
@@ -59,11 +67,7 @@ def prepare_mapillary(
         files.update(_maps(maps, out / name, NAMES))
         new += sum(place(path, target) for path, target in files.items() if path != target)
         counts[name] = len(pictures)
-    last = splits[-1]
-    return Prepared(out, counts, new, advice=(
-        f"dict(type='MapillaryPanopticDataset', data_root='{out}',\n         "
-        f"ann_file='{last}/panoptic/panoptic_2018.json',\n         "
-        f"data_prefix=dict(img='{last}/images', seg='{last}/panoptic'))"))
+    return Prepared(out, counts, new, advice=evaluation_advice())
 
 
 def _check_config(source: Path, names: tuple[str, ...]) -> None:

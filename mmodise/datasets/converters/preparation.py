@@ -25,7 +25,7 @@ from .annotated import AnnotationError
 from .class_maps import check_shape, read_numbers
 from .pictures import shown_size
 
-_CONFIG = 'configs/odise/odise_sd-v1_open-vocabulary.py'
+_CONFIG = 'configs/open_vocabulary/odise_sd-v1_open-vocabulary.py'
 #: What the field calls the folders of the splits.
 FOLDERS = dict(train='training', val='validation')
 

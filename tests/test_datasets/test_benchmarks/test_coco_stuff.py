@@ -96,7 +96,7 @@ def test_the_command_tells_what_comes_next(root, load_tool, capsys):
     load_tool('prepare_coco_stuff').main([str(root), '--split', 'val2017', '--workers', '1'])
     said = capsys.readouterr().out
     assert '2 val2017; 3 files are new' in said
-    assert "type='COCOStuffDataset'" in said
+    assert 'mim test mmodise configs' in said
 
 
 @trees('coco_stuff')

@@ -1,0 +1,199 @@
+"""Open Images V6: masks, groups and what is absent, joined into one file a split."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from pycocotools import mask as mask_utils
+
+from ...utils.masks import bounding_box
+from ..panoptic import Findings
+from .annotated import AnnotationError
+from .open_images_files import group_rows, index_masks, read_ancestors, read_classes, read_mask
+from .preparation import (
+    Prepared,
+    evaluation_advice,
+    find,
+    gather,
+    run_jobs,
+    write_text,
+)
+
+_SPLITS = ('train', 'validation', 'test')
+_MASKS = ('MaskPath', 'LabelName', 'BoxID')
+_BOXES = ('LabelName', 'XMin', 'XMax', 'YMin', 'YMax', 'IsGroupOf')
+
+
+def prepare_open_images(
+    source: Path, out: Path | None = None, split: str | None = None, workers: int = 1
+) -> Prepared:
+    """Write annotations in the layout of LVIS, and ``classes.txt``.
+
+    ``annotations/SPLIT.json`` has what was annotated; in ``SPLIT_expanded.json`` an instance is
+    also one of each class that it is a kind of. Masks are resized to their pictures. Groups are
+    crowds, their boxes as masks. What is verified to be absent is in ``neg_category_ids``; classes
+    that are present and have a box or label without a mask, in ``not_exhaustive_category_ids``.
+    Flags of -1 are not known, and are no flags.
+
+    Args:
+        source (Path): The folder with pictures (``validation/ID.jpg``), tables and masks.
+        out (Path, optional): Gets the files. Defaults to None, the source.
+        split (str, optional): One of train, validation, test. Defaults to None, those whose table
+            of masks is there.
+        workers (int): Processes. Defaults to 1.
+
+    Raises:
+        FileNotFoundError: If a file is not there.
+        AnnotationError: If a table or a mask is not valid.
+    """
+    source, out = Path(source), Path(out or source)
+    names = read_classes(source)
+    splits = [split] if split else [name for name in _SPLITS if _table(source, name).is_file()]
+    if not splits:
+        raise FileNotFoundError(f'{_table(source, "validation")} is not there.')
+    hierarchy = source / 'bbox_labels_600_hierarchy.json'
+    ancestors = read_ancestors(hierarchy) if hierarchy.is_file() else None
+    new, counts, told = _write_classes([*names.values()], out / 'classes.txt'), {}, []
+    for name in splits:
+        content, findings = read_split(source, name, names, workers)
+        new += write_text(json.dumps(content), out / f'annotations/{name}.json')
+        if ancestors is not None:
+            expanded = expand(content, names, ancestors)
+            new += write_text(json.dumps(expanded), out / f'annotations/{name}_expanded.json')
+        counts[name] = len(content['images'])
+        told += findings
+    return Prepared(out, counts, new, told, advice=evaluation_advice())
+
+
+def read_split(source: Path, split: str, names: dict[str, str], workers: int = 1):
+    """The content of the file of a split, and what is told.
+
+    Args:
+        source (Path): The folder of the data set.
+        split (str): Which.
+        names (dict[str, str]): Names of the classes by MID, in order.
+        workers (int): Processes. Defaults to 1.
+    """
+    pictures = {path.stem: path for path in sorted((source / split).glob('*.jpg'))}
+    if not pictures:
+        raise FileNotFoundError(f'{source / split}/*.jpg are not there.')
+    masks = group_rows(find(_table(source, split), what='The table of masks'), _MASKS, pictures)
+    boxes = group_rows(
+        find(*(source / f'{before}{split}-annotations-bbox.csv' for before in ('', 'oidv6-')),
+             what='The table of boxes'), _BOXES, pictures)
+    labels = group_rows(
+        find(*(source / f'{before}{split}-annotations-human-imagelabels-boxable.csv'
+               for before in ('', 'oidv7-')), what="The table of images' labels"),
+        ('LabelName', 'Confidence'), pictures)
+    files = index_masks(source, split)
+    missing = [row['MaskPath'] for rows in masks.values() for row in rows
+               if row['LabelName'] in names and row['MaskPath'] not in files]
+    if missing:
+        raise FileNotFoundError(f'{split}: {len(missing)} masks of pictures that are there are '
+                                f'missing, the first is {missing[0]}. Are all 16 archives there?')
+    ids = {mid: place for place, mid in enumerate(names, start=1)}
+    jobs = [(path, [(row, files.get(row['MaskPath'])) for row in masks.get(key, ())],
+             boxes.get(key, []), labels.get(key, [])) for key, path in pictures.items()]
+    done = run_jobs(partial(_join, ids=ids), jobs, workers, f'Open Images {split}')
+    annotations = [dict(annotation, id=number) for number, annotation in enumerate(
+        (annotation for _, found, _ in done for annotation in found), start=1)]
+    categories = [dict(id=i, name=names[mid], mid=mid) for mid, i in ids.items()]
+    findings = gather([findings for _, _, findings in done], split)
+    return dict(images=[image for image, _, _ in done], annotations=annotations,
+                categories=categories), findings
+
+
+def expand(content: dict, names: dict[str, str], ancestors: dict[str, set[str]]) -> dict:
+    """The same with every instance also as one of the classes that it is a kind of.
+
+    What is absent, all kinds of it are too.
+    """
+    ids = {mid: place for place, mid in enumerate(names, start=1)}
+    above = {i: {ids[other] for other in ancestors.get(mid, ()) if other in ids}
+             for mid, i in ids.items()}
+    below = {i: {other for other in above if i in above[other]} for i in above}
+    annotations = [dict(annotation, category_id=i) for annotation in content['annotations']
+                   for i in (annotation['category_id'], *sorted(above[annotation['category_id']]))]
+    images = [dict(
+        image, neg_category_ids=_spread(image['neg_category_ids'], below),
+        not_exhaustive_category_ids=_spread(image['not_exhaustive_category_ids'], above))
+        for image in content['images']]
+    return dict(content, images=images, annotations=[
+        dict(annotation, id=number) for number, annotation in enumerate(annotations, start=1)])
+
+
+def _write_classes(names: list[str], path: Path) -> bool:
+    """Write a vocabulary file, unless it is there: a user may have written synonyms."""
+    lines = [f'{i}:"{name}"\n' if ',' in name else f'{i}:{name}\n' for i, name in enumerate(names)]
+    return not path.is_file() and write_text(''.join(lines), path)
+
+
+def _table(source: Path, split: str) -> Path:
+    return source / f'{split}-annotations-object-segmentation.csv'
+
+
+def _spread(chosen: list[int], further: dict[int, set[int]]) -> list[int]:
+    return sorted(set(chosen).union(*(further[i] for i in chosen)))
+
+
+def _join(job: tuple, ids: dict[str, int]) -> tuple[dict, list[dict], Findings]:
+    """The entry of an image, and its annotations."""
+    path, masks, boxes, labels = job
+    key, findings = path.stem, Findings(path.stem)
+    with Image.open(path) as picture:
+        size = picture.size
+    annotations = []
+    for row, file in masks:
+        if row['LabelName'] not in ids:
+            findings.warning('masks of classes that are not in the list', row['MaskPath'],
+                             'They are left out.')
+            continue
+        mask = read_mask(file, size)
+        if mask.any():
+            annotations.append(dict(_entry(mask, ids[row['LabelName']], 0), box_id=row['BoxID']))
+        else:
+            findings.warning('masks without a pixel', row['MaskPath'], 'They are left out.')
+    has_mask = Counter(row['LabelName'] for row, _ in masks)
+    groups = [row for row in boxes if row['IsGroupOf'] == '1' and row['LabelName'] in ids]
+    boxed = Counter(row['LabelName'] for row in boxes if row['IsGroupOf'] != '1')
+    for row in groups:
+        mask = _fill_box(row, size, path)
+        if mask.any():
+            annotations.append(_entry(mask, ids[row['LabelName']], 1))
+    present = {row['LabelName'] for row in labels if float(row['Confidence']) > 0}
+    absent = {row['LabelName'] for row in labels if float(row['Confidence']) == 0}
+    grouped = {row['LabelName'] for row in groups}
+    open_classes = {mid for mid, count in boxed.items() if count > has_mask[mid]}
+    open_classes |= present - has_mask.keys() - grouped
+    image = dict(id=key, file_name=f'{path.parent.name}/{path.name}', width=size[0],
+                 height=size[1], neg_category_ids=_known(absent - present - has_mask.keys(), ids),
+                 not_exhaustive_category_ids=_known(open_classes, ids))
+    return image, [dict(annotation, image_id=key) for annotation in annotations], findings
+
+
+def _known(mids: set[str], ids: dict[str, int]) -> list[int]:
+    return sorted(ids[mid] for mid in mids if mid in ids)
+
+
+def _entry(mask: np.ndarray, category_id: int, iscrowd: int) -> dict:
+    runs = mask_utils.encode(np.asfortranarray(mask, np.uint8))
+    return dict(category_id=category_id, area=int(mask.sum()), bbox=bounding_box(mask),
+                iscrowd=iscrowd, segmentation=dict(size=list(mask.shape),
+                                                   counts=runs['counts'].decode()))
+
+
+def _fill_box(row: dict[str, str], size: tuple[int, int], path: Path) -> np.ndarray:
+    """The mask of a box, whose sides are shares of the picture's."""
+    try:
+        left, right, top, bottom = (float(row[key]) for key in _BOXES[1:5])
+    except ValueError as error:
+        raise AnnotationError(f'{path.stem}: a box is {row}; expected numbers.') from error
+    mask = np.zeros(size[::-1], bool)
+    mask[round(top * size[1]):round(bottom * size[1]),
+         round(left * size[0]):round(right * size[0])] = True
+    return mask

@@ -1,0 +1,114 @@
+"""The files of Open Images: tables, classes, hierarchy and masks, as they are downloaded."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..panoptic.annotation_file import read_json
+from .annotated import AnnotationError
+from .preparation import find
+
+_INSIDE = 122  # of grey masks; a greater value is inside
+
+
+def read_rows(path: Path, columns: Collection[str]) -> Iterator[dict[str, str]]:
+    """Rows of a table with a header.
+
+    Raises:
+        AnnotationError: If a column is missing, or a row is cut short; names the line.
+    """
+    with path.open(encoding='utf-8-sig', newline='') as file:
+        reader = csv.DictReader(file)
+        if missing := sorted(set(columns).difference(reader.fieldnames or ())):
+            raise AnnotationError(f'{path}: the column {missing[0]!r} is missing; it has '
+                                  f'{reader.fieldnames}.')
+        for row in reader:
+            if any(row[column] is None for column in columns):
+                raise AnnotationError(f'{path}, line {reader.line_num}: the row is cut short.')
+            yield row
+
+
+def group_rows(
+    path: Path, columns: Collection[str], images: Collection[str]
+) -> dict[str, list[dict[str, str]]]:
+    """Rows of some images, which need not be together in the table, by image."""
+    grouped = defaultdict(list)
+    for row in read_rows(path, ('ImageID', *columns)):
+        if row['ImageID'] in images:
+            grouped[row['ImageID']].append({column: row[column] for column in columns})
+    return grouped
+
+
+def read_classes(source: Path) -> dict[str, str]:
+    """Names of the classes that have masks, by their MIDs, in the order of the list.
+
+    Raises:
+        FileNotFoundError: If a file is not there.
+        AnnotationError: If a class has no name.
+    """
+    listed = find(source / 'classes-segmentation.txt', source / 'oidv7-classes-segmentation.txt',
+                  what='The list of classes with masks')
+    described = find(
+        source / 'class-descriptions-boxable.csv', source / 'oidv7-class-descriptions-boxable.csv',
+        source / 'class-descriptions.csv', what='The table of names')
+    with described.open(encoding='utf-8-sig', newline='') as file:
+        names = {row[0].strip(): row[1].strip() for row in csv.reader(file) if len(row) > 1}
+    mids = listed.read_text(encoding='utf-8-sig').split()
+    if unknown := [mid for mid in mids if mid not in names]:
+        raise AnnotationError(f'{listed}: {unknown[0]} has no name in {described}.')
+    return {mid: names[mid] for mid in mids}
+
+
+def read_ancestors(path: Path) -> dict[str, set[str]]:
+    """Of each MID in the hierarchy, the MIDs of all that it is a kind of."""
+    ancestors = defaultdict(set)
+
+    def walk(node: dict, above: tuple[str, ...]) -> None:
+        mid = node['LabelName']
+        ancestors[mid].update(above)
+        for child in node.get('Subcategory', ()):
+            walk(child, (*above, mid))
+
+    walk(read_json(str(path)), ())
+    return ancestors
+
+
+def index_masks(source: Path, split: str) -> dict[str, Path]:
+    """All masks of a split by their names, in a folder an archive or all in one.
+
+    Raises:
+        FileNotFoundError: If there is no folder of masks.
+    """
+    folder = find(source / f'{split}-masks', source / 'masks' / split, source / split / 'masks',
+                  source / 'masks', what=f'The folder of masks of {split}')
+    return {path.name: path for path in folder.rglob('*.png')}
+
+
+def read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:
+    """A mask resized to its picture without smoothing, (H, W), bool.
+
+    Args:
+        path (Path): Black and white, or grey, of any size.
+        size (tuple[int, int]): Width and height of the picture.
+
+    Raises:
+        AnnotationError: If it cannot be read, or is of another shape than the picture.
+    """
+    try:
+        with Image.open(path) as image:
+            values = np.asarray(image.convert('L'))
+    except Exception as error:  # Pillow has many kinds
+        raise AnnotationError(f'{path} cannot be read ({error}). Unpack it again.') from error
+    height, width = values.shape
+    scale = min(width / size[0], height / size[1])
+    if abs(width / size[0] - height / size[1]) * min(size) > 2 * max(scale, 1):
+        raise AnnotationError(f'{path} has {width} x {height} pixels, its picture {size[0]} x '
+                              f'{size[1]}, which is another shape.')
+    inside = values > (_INSIDE if values.max() > 1 else 0)
+    return np.asarray(Image.fromarray(inside).resize(size, Image.Resampling.NEAREST))
