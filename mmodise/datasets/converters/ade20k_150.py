@@ -6,11 +6,10 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from mmdet.datasets import ADE20KSegDataset
-from PIL import Image
 from pycocotools import mask as coco_mask
 
 from ...utils.masks import bounding_box
@@ -18,8 +17,9 @@ from ..benchmarks.ade20k_150 import SPELLINGS, STUFF_IDS, THING_IDS, ADE20KPanop
 from ..panoptic import Findings
 from ..panoptic.annotation_file import read_json
 from .annotated import AnnotationError
-from .class_maps import check_shape
+from .class_maps import check_shape, open_map
 from .conversion import read_written, write_segment_map
+from .pictures import shown_size
 from .preparation import (
     FOLDERS,
     Prepared,
@@ -230,23 +230,13 @@ def _convert_objects(job: _Job) -> _Done:
 
 def _read_instances(job: _Job) -> tuple[np.ndarray, np.ndarray]:
     """The category and the number of each pixel's instance, each (H, W)."""
-    pixels = _open(job.objects)
+    pixels = np.asarray(open_map(job.objects))
     if pixels.ndim != 3:
         raise AnnotationError(f'{job.objects}: a map of instances is RGB, R the category and G the '
                               'number of an instance.')
-    with Image.open(job.picture) as image:
-        check_shape(pixels[..., 0], image.size[::-1], str(job.objects))
+    check_shape(pixels[..., 0], shown_size(job.picture)[1][::-1], str(job.objects))
     kinds, numbers = pixels[..., 0], pixels[..., 1]
     if stray := int(np.count_nonzero((kinds > 0) & (numbers == 0))):
         raise AnnotationError(f'{job.objects}: {stray} pixels have a category (R) and are of no '
                               'instance (G is 0).')
     return kinds, numbers
-
-
-def _open(path: Path) -> Any:
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image)
-    except Exception as error:  # Pillow has many kinds
-        raise AnnotationError(
-            f'{path} cannot be read; it is no image, or was cut short ({error}).') from error

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 from mmdet.evaluation import INSTANCE_OFFSET
-from mmdet.registry import METRICS
+from mmdet.registry import DATASETS, METRICS
 from PIL import Image
 
 from mmodise.datasets.converters.ade20k_150 import prepare_ade20k_150
+from mmodise.vocabulary import Vocabulary
 
 from .conftest import build, write_image
 
@@ -131,3 +132,14 @@ def test_mask_ap_of_ade20k_is_of_the_file_of_instances(ade):
         ann_file=str(ade / 'ade20k_instance_val.json')), [dict(pred_instances=instances)])
     found = next(value for key, value in figures.items() if key.endswith('segm_mAP'))
     assert found == pytest.approx((51 / 101 + 1) / 2, abs=0.001)
+
+
+@pytest.mark.parametrize('kind', [
+    'PascalVOC20Dataset', 'PascalVOC21Dataset', 'PascalContext59Dataset', 'ADE20KFullDataset',
+    'ADE20KSemanticBenchmark', 'ADE20KPanopticBenchmark'])
+def test_a_model_can_read_the_words(kind):
+    """Labels are places in its vocabulary: things, then stuff."""
+    metainfo = DATASETS.get(kind).METAINFO
+    vocabulary = Vocabulary.from_texts(metainfo['thing_classes'], metainfo['stuff_classes'])
+    assert len(vocabulary) == len(metainfo['classes'])
+    assert vocabulary.num_things == len(metainfo['thing_classes'])
