@@ -16,6 +16,7 @@ from .panoptic.classes import (
     check_classes,
     complete_metainfo,
     match_classes,
+    respell,
     thing_classes,
 )
 from .panoptic.file_names import FolderListings
@@ -127,7 +128,8 @@ class CheckedPanopticDataset(CocoPanopticDataset):
 
     def _match_classes(self, file: PanopticFile, findings: Findings) -> ClassMatch:
         return match_classes(
-            self._metainfo['classes'], file.categories, findings, file.count_uses())
+            self._metainfo['classes'], respell(file.categories, self._metainfo), findings,
+            file.count_uses())
 
     def _annotated(self, file: PanopticFile, match: ClassMatch, findings: Findings) -> list:
         file.check_join(findings)

@@ -10,7 +10,7 @@ from mmdet.datasets.api_wrappers import COCO
 from pycocotools import mask as mask_utils
 
 from ..datasets.panoptic.annotation_file import read_content
-from ..datasets.panoptic.classes import ClassMatch, match_classes, thing_classes
+from ..datasets.panoptic.classes import ClassMatch, match_classes, respell, thing_classes
 from ..datasets.panoptic.entries import check_categories, check_images, is_id, read_flag, short
 from ..datasets.panoptic.findings import Findings
 
@@ -77,7 +77,8 @@ class InstanceTruth:
     def match(self, metainfo: Mapping) -> ClassMatch:
         """Find the categories that are the things of a metainfo, by name."""
         findings = Findings(self.path)
-        match = match_classes(thing_classes(metainfo), self.categories, findings)
+        match = match_classes(
+            thing_classes(metainfo), respell(self.categories, metainfo), findings)
         findings.raise_errors()
         findings.tell()
         return match

@@ -16,6 +16,7 @@ from ..datasets.panoptic.classes import (
     ClassMatch,
     check_classes,
     match_classes,
+    respell,
 )
 from ..datasets.panoptic.file_names import FolderListings, result_names
 from ..datasets.panoptic.findings import Findings
@@ -61,8 +62,9 @@ class PanopticTruth:
             ValueError: If names are spelt differently, or none fits.
         """
         findings = Findings(self.file.path)
-        self._match = match_classes(check_classes(metainfo)[:num_classes], self.file.categories,
-                                    findings, self.file.count_uses())
+        self._match = match_classes(
+            check_classes(metainfo)[:num_classes], respell(self.file.categories, metainfo),
+            findings, self.file.count_uses())
         findings.raise_errors()
         findings.tell()
         return self._match

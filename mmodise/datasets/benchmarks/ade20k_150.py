@@ -6,7 +6,6 @@ from mmdet.datasets import ADE20KPanopticDataset
 from mmdet.registry import DATASETS
 
 from ..checked_panoptic import CheckedPanopticDataset
-from ..panoptic import ClassMatch, Findings, PanopticFile
 from .metainfo import benchmark_metainfo
 from .semantic import SemanticDataset
 
@@ -39,13 +38,8 @@ class ADE20KPanopticBenchmark(CheckedPanopticDataset):
         **kwargs: As for :class:`CheckedPanopticDataset`.
     """
 
-    METAINFO = dict(benchmark_metainfo(_THINGS, _STUFF, 'ade20k'),
+    METAINFO = dict(benchmark_metainfo(_THINGS, _STUFF, 'ade20k'), spellings=SPELLINGS,
                     palette=ADE20KPanopticDataset.METAINFO['palette'])
-
-    def _match_classes(self, file: PanopticFile, findings: Findings) -> ClassMatch:
-        for category in file.categories:
-            category['name'] = SPELLINGS.get(category['name'].strip(), category['name'])
-        return super()._match_classes(file, findings)
 
 
 @DATASETS.register_module()

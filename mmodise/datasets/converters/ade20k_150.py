@@ -6,11 +6,10 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from mmdet.datasets import ADE20KSegDataset
-from PIL import Image
 from pycocotools import mask as coco_mask
 
 from ...utils.masks import bounding_box
@@ -18,17 +17,19 @@ from ..benchmarks.ade20k_150 import SPELLINGS, STUFF_IDS, THING_IDS, ADE20KPanop
 from ..panoptic import Findings
 from ..panoptic.annotation_file import read_json
 from .annotated import AnnotationError
-from .class_maps import check_shape
+from .class_maps import check_shape, open_map
+from .conversion import read_written, write_segment_map
+from .pictures import shown_size
 from .preparation import (
     FOLDERS,
     Prepared,
     check_labels,
     evaluation_advice,
     find,
+    present_splits,
     read_labels,
     refuse_missing,
     run_jobs,
-    write_map,
     write_text,
 )
 
@@ -78,7 +79,9 @@ def prepare_ade20k_150(
     find(root / 'annotations_instance', what='annotations_instance, which is a download of its own')
     out, findings = Path(out or root), Findings(str(root))
     counts, new = {}, 0
-    for name in [split] if split else FOLDERS:
+    splits = present_splits(
+        split, lambda name: root / 'images' / FOLDERS[name], 'The folder of pictures')
+    for name in splits:
         jobs = _jobs(root, out, name)
         counts[name] = len(jobs)
         targets = {kind: out / f'ade20k_{kind}_{name}.json' for kind in ('panoptic', 'instance')}
@@ -172,32 +175,36 @@ def _colour(number: int) -> tuple[int, ...]:
 
 
 def _convert(job: _Job) -> _Done:
+    """Write the map of an image, unless an earlier run did."""
+    written = read_written(job.target)
+    if isinstance(written, dict):
+        return _Done(**written, new=False)
     classes = read_labels(job.classes, job.picture)
     check_labels(classes, range(151), job.classes, 'numbers from 0, "other", to 150')
-    colours, segments = np.zeros((*classes.shape, 3), np.uint8), []
-    taken = {(0, 0, 0)}
+    done = _convert_objects(job)
+    ids = np.zeros(classes.shape, np.int32)
     for value in np.unique(classes).tolist():
         if value - 1 in STUFF_IDS:
-            segments.append(_segment(classes == value, value - 1, taken, job, colours))
-    done = _convert_objects(job)
+            done.segments.append(_paint(classes == value, value - 1, done, ids))
     for found in done.objects:
         mask = coco_mask.decode(found['segmentation']).astype(bool)
-        segments.append(_segment(mask, found['category_id'], taken, job, colours))
-    return done._replace(segments=segments, new=write_map(colours, job.target))
+        done.segments.append(_paint(mask, found['category_id'], done, ids))
+    written = done._asdict()
+    written.pop('new')
+    write_segment_map(ids, written, job.target)
+    return done._replace(new=True)
 
 
-def _segment(
-    mask: np.ndarray, number: int, taken: set[tuple[int, ...]], job: _Job, colours: np.ndarray
-) -> dict:
+def _paint(mask: np.ndarray, number: int, done: _Done, ids: np.ndarray) -> dict:
     """Paint a segment in the colour of its class, or in one near it that is free."""
-    colour, draw = _colour(number), random.Random(f'{job.picture.stem} {len(taken)}')
-    while colour in taken:
-        colour = tuple(min(255, max(0, value + draw.randint(-_NEAR, _NEAR)))
-                       for value in _colour(number))
-    taken.add(colour)
-    colours[mask] = colour
-    return dict(id=sum(value << 8 * i for i, value in enumerate(colour)), category_id=number,
-                area=int(mask.sum()), bbox=bounding_box(mask), iscrowd=0)
+    taken = {0, *(segment['id'] for segment in done.segments)}
+    colour, draw = _colour(number), random.Random(f'{done.image["id"]} {len(taken)}')
+    while (segment_id := sum(value << 8 * i for i, value in enumerate(colour))) in taken:
+        colour = [min(255, max(0, value + draw.randint(-_NEAR, _NEAR)))
+                  for value in _colour(number)]
+    ids[mask] = segment_id
+    return dict(id=segment_id, category_id=number, area=int(mask.sum()), bbox=bounding_box(mask),
+                iscrowd=0)
 
 
 def _convert_objects(job: _Job) -> _Done:
@@ -223,23 +230,13 @@ def _convert_objects(job: _Job) -> _Done:
 
 def _read_instances(job: _Job) -> tuple[np.ndarray, np.ndarray]:
     """The category and the number of each pixel's instance, each (H, W)."""
-    pixels = _open(job.objects)
+    pixels = np.asarray(open_map(job.objects))
     if pixels.ndim != 3:
         raise AnnotationError(f'{job.objects}: a map of instances is RGB, R the category and G the '
                               'number of an instance.')
-    with Image.open(job.picture) as image:
-        check_shape(pixels[..., 0], image.size[::-1], str(job.objects))
+    check_shape(pixels[..., 0], shown_size(job.picture)[1][::-1], str(job.objects))
     kinds, numbers = pixels[..., 0], pixels[..., 1]
     if stray := int(np.count_nonzero((kinds > 0) & (numbers == 0))):
         raise AnnotationError(f'{job.objects}: {stray} pixels have a category (R) and are of no '
                               'instance (G is 0).')
     return kinds, numbers
-
-
-def _open(path: Path) -> Any:
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image)
-    except Exception as error:  # Pillow has many kinds
-        raise AnnotationError(
-            f'{path} cannot be read; it is no image, or was cut short ({error}).') from error

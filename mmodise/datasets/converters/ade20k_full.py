@@ -18,7 +18,7 @@ from PIL import Image
 from ...utils import WholeFileBackend
 from ..benchmarks.ade20k_full import ADE20K_847, ADE20KFullDataset
 from .annotated import AnnotationError
-from .class_maps import check_shape
+from .class_maps import check_shape, open_map
 from .pictures import PICTURES, shown_size
 from .preparation import (
     FOLDERS,
@@ -135,14 +135,10 @@ def _smaller(size: tuple[int, int]) -> tuple[int, int]:
 
 def _read(path: Path, size: tuple[int, int]) -> np.ndarray:
     """The numbers of the classes, (H, W), uint16; 0 is what is not annotated."""
-    try:
-        with Image.open(path) as image:
-            pixels, mode = np.asarray(image), image.mode
-    except Exception as error:  # Pillow has many kinds
-        raise AnnotationError(
-            f'{path} cannot be read; it is no image, or was cut short ({error}).') from error
-    if mode != 'RGB':
-        raise AnnotationError(f'{path} ({mode}): a map of ADE20K is RGB.')
+    image = open_map(path)
+    if image.mode != 'RGB':
+        raise AnnotationError(f'{path} ({image.mode}): a map of ADE20K is RGB.')
+    pixels = np.asarray(image)
     numbers = pixels[..., 0].astype(np.uint16) // 10 * 256 + pixels[..., 1]
     check_shape(numbers, size[::-1], str(path))
     if numbers.max(initial=0) > _NUM_NAMES:

@@ -116,12 +116,7 @@ def read_numbers(path: str, values: Mapping[int, str] | None = None) -> np.ndarr
     Raises:
         AnnotationError: If it is no such picture.
     """
-    try:
-        image = Image.open(path)
-        image.load()
-    except Exception as error:  # Pillow has many kinds
-        raise AnnotationError(
-            f'{path} cannot be read; it is no image, or was cut short ({error}).') from error
+    image = open_map(path)
     if image.format == 'JPEG':
         raise AnnotationError(f'{path} is a JPEG, whose values are not exact. Save maps as PNG.')
     if image.mode == 'P' and max(values or (0, )) > _VOID:
@@ -135,6 +130,21 @@ def read_numbers(path: str, values: Mapping[int, str] | None = None) -> np.ndarr
     if image.mode not in ('1', 'L', 'P', 'I', 'I;16', 'I;16B', 'I;16L'):
         raise AnnotationError(f'{path} ({image.mode}): a map holds whole numbers.')
     return numbers.astype(np.int64)
+
+
+def open_map(path: str | Path) -> Image.Image:
+    """Read a picture to its end.
+
+    Raises:
+        AnnotationError: If it is none, or was cut short.
+    """
+    try:
+        image = Image.open(path)
+        image.load()
+    except Exception as error:  # Pillow has many kinds
+        raise AnnotationError(
+            f'{path} cannot be read; it is no image, or was cut short ({error}).') from error
+    return image
 
 
 def check_shape(numbers: np.ndarray, shape: tuple[int, int], path: str) -> None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
@@ -72,7 +72,7 @@ def _convert(job: Job, findings: Findings) -> tuple[tuple[int, int], Sequence[di
     if isinstance(read, ExistingMap):
         check_size(str(image.path), shown[::-1], str(read.path))
         return shown, [info for info in read.infos if info['name'] not in job.rules.void]
-    done = _read_done(job.target)
+    done = read_written(job.target)
     if done is not None:
         return shown, done
     size = image.size or shown
@@ -89,7 +89,7 @@ def _convert(job: Job, findings: Findings) -> tuple[tuple[int, int], Sequence[di
         infos = [_turned_box(info, ids) for info in infos]
     else:
         check_orientation(str(image.path), shape, findings)
-    _write(ids, infos, job.target)
+    write_segment_map(ids, list(infos), job.target)
     return shown, infos
 
 
@@ -103,15 +103,23 @@ def _turned_box(info: dict, ids: np.ndarray) -> dict:
     return dict(info, bbox=bounding_box(ids == info['id']))
 
 
-def _write(ids: np.ndarray, infos: Sequence[dict], target: Path) -> None:
+def write_segment_map(ids: np.ndarray, infos: Any, target: Path) -> None:
+    """Write a panoptic map as a whole, which also holds what its segments are.
+
+    Args:
+        ids (ndarray): The id of each pixel, (H, W), 0 is void.
+        infos (Any): What JSON can hold; :func:`read_written` returns it.
+        target (Path): A PNG.
+    """
     colours = np.stack([ids & 255, ids >> 8 & 255, ids >> 16 & 255], axis=-1).astype(np.uint8)
     text, file = PngInfo(), io.BytesIO()
-    text.add_text(_KEY, json.dumps(list(infos)))
+    text.add_text(_KEY, json.dumps(infos))
     Image.fromarray(colours).save(file, 'PNG', pnginfo=text)
     WholeFileBackend().put(file.getvalue(), target)
 
 
-def _read_done(target: Path) -> list[dict] | None:
+def read_written(target: Path) -> Any:
+    """What a map says of its segments, if :func:`write_segment_map` wrote it, and wholly."""
     with suppress(OSError, KeyError, ValueError), Image.open(target) as image:
         return json.loads(image.text[_KEY])
     return None

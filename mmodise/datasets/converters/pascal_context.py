@@ -107,6 +107,17 @@ def _read_detail(path: Path, findings: Findings) -> list[dict]:
     for key in ('images', 'annos_segmentation', 'categories'):
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
             raise AnnotationError(f'{path} has no list {key!r}. Expected PASCAL in Detail.')
+    try:
+        images = _join(content, path, findings)
+    except (KeyError, TypeError) as error:
+        raise AnnotationError(
+            f'{path}: an entry lacks {error}. Expected PASCAL in Detail.') from error
+    if not images:
+        raise AnnotationError(f"{path}: no image has the 'phase' {' or '.join(FOLDERS)}.")
+    return images
+
+
+def _join(content: dict, path: Path, findings: Findings) -> list[dict]:
     known = _check_categories(content['categories'], path, findings)
     masks: dict[Any, list[dict]] = defaultdict(list)
     for mask in content['annos_segmentation']:
@@ -129,8 +140,6 @@ def _read_detail(path: Path, findings: Findings) -> list[dict]:
     if masks:
         findings.warning("annotations of images that 'images' does not list", repr(next(
             iter(masks))), 'They are left out.', sum(map(len, masks.values())))
-    if not images:
-        raise AnnotationError(f"{path}: no image has the 'phase' {' or '.join(FOLDERS)}.")
     return images
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from .preparation import (
     evaluation_advice,
     find,
     place,
+    present_splits,
     read_labels,
     refuse_missing,
     run_jobs,
@@ -60,7 +62,7 @@ def prepare_pascal_voc(
                 what='VOC2012')
     root = root.parent if root.name == 'JPEGImages' else root
     maps = find(root / ('SegmentationClassAug' if augmented else 'SegmentationClass'), what='It')
-    splits = [split] if split else list(FOLDERS)
+    splits = present_splits(split, partial(_list_of, root), 'The list of the split')
     names = {name: _names(root, maps, name, augmented) for name in splits}
     jobs = [_Job(root / f'JPEGImages/{stem}.jpg', maps / f'{stem}.png', out, FOLDERS[name])
             for name in splits for stem in names[name]]
@@ -81,8 +83,12 @@ def _names(root: Path, maps: Path, split: str, augmented: bool) -> list[str]:
     return listed
 
 
+def _list_of(root: Path, split: str) -> Path:
+    return root / f'ImageSets/Segmentation/{split}.txt'
+
+
 def _listed(root: Path, split: str) -> list[str]:
-    path = find(root / f'ImageSets/Segmentation/{split}.txt', what='The list of the split')
+    path = find(_list_of(root, split), what='The list of the split')
     names = path.read_text(encoding='utf-8').split()
     if not names or len(set(names)) < len(names):
         raise AnnotationError(f'{path} names {"a picture twice" if names else "no picture"}. '

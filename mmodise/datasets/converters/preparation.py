@@ -25,7 +25,7 @@ from .annotated import AnnotationError
 from .class_maps import check_shape, read_numbers
 from .pictures import shown_size
 
-_CONFIG = 'configs/odise/odise_sd-v1_open-vocabulary.py'
+_CONFIG = 'configs/open_vocabulary/odise_sd-v1_open-vocabulary.py'
 #: What the field calls the folders of the splits.
 FOLDERS = dict(train='training', val='validation')
 
@@ -147,6 +147,24 @@ def find(*candidates: Path, what: str) -> Path:
     raise FileNotFoundError(f'{what} is not there: looked for '
                             f'{" and ".join(map(str, candidates))}. Name the folder that holds '
                             'the data set as it was unpacked.')
+
+
+def present_splits(split: str | None, place_of: Callable[[str], Path], what: str) -> list[str]:
+    """The splits to prepare: the one that is asked for, or those that are there.
+
+    Args:
+        split (str, optional): What the user asks for.
+        place_of (Callable): The file or folder of a split, 'train' or 'val'.
+        what (str): What it is, for the message.
+
+    Raises:
+        FileNotFoundError: If none is there.
+    """
+    places = {name: place_of(name) for name in ([split] if split else FOLDERS)}
+    found = [name for name, path in places.items() if path.exists()]
+    if not found:
+        find(*places.values(), what=what)
+    return found
 
 
 def refuse_missing(paths: Iterable[Path], what: str) -> None:

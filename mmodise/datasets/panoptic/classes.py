@@ -157,6 +157,19 @@ def match_classes(
     return match
 
 
+def respell(categories: Sequence[Mapping], metainfo: Mapping) -> list[dict]:
+    """Categories, called as the metainfo calls them.
+
+    Args:
+        categories (Sequence[Mapping]): Of an annotation file, with ``id`` and ``name``.
+        metainfo (Mapping): Perhaps with ``spellings``: names that some files of the data set have,
+            each with that of its class.
+    """
+    spellings = metainfo.get('spellings') or {}
+    return [dict(category, name=spellings.get(category['name'].strip(), category['name']))
+            for category in categories]
+
+
 def check_known(names: Sequence[str], known: Collection[str], what: str, where: str) -> None:
     """Refuse names that are spelt differently in two places.
 

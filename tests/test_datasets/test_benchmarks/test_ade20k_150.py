@@ -208,6 +208,10 @@ def test_maps_of_another_kind_are_refused(ade, kind, pixels, expected):
 
 
 def test_missing_files_are_told(ade, tmp_path):
+    (ade / 'images/training').rename(ade / 'images/unused')
+    assert prepare_ade20k_150(ade, tmp_path / 'val').counts == dict(val=2)
+    with pytest.raises(FileNotFoundError, match='images/training'):
+        prepare_ade20k_150(ade, split='train')
     (ade / 'annotations/validation/ADE_val_00000002.png').unlink()
     with pytest.raises(FileNotFoundError, match=r'1 of 2 maps are missing.*00000002\.png'):
         prepare_ade20k_150(ade, split='val')

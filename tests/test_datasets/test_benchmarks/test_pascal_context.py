@@ -102,6 +102,8 @@ def test_names_of_459_classes_are_the_users(context, tmp_path):
     dataset = data_set(out, 459)
     assert dataset.metainfo['classes'][2] == 'air conditioner'
     assert dataset[0]['data_samples'].text[2] == 'air conditioner, aircon'
+    path.write_text((context / 'labels.txt').read_text())
+    assert data_set(out, 459).metainfo['classes'][::458] == ('name1', 'name459')
     path.write_text('0:accordion\n')
     with pytest.raises(ValueError, match=r'classes\.txt names 1 classes; expected the 459'):
         data_set(out, 459)
@@ -131,6 +133,7 @@ def test_each_half_can_be_missing(context, tmp_path):
 @pytest.mark.parametrize(('change', 'expected'), [
     (lambda found: found['categories'][0].update(name='stone'), r"458 is 'stone'; .* it is 'wood'"),
     (lambda found: found['annos_segmentation'][0].update(category_id=9), 'category_id 9, which'),
+    (lambda found: found['annos_segmentation'][1].pop('image_id'), "an entry lacks 'image_id'"),
     (lambda found: found.pop('categories'), "no list 'categories'"),
     (lambda found: found['annos_segmentation'][2]['segmentation'].update(size=[6, 2]),
      r'image 1 \(2008_000001\.jpg\), annotation 3: the run lengths have'),

@@ -114,6 +114,8 @@ def test_what_is_not_voc_is_refused(voc, tmp_path):
     write_image(voc / 'SegmentationClass/a.png', np.array([[[128, 0, 0]] * 6], np.uint8))
     with pytest.raises(ValueError, match=r'6 pixels have the value 128; .* must be an indexed PNG'):
         prepare_pascal_voc(tmp_path, tmp_path / 'out', split='train')
+    (voc / 'ImageSets/Segmentation/train.txt').unlink()
+    assert prepare_pascal_voc(voc, tmp_path / 'out', augmented=True).counts == dict(val=2)
     (voc / 'JPEGImages/b.jpg').unlink()
     with pytest.raises(FileNotFoundError, match=r'1 of 2 pictures are missing.*b\.jpg'):
         prepare_pascal_voc(tmp_path, tmp_path / 'out', split='val')

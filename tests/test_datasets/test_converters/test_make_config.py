@@ -112,9 +112,9 @@ def test_a_run_goes_on_where_one_failed(warehouse, monkeypatch):
     with pytest.raises(SystemExit, match=r'b\.jpg cannot be read.*(?s:.*)1 of 2 pictures'):
         convert(warehouse, '--stuff', 'floor')
     broken.write_bytes(whole)
-    written, write = [], conversion._write
+    written, write = [], conversion.write_segment_map
     monkeypatch.setattr(
-        conversion, '_write', lambda ids, infos, target: (
+        conversion, 'write_segment_map', lambda ids, infos, target: (
             written.append(target.name), write(ids, infos, target)))
     found = convert(warehouse, '--stuff', 'floor')
     assert written == ['b.png']
@@ -131,7 +131,7 @@ def test_a_killed_run_leaves_whole_files_only_and_is_made_good(tmp_path):
     process.kill()
     process.join()
     for path in out.rglob('*.png'):
-        assert conversion._read_done(path) is not None
+        assert conversion.read_written(path) is not None
     found = convert(root, '--stuff', 'floor')
     maps = [path.relative_to(out) for path in sorted(out.rglob('*.png'))]
     assert len(maps) == 300 and all(
