@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -12,15 +14,13 @@ from PIL import Image
 from pycocotools import mask as mask_utils
 
 from ...utils.masks import bounding_box
-from ..panoptic import Findings
-from .annotated import AnnotationError
+from ..panoptic import Finding, Findings
 from .open_images_files import group_rows, index_masks, read_ancestors, read_classes, read_mask
+from .parts import run_in_parts
 from .preparation import (
     Prepared,
     evaluation_advice,
     find,
-    gather,
-    run_jobs,
     write_text,
 )
 
@@ -60,52 +60,61 @@ def prepare_open_images(
     ancestors = read_ancestors(hierarchy) if hierarchy.is_file() else None
     new, counts, told = _write_classes([*names.values()], out / 'classes.txt'), {}, []
     for name in splits:
-        content, findings = read_split(source, name, names, workers)
+        parts = out / f'annotations/{name}.parts'
+        content, findings = read_split(source, name, names, parts, workers)
         new += write_text(json.dumps(content), out / f'annotations/{name}.json')
         if ancestors is not None:
             expanded = expand(content, names, ancestors)
             new += write_text(json.dumps(expanded), out / f'annotations/{name}_expanded.json')
+        shutil.rmtree(parts, ignore_errors=True)
         counts[name] = len(content['images'])
         told += findings
     return Prepared(out, counts, new, told, advice=evaluation_advice())
 
 
-def read_split(source: Path, split: str, names: dict[str, str], workers: int = 1):
+def read_split(
+    source: Path, split: str, names: dict[str, str], parts: Path, workers: int = 1
+) -> tuple[dict, list[Finding]]:
     """The content of the file of a split, and what is told.
 
     Args:
         source (Path): The folder of the data set.
         split (str): Which.
         names (dict[str, str]): Names of the classes by MID, in order.
+        parts (Path): A folder for what is done, by which a run that was stopped goes on.
         workers (int): Processes. Defaults to 1.
     """
     pictures = {path.stem: path for path in sorted((source / split).glob('*.jpg'))}
     if not pictures:
         raise FileNotFoundError(f'{source / split}/*.jpg are not there.')
-    masks = group_rows(find(_table(source, split), what='The table of masks'), _MASKS, pictures)
+    masks = group_rows(find(_table(source, split), what='The table of masks'), _MASKS, pictures,
+                       lambda row: tuple(row[key] for key in _MASKS))
     boxes = group_rows(
         find(*(source / f'{before}{split}-annotations-bbox.csv' for before in ('', 'oidv6-')),
-             what='The table of boxes'), _BOXES, pictures)
+             what='The table of boxes'), _BOXES, pictures, _keep_box)
     labels = group_rows(
         find(*(source / f'{before}{split}-annotations-human-imagelabels-boxable.csv'
                for before in ('', 'oidv7-')), what="The table of images' labels"),
-        ('LabelName', 'Confidence'), pictures)
+        ('LabelName', 'Confidence'), pictures,
+        lambda row: (sys.intern(row['LabelName']), float(row['Confidence']) > 0))
     files = index_masks(source, split)
-    missing = [row['MaskPath'] for rows in masks.values() for row in rows
-               if row['LabelName'] in names and row['MaskPath'] not in files]
+    missing = [name for rows in masks.values() for name, mid, _ in rows
+               if mid in names and name not in files]
     if missing:
         raise FileNotFoundError(f'{split}: {len(missing)} masks of pictures that are there are '
                                 f'missing, the first is {missing[0]}. Are all 16 archives there?')
     ids = {mid: place for place, mid in enumerate(names, start=1)}
-    jobs = [(path, [(row, files.get(row['MaskPath'])) for row in masks.get(key, ())],
+    jobs = [(path, [(files.get(name), mid, box) for name, mid, box in masks.get(key, ())],
              boxes.get(key, []), labels.get(key, [])) for key, path in pictures.items()]
-    done = run_jobs(partial(_join, ids=ids), jobs, workers, f'Open Images {split}')
+    done = run_in_parts(partial(_join, ids=ids), jobs, parts, workers, f'Open Images {split}')
     annotations = [dict(annotation, id=number) for number, annotation in enumerate(
         (annotation for _, found, _ in done for annotation in found), start=1)]
     categories = [dict(id=i, name=names[mid], mid=mid) for mid, i in ids.items()]
-    findings = gather([findings for _, _, findings in done], split)
+    findings = Findings(split)
+    for finding in (finding for _, _, told in done for finding in told):
+        findings.warning(*finding)
     return dict(images=[image for image, _, _ in done], annotations=annotations,
-                categories=categories), findings
+                categories=categories), list(findings)
 
 
 def expand(content: dict, names: dict[str, str], ancestors: dict[str, set[str]]) -> dict:
@@ -141,39 +150,39 @@ def _spread(chosen: list[int], further: dict[int, set[int]]) -> list[int]:
     return sorted(set(chosen).union(*(further[i] for i in chosen)))
 
 
-def _join(job: tuple, ids: dict[str, int]) -> tuple[dict, list[dict], Findings]:
-    """The entry of an image, and its annotations."""
+def _join(job: tuple, ids: dict[str, int]) -> tuple[dict, list[dict], list[tuple]]:
+    """The entry of an image, its annotations, and what is told."""
     path, masks, boxes, labels = job
-    key, findings = path.stem, Findings(path.stem)
+    key, told = path.stem, []
     with Image.open(path) as picture:
         size = picture.size
     annotations = []
-    for row, file in masks:
-        if row['LabelName'] not in ids:
-            findings.warning('masks of classes that are not in the list', row['MaskPath'],
-                             'They are left out.')
+    for file, mid, box_id in masks:
+        if mid not in ids:
+            told.append(('masks of classes that are not in the list', f'{key}, {mid}',
+                         'They are left out.'))
             continue
         mask = read_mask(file, size)
         if mask.any():
-            annotations.append(dict(_entry(mask, ids[row['LabelName']], 0), box_id=row['BoxID']))
+            annotations.append(dict(_entry(mask, ids[mid], 0), box_id=box_id))
         else:
-            findings.warning('masks without a pixel', row['MaskPath'], 'They are left out.')
-    has_mask = Counter(row['LabelName'] for row, _ in masks)
-    groups = [row for row in boxes if row['IsGroupOf'] == '1' and row['LabelName'] in ids]
-    boxed = Counter(row['LabelName'] for row in boxes if row['IsGroupOf'] != '1')
-    for row in groups:
-        mask = _fill_box(row, size, path)
+            told.append(('masks without a pixel', file.name, 'They are left out.'))
+    has_mask = Counter(mid for _, mid, _ in masks)
+    groups = [box for box in boxes if isinstance(box, tuple) and box[0] in ids]
+    boxed = Counter(box for box in boxes if isinstance(box, str))
+    for mid, *sides in groups:
+        mask = _fill_box(sides, size)
         if mask.any():
-            annotations.append(_entry(mask, ids[row['LabelName']], 1))
-    present = {row['LabelName'] for row in labels if float(row['Confidence']) > 0}
-    absent = {row['LabelName'] for row in labels if float(row['Confidence']) == 0}
-    grouped = {row['LabelName'] for row in groups}
+            annotations.append(_entry(mask, ids[mid], 1))
+    present = {mid for mid, is_present in labels if is_present}
+    absent = {mid for mid, is_present in labels if not is_present}
+    grouped = {mid for mid, *_ in groups}
     open_classes = {mid for mid, count in boxed.items() if count > has_mask[mid]}
     open_classes |= present - has_mask.keys() - grouped
     image = dict(id=key, file_name=f'{path.parent.name}/{path.name}', width=size[0],
                  height=size[1], neg_category_ids=_known(absent - present - has_mask.keys(), ids),
                  not_exhaustive_category_ids=_known(open_classes, ids))
-    return image, [dict(annotation, image_id=key) for annotation in annotations], findings
+    return image, [dict(annotation, image_id=key) for annotation in annotations], told
 
 
 def _known(mids: set[str], ids: dict[str, int]) -> list[int]:
@@ -187,12 +196,15 @@ def _entry(mask: np.ndarray, category_id: int, iscrowd: int) -> dict:
                                                    counts=runs['counts'].decode()))
 
 
-def _fill_box(row: dict[str, str], size: tuple[int, int], path: Path) -> np.ndarray:
+def _keep_box(row: dict[str, str]) -> str | tuple:
+    """A group with its sides, else the class alone."""
+    mid = sys.intern(row['LabelName'])
+    return (mid, *(float(row[key]) for key in _BOXES[1:5])) if row['IsGroupOf'] == '1' else mid
+
+
+def _fill_box(sides: list[float], size: tuple[int, int]) -> np.ndarray:
     """The mask of a box, whose sides are shares of the picture's."""
-    try:
-        left, right, top, bottom = (float(row[key]) for key in _BOXES[1:5])
-    except ValueError as error:
-        raise AnnotationError(f'{path.stem}: a box is {row}; expected numbers.') from error
+    left, right, top, bottom = sides
     mask = np.zeros(size[::-1], bool)
     mask[round(top * size[1]):round(bottom * size[1]),
          round(left * size[0]):round(right * size[0])] = True

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -35,13 +36,30 @@ def read_rows(path: Path, columns: Collection[str]) -> Iterator[dict[str, str]]:
 
 
 def group_rows(
-    path: Path, columns: Collection[str], images: Collection[str]
-) -> dict[str, list[dict[str, str]]]:
-    """Rows of some images, which need not be together in the table, by image."""
+    path: Path,
+    columns: Collection[str],
+    images: Collection[str],
+    keep: Callable[[dict[str, str]], Any],
+) -> dict[str, list]:
+    """What is kept of the rows of some images, which need not be together, by image.
+
+    Args:
+        path (Path): A table.
+        columns (Collection[str]): That must be there.
+        images (Collection[str]): Ids.
+        keep (Callable): Makes a row small: tables have millions of them.
+
+    Raises:
+        AnnotationError: If a column is missing, or a value is no number; names the line.
+    """
     grouped = defaultdict(list)
-    for row in read_rows(path, ('ImageID', *columns)):
+    for number, row in enumerate(read_rows(path, ('ImageID', *columns)), start=2):
         if row['ImageID'] in images:
-            grouped[row['ImageID']].append({column: row[column] for column in columns})
+            try:
+                grouped[row['ImageID']].append(keep(row))
+            except ValueError as error:
+                raise AnnotationError(
+                    f'{path}, line {number}: {error}; expected numbers.') from error
     return grouped
 
 

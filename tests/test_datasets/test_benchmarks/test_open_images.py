@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mmodise.datasets.converters import parts
 from mmodise.datasets.converters.open_images import prepare_open_images
 from mmodise.vocabulary import Vocabulary
 
@@ -79,6 +80,22 @@ def test_masks_are_resized_and_groups_are_crowds(root):
     assert images[KEY]['not_exhaustive_category_ids'] == [5], 'a box without a mask'
     assert images['0b']['not_exhaustive_category_ids'] == [1], 'a label without a mask'
     assert prepare_open_images(root, workers=2).new == 0
+
+
+def test_a_run_that_was_stopped_goes_on_with_the_next_part(root, monkeypatch):
+    monkeypatch.setattr(parts, '_SIZE', 1)
+    broken = root / 'validation/0b.jpg'
+    whole = broken.read_bytes()
+    broken.write_bytes(b'')
+    with pytest.raises(ValueError, match='1 of 2 cannot be prepared'):
+        prepare_open_images(root)
+    assert not (root / 'annotations/validation.json').exists()
+    broken.write_bytes(whole)
+    (root / f'validation/{KEY}.jpg').write_bytes(b'')  # is done, and not read again
+    prepare_open_images(root)
+    content, images = read(root)
+    assert len(images) == len(content['annotations']) == 2
+    assert not (root / 'annotations/validation.parts').exists()
 
 
 def test_instances_are_also_what_they_are_a_kind_of(root):
