@@ -36,14 +36,10 @@ data_sets = {
         metrics=[
             dict(pq, **ade20k_maps),
             dict(type='OpenVocabularyInstanceMetric', ann_file=ade20k + 'ade20k_instance_val.json'),
+            dict(miou, maps=dict(  # not the panoptic ones, which lack things without instances
+                type='ADE20KSemanticBenchmark', data_root=ade20k, data_prefix=dict(
+                    img_path='images/validation/', seg_map_path='annotations/validation/'))),
             dict(type='ClassAgnosticMetric', **ade20k_maps)]),
-    'A-150 maps': dict(
-        dataset=dict(
-            type='ADE20KSemanticBenchmark', data_root=ade20k,
-            data_prefix=dict(
-                img_path='images/validation/', seg_map_path='annotations/validation/'),
-            **semantic_set),
-        metrics=[miou]),
     'COCO': dict(
         dataset={{_base_.val_dataloader.dataset}},
         metrics=[
