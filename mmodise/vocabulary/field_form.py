@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 from .names import ClassNames, find_fault
@@ -17,7 +19,8 @@ def read_field_form(lines: list[tuple[int, str]]) -> list[ClassNames] | None:
 
     Classes are in the order of the lines, and ids are not used, as in the field. Only the name
     ``invalid_class_id`` drops a line; id 0 may be a class. A name may hold a colon. One comma too
-    many at the end does no harm.
+    many at the end does no harm. Of classes with one first name (papers' lists have some) others
+    are shown by another of their names, with a warning.
 
     Args:
         lines: Numbers, from 1, and text.
@@ -26,7 +29,7 @@ def read_field_form(lines: list[tuple[int, str]]) -> list[ClassNames] | None:
         list[ClassNames] | None: None if it is another form.
 
     Raises:
-        ValueError: If an id, or the first name of a class, is there twice, or a line holds what
+        ValueError: If an id, or a class without another name, is there twice, or a line holds what
             cannot be a name; says in which lines.
     """
     found = [_LINE.fullmatch(line) for _, line in lines]
@@ -36,8 +39,31 @@ def read_field_form(lines: list[tuple[int, str]]) -> list[ClassNames] | None:
             for (number, line), match in zip(lines, found, strict=True)]
     classes = [entry for entry in read if entry[2][0] != INVALID]
     _refuse_twice('id', ((number, str(int(key))) for number, key, _ in classes))
-    _refuse_twice('class', ((number, names[0]) for number, _, names in classes))
-    return [names for *_, names in classes]
+    named = _tell_apart([(number, names) for number, _, names in classes])
+    _refuse_twice('class', ((number, names[0]) for number, names in named))
+    return [names for _, names in named]
+
+
+def _tell_apart(classes: list[tuple[int, ClassNames]]) -> list[tuple[int, ClassNames]]:
+    """Show classes of one first name by others of their names: papers' lists have such classes.
+
+    The names stay the same. One class keeps its name: the first that has no other, or the first.
+    """
+    counts = Counter(names[0] for _, names in classes)
+    taken = set(counts)
+    for name in (name for name, count in counts.items() if count > 1):
+        rows = [row for row, (_, names) in enumerate(classes) if names[0] == name]
+        keeper = next((row for row in rows if taken.issuperset(classes[row][1])), rows[0])
+        for row in rows:
+            number, names = classes[row]
+            other = next((other for other in names if other not in taken), None)
+            if row != keeper and other:
+                logging.getLogger(__name__).warning(
+                    'Lines %d and %d have classes of the name %r; that of line %d is shown as %r.',
+                    classes[keeper][0], number, name, number, other)
+                taken.add(other)
+                classes[row] = number, tuple(dict.fromkeys((other, *names)))
+    return classes
 
 
 def _read_names(number: int, line: str, text: str) -> ClassNames:

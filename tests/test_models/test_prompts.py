@@ -83,7 +83,7 @@ def test_embeddings_of_templates_are_remembered(clip, sentences):
 def test_a_prompt_is_a_template_a_list_or_a_name():
     assert read_prompt('{}') == '{}' and read_prompt('a {0} or {0}') == 'a {0} or {0}'
     assert read_prompt(ConfigDict(prompt=list(TWO)).prompt) == TWO
-    assert read_prompt([TWO[0]]) == TWO[0]
+    assert read_prompt([TWO[0]]) == TWO[0] and read_prompt('two {}s') == 'two {}s'
     vild = read_prompt('vild')
     assert len(vild) == len(set(vild)) == 14 and vild[0] == 'a photo of a {}.'
     assert sum(template.endswith('.') for template in vild) == 10
@@ -102,6 +102,8 @@ def test_a_prompt_is_a_template_a_list_or_a_name():
     (['a {}', 7], '7 does not say'),
     (['a {}', 'vild'], "'vild' does not say"),
     (['a {}', 'a {}'], "'a {}' is there twice"),
+    ('aphotoofa{}.', 'there is no blank between a word and the name. --cfg-options takes all'),
+    (['a {}', '{}inthescene'], "'{}inthescene' there is no blank"),
     ([], r'prompt=\[\] holds no template'),
     (None, "prompt=None holds no template. Accepted: '{}', the bare name"),
 ])

@@ -112,6 +112,15 @@ def test_no_synonym_is_another_classs_name_or_synonym(name):
     assert name == 'coco' or not bare, bare
 
 
+def test_all_labels_that_tools_have_for_ade20k_are_among_the_names():
+    """mmseg's and detectron2's labels differ from mmdet's: windowpane, plane."""
+    words = {name.replace(' ', ''): names[0] for names in Vocabulary.named('ade20k').classes
+             for name in names}
+    found = [words[label.replace(' ', '')] for label in classes(mmseg.datasets.ADE20KDataset)]
+    assert sorted(found) == sorted(Vocabulary.named('ade20k').class_names)
+    assert (words['plane'], words['windowpane']) == ('airplane', 'window')
+
+
 def test_the_full_ade20k_has_a_name_for_each_class():
     full = Vocabulary.named('ade20k_847')
     assert len(full) == 847 and full.shared_names == {}

@@ -1,5 +1,6 @@
 """Prompt templates: what names are put into before CLIP reads them."""
 
+import re
 from collections.abc import Sequence
 
 #: One template, or several whose embeddings are averaged.
@@ -39,7 +40,8 @@ def read_prompt(prompt: str | Sequence[str]) -> Prompt:
             of a list in :data:`TEMPLATES`. A list of one template is that template.
 
     Raises:
-        ValueError: If a template has no ``{}``, there is none, or one is there twice.
+        ValueError: If a template has no ``{}`` or no blank beside it, there is none, or one is
+            there twice.
     """
     if isinstance(prompt, str):
         if prompt in TEMPLATES:
@@ -69,4 +71,8 @@ def _check(template: object) -> str:
     if _PROBE not in filled:
         raise ValueError(
             f'The prompt template {template!r} does not say where the name goes, {{}}. {_ACCEPTED}')
+    if re.search(f'[a-zA-Z0-9]{_PROBE}|{_PROBE}[a-zA-Z0-9]{{2}}', filled):
+        raise ValueError(
+            f'In the prompt template {template!r} there is no blank between a word and the name. '
+            '--cfg-options takes all blanks out of what it is given: write it into a config.')
     return template

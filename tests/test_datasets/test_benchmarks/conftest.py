@@ -5,7 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mmdet.registry import DATASETS
+import torch
+from mmdet.evaluation import INSTANCE_OFFSET
+from mmdet.registry import DATASETS, METRICS
+from mmengine.structures import InstanceData
 from PIL import Image
 
 TREES = Path(__file__).parents[4] / 'shared/trees'
@@ -69,3 +72,33 @@ def answered_segments(item):
     """What :func:`read_segments_of` should find."""
     return sorted((s['name'], s['area'], tuple(s['bbox']), s['iscrowd'])
                   for s in item['segments']), item['panoptic_void']
+
+
+def evaluate(dataset, samples, **settings):
+    """Figures of a metric for samples of a data set."""
+    metric = METRICS.build(settings)
+    metric.dataset_meta = dataset.metainfo
+    metric.process({}, samples)
+    return metric.evaluate(len(samples))
+
+
+def column_results(dataset, columns):
+    """Results of all images: each column of pixels of one label, or of (label, instance)."""
+    results = []
+    for index in range(len(dataset)):
+        sample = dataset[index]['data_samples']
+        height = sample.ori_shape[0]
+        values = [c if isinstance(c, int) else c[0] + c[1] * INSTANCE_OFFSET for c in columns]
+        panoptic = torch.tensor(values)[None, None].repeat(1, height, 1)
+        results.append(dict(
+            sample.metainfo, gt_sem_seg=dict(sem_seg=sample.gt_sem_seg.sem_seg),
+            pred_panoptic_seg=dict(sem_seg=panoptic),
+            pred_sem_seg=dict(sem_seg=panoptic % INSTANCE_OFFSET)))
+    return results
+
+
+def found_instance(sample, labels, masks, scores):
+    """A result with instances, masks of (H, W)."""
+    return dict(sample.metainfo, pred_instances=InstanceData(
+        labels=torch.tensor(labels), scores=torch.tensor(scores),
+        bboxes=torch.zeros(len(labels), 4), masks=torch.from_numpy(np.array(masks, bool))))

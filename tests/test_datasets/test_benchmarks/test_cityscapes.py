@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmodise.datasets.converters.cityscapes import STUFF, THINGS
 from mmodise.datasets.converters.cityscapes_benchmark import prepare_cityscapes
 
 from .conftest import (
     answered_segments,
     build,
+    column_results,
     count_pixels,
+    evaluate,
     read_answers,
     read_segments_of,
     trees,
@@ -132,6 +135,31 @@ def test_what_is_missing_or_strange_is_named(root):
     (root / f'leftImg8bit/val/ulm/{KEY}_leftImg8bit.png').unlink()
     with pytest.raises(FileNotFoundError, match='1 of 2 pictures are missing'):
         prepare_cityscapes(root)
+
+
+def test_pq_by_hand(root):
+    """Cars on a group and on void are no mistakes; a missed car and a truck that is none are."""
+    prepare_cityscapes(root)
+    dataset = panoptic(root)
+    results = column_results(
+        dataset, [8, (2, 1), (2, 2), (3, 1), (2, 3), (7, 1), 19, 10, 10, 18])
+    figures = evaluate(dataset, results, type='CocoPanopticMetric', ann_file=str(
+        root / f'{PANOPTIC}.json'), seg_prefix=str(root / PANOPTIC))
+    # road, bicycle and sky 1, car 1 / 1.5, truck 0; of trains there is a group alone
+    assert figures['coco_panoptic/PQ'] == pytest.approx(100 * (3 + 2 / 3) / 5)
+
+
+def test_miou_by_hand(root):
+    """A truck for a car, a bus for a train; groups count."""
+    maps = semantic(root)
+    results = column_results(maps, [8, 2, 2, 3, 2, 7, 4, 10, 10, 18])
+    files = dict(seg_prefix=str(root / 'gtFine/val'), img_suffix='_leftImg8bit.png',
+                 seg_map_suffix='_gtFine_labelIds.png', names={**THINGS, **STUFF})
+    for truth in ({}, files):
+        for rule, count in (('truth', 5), ('truth or prediction', 7)):
+            figures = evaluate(maps, results, type='OpenVocabularySemanticMetric', mean_over=rule,
+                               **truth)
+            assert figures['semantic/mIoU'] == pytest.approx(100 * (3 + 2 / 3) / count, abs=0.01)
 
 
 @trees('cityscapes')

@@ -11,6 +11,8 @@ from mmodise.datasets.converters.coco_benchmark import prepare_coco
 from .conftest import (
     answered_segments,
     build,
+    column_results,
+    evaluate,
     read_answers,
     read_segments_of,
     trees,
@@ -88,6 +90,18 @@ def test_what_does_not_go_together_is_named(root):
     (root / 'val2017/000000000139.jpg').unlink()
     with pytest.raises(FileNotFoundError, match='1 of 1 pictures are missing'):
         prepare_coco(root)
+
+
+@pytest.mark.parametrize(('toothbrush', 'expected'), [((79, 1), 100), (133, 200 / 3)])
+def test_pq_by_hand(root, toothbrush, expected):
+    """A person in a crowd is no mistake; a toothbrush that is missed is."""
+    prepare_coco(root)
+    dataset = data_set(root)
+    figures = evaluate(
+        dataset, column_results(dataset, [(0, 1), 132, 116, toothbrush, (0, 2)]),
+        type='CocoPanopticMetric', ann_file=str(root / 'annotations/panoptic_val2017.json'),
+        seg_prefix=str(root / 'annotations/panoptic_val2017'))
+    assert figures['coco_panoptic/PQ'] == pytest.approx(expected)
 
 
 @trees('coco_panoptic')

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 from mmdet.datasets import LVISV1Dataset
 from pycocotools import mask as mask_utils
@@ -10,7 +11,7 @@ from pycocotools import mask as mask_utils
 from mmodise.datasets.converters.lvis import prepare_lvis
 from mmodise.vocabulary import Vocabulary
 
-from .conftest import build, read_answers, trees, write_image
+from .conftest import build, evaluate, found_instance, read_answers, trees, write_image
 
 NAMES = LVISV1Dataset.METAINFO['classes']
 POLYGON = [[1, 1, 5, 1, 5, 3, 1, 3]]
@@ -89,6 +90,19 @@ def test_missing_pictures_are_counted(root):
     for use in (data_set, prepare_lvis):
         with pytest.raises(FileNotFoundError, match=r'1 of 2 .*000000000009\.jpg'):
             use(root)
+
+
+def test_ap_by_hand(root):
+    """Two of three classes are found; the rare one is missed."""
+    dataset = data_set(root)
+    mask = mask_utils.decode(mask_utils.merge(mask_utils.frPyObjects(POLYGON, 4, 8)))
+    empty, sample = (dataset[i]['data_samples'] for i in range(2))
+    results = [found_instance(sample, [654, 0], [mask] * 2, [0.9, 0.8]),
+               found_instance(empty, [50], [np.ones((4, 8))], [0.99])]  # not judged there
+    figures = evaluate(dataset, results, type='LVISInstanceMetric',
+                       ann_file=str(root / 'lvis/lvis_v1_val.json'))
+    assert figures['lvis/segm_AP'] == pytest.approx(2 / 3, abs=1e-3)
+    assert figures['lvis/segm_APr'] == 0 and figures['lvis/segm_APc'] == pytest.approx(1)
 
 
 @trees('lvis')

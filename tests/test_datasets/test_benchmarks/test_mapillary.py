@@ -13,7 +13,9 @@ from mmodise.datasets.converters.mapillary import prepare_mapillary
 from .conftest import (
     answered_segments,
     build,
+    column_results,
     count_pixels,
+    evaluate,
     read_answers,
     read_segments_of,
     trees,
@@ -100,6 +102,24 @@ def test_maps_that_do_not_go_together_are_named(root):
     (maps / f'labels/{KEY}.png').unlink()
     with pytest.raises(FileNotFoundError, match='1 of 1 maps are missing'):
         prepare_mapillary(root)
+
+
+def test_figures_by_hand(root):
+    """A bus for the car; what is found on void does not count."""
+    dataset, maps = panoptic(root), semantic(root)
+    bus = THINGS.index('Bus')
+    columns = [(2, 1), (bus, 1), 47, 64, (30, 1)]
+    prepare_mapillary(root)
+    figures = evaluate(
+        dataset, column_results(dataset, columns), type='CocoPanopticMetric',
+        ann_file=str(root / 'validation/panoptic/panoptic_2018.json'),
+        seg_prefix=str(root / 'validation/panoptic'))
+    assert figures['coco_panoptic/PQ'] == pytest.approx(60)
+    labels = str(root / 'validation/labels')
+    for truth in ({}, dict(seg_prefix=labels, names=dict(enumerate(NAMES)))):
+        figures = evaluate(maps, column_results(maps, columns),
+                           type='OpenVocabularySemanticMetric', **truth)
+        assert figures['semantic/mIoU'] == 75
 
 
 @trees('mapillary')

@@ -11,7 +11,7 @@ import pytest
 from mmodise.datasets.converters.open_images import prepare_open_images
 from mmodise.vocabulary import Vocabulary
 
-from .conftest import build, read_answers, trees, write_image
+from .conftest import build, evaluate, found_instance, read_answers, trees, write_image
 
 KEY = '0a'
 NAMES = ['Bear', 'Teddy bear', 'Turtle', 'Tortoise', 'Flower, red', 'Dog']
@@ -115,6 +115,22 @@ def test_what_is_missing_or_strange_is_named(root):
     with pytest.raises(ValueError, match='/m/77 has no name'):
         prepare_open_images(root)
     assert not (root / 'annotations').exists()
+
+
+@pytest.mark.parametrize(('name', 'expected'), [
+    ('validation', 1), ('validation_expanded', 0.5)])
+def test_ap_by_hand(root, name, expected):
+    """The teddy bear is found, and as a bear only where the hierarchy asks for it, missed."""
+    prepare_open_images(root)
+    dataset = data_set(root, name)
+    bear, group = (dataset[i]['data_samples'] for i in range(2))
+    mask, dogs = np.zeros((2, 10, 20))
+    mask[2:6, 2:10], dogs[:, :10] = 1, 1
+    results = [found_instance(bear, [1], [mask], [0.9]),
+               found_instance(group, [5, 1], [dogs] * 2, [0.9, 0.95])]  # not judged there
+    figures = evaluate(dataset, results, type='LVISInstanceMetric',
+                       ann_file=str(root / f'annotations/{name}.json'))
+    assert figures['lvis/segm_AP50'] == pytest.approx(expected, abs=1e-3)
 
 
 def close(box, expected):
