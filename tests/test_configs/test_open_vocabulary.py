@@ -3,6 +3,7 @@
 import inspect
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ from mmodise.engine import load_config
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs/open_vocabulary/odise_sd-v1_open-vocabulary.py'
 TREES = ROOT.parent / 'shared/trees/open'
-ROOTS = ('COCO_ROOT', 'ADE20K_ROOT', 'ADE20K_FULL_ROOT', 'PASCAL_CONTEXT_ROOT', 'PASCAL_VOC_ROOT')
+ROOTS = ('COCO_ROOT', 'ADE20K_ROOT', 'ADE20K_FULL_ROOT', 'PASCAL_CONTEXT_ROOT', 'PASCAL_VOC_ROOT',
+         'CITYSCAPES_ROOT', 'MAPILLARY_ROOT', 'LVIS_ROOT', 'OPEN_IMAGES_ROOT')
 
 
 @pytest.fixture
@@ -146,3 +148,27 @@ def test_the_data_that_are_there_are_tested(load, tmp_path):
     assert figures['COCO/semantic/mIoU'] == pytest.approx(
         100 * person / known / len(classes), abs=0.01)
     assert 'PC-459 was left out' in (tmp_path / 'work/data_sets/tables.md').read_text()
+
+
+@pytest.mark.skipif(not TREES.is_dir(), reason='needs ../shared')
+@pytest.mark.parametrize(('name', 'roots', 'tree', 'first'), [
+    ('Cityscapes', dict(CITYSCAPES_ROOT='cityscapes'), 'cityscapes', 'person'),
+    ('Mapillary', dict(MAPILLARY_ROOT='mapillary'), 'mapillary', 'Bird'),
+    ('COCO-Stuff', dict(COCO_ROOT='coco_stuff'), 'coco_stuff', 'person')])
+def test_miou_of_all_pixels_in_the_first_class(load, name, roots, tree, first):
+    answers = json.loads((TREES / tree / 'answers.json').read_text())
+    pixels = Counter()
+    for image in answers['images']:
+        if image['split'] in ('val', 'val2017', 'validation'):
+            pixels.update(image.get('semantic', image)['pixels'])
+    del pixels['void'], pixels['outside_list']
+    figures = run(load(**{key: TREES / folder for key, folder in roots.items()}))
+    assert figures[f'{name}/semantic/mIoU'] == pytest.approx(
+        100 * pixels[first] / pixels.total() / len([n for n in pixels.values() if n]), abs=0.01)
+
+
+@pytest.mark.skipif(not TREES.is_dir(), reason='needs ../shared')
+def test_lvis_is_tested_on_its_own_file(load):
+    figures = run(load(COCO_ROOT=TREES / 'lvis/coco', LVIS_ROOT=TREES / 'lvis/lvis'))
+    assert {key.split('/')[0] for key in figures} == {'LVIS'}
+    assert 0 <= figures['LVIS/lvis/segm_AP'] < 0.2, 'all is the first class, which is not there'
