@@ -12,8 +12,11 @@ test_cfg = dict(
     data_sets={{_base_.data_sets}},
     tables={
         'Open-vocabulary panoptic segmentation': {
-            'A-150': ['PQ', 'AP'], 'A-150 maps': ['mIoU'], 'COCO': ['PQ', 'AP', 'mIoU']},
+            'A-150': ['PQ', 'AP', 'mIoU'], 'COCO': ['PQ', 'AP', 'mIoU']},
         'Open-vocabulary semantic segmentation': {
-            'A-847': ['mIoU'], 'PC-459': ['mIoU'], 'A-150 maps': ['mIoU'], 'PC-59': ['mIoU'],
+            'A-847': ['mIoU'], 'PC-459': ['mIoU'], 'A-150': ['mIoU'], 'PC-59': ['mIoU'],
             'PAS-21': ['mIoU'], 'PAS-20': ['mIoU'], 'COCO': ['mIoU']},
+        'Other data sets': {
+            'Cityscapes': ['PQ', 'AP', 'mIoU'], 'Mapillary': ['PQ', 'mIoU'], 'COCO-Stuff': ['mIoU'],
+            'LVIS': ['LVIS AP', 'APr', 'APc', 'APf'], 'Open Images': ['LVIS AP50']},
         'Masks of any class whose overlap exceeds 0.5': {'A-150': ['recall'], 'COCO': ['recall']}})

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..datasets.panoptic.classes import check_known
 from ..datasets.panoptic.labels import void_label
 from .panoptic_truth import PanopticTruth
-from .semantic_maps import VOID_VALUES, SemanticMaps
+from .semantic_maps import VOID_VALUES, DataSetMaps, SemanticMaps
 
 _MEANS = ('truth', 'truth or prediction')
 
@@ -29,8 +29,10 @@ class OpenVocabularySemanticMetric(SemSegMetric):
     - Panoptic annotations, with ``ann_file`` and ``seg_prefix``: every pixel of a segment, a group
       of things too, has its class; the rest is void.
     - A folder of maps of labels, with ``seg_prefix`` alone; see :class:`SemanticMaps`.
-    - ``gt_sem_seg`` of the samples, with neither; void is ``ignore_index``, its own, 255 and 65535,
-      these three as far as they are no classes.
+    - Maps of labels that a data set of the same pictures reads, with ``maps``; see
+      :class:`DataSetMaps`.
+    - ``gt_sem_seg`` of the samples, with none of these; void is ``ignore_index``, and its own, 255
+      and 65535 as far as they are no classes.
 
     It differs in this:
 
@@ -53,6 +55,7 @@ class OpenVocabularySemanticMetric(SemSegMetric):
         seg_prefix (str, optional): The folder of its maps, or of maps of labels. Defaults to None.
         format_only (bool): Whether to write results and compute nothing. Defaults to False.
         mean_over (str): ``'truth'``, or ``'truth or prediction'``. Defaults to 'truth'.
+        maps (Mapping, optional): The config of a data set. Defaults to None.
         names (Sequence[str] | Mapping[int, str], optional): Of the values in maps of labels, as
             ``label_offset``, ``ignore_index``, ``img_suffix`` and ``seg_map_suffix`` of
             :class:`SemanticMaps`.
@@ -76,6 +79,7 @@ class OpenVocabularySemanticMetric(SemSegMetric):
         seg_prefix: str | None = None,
         format_only: bool = False,
         mean_over: str = 'truth',
+        maps: Mapping | None = None,
         names: Sequence[str] | Mapping[int, str] | None = None,
         label_offset: int = 0,
         ignore_index: int | None = None,
@@ -96,6 +100,8 @@ class OpenVocabularySemanticMetric(SemSegMetric):
         if ann_file:
             self._truth = PanopticTruth(
                 ann_file, None if format_only else seg_prefix, self.backend_args)
+        elif maps and not format_only:
+            self._maps = DataSetMaps(maps, self.backend_args)
         elif seg_prefix and not format_only:
             self._maps = SemanticMaps(seg_prefix, names, label_offset, ignore_index, img_suffix,
                                       seg_map_suffix, self.backend_args)
@@ -225,7 +231,7 @@ class OpenVocabularySemanticMetric(SemSegMetric):
             raise ValueError(
                 f'{type(self).__name__}: the sample of {path} has no gt_sem_seg. Load annotations '
                 'in the test pipeline, after what resizes the image; or give the metric a '
-                'seg_prefix, or ann_file and seg_prefix.')
+                'seg_prefix, maps, or ann_file and seg_prefix.')
         labels = truth['sem_seg'].long()
         labels = labels.reshape(labels.shape[-2:])
         if labels.shape != shape:

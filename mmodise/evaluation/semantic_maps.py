@@ -7,11 +7,13 @@ import os.path as osp
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from mmdet.registry import DATASETS
 
 from ..datasets.panoptic.classes import check_classes, match_classes
 from ..datasets.panoptic.findings import Findings
 from ..datasets.panoptic.orientation import sizes_differ
 from ..datasets.panoptic.segment_map import read_numbers
+from ..datasets.transforms.load_semantic_map import map_labels
 
 #: Values of void in maps of 8 and of 16 bits.
 VOID_VALUES = (255, 65535)
@@ -112,7 +114,7 @@ class SemanticMaps:
     def _find(self, image_path: str) -> str:
         before, name = osp.split(image_path)
         old, new = self._suffixes
-        stem = name[:-len(old)] if name.endswith(old) else osp.splitext(name)[0]
+        stem = name[:-len(old)] if name.endswith(old) else _stem(name)
         paths = [osp.join(self.folder, *folders, stem + new)
                  for folders in ((), (osp.basename(before), ))]
         for path in paths:
@@ -121,3 +123,64 @@ class SemanticMaps:
         raise FileNotFoundError(
             f'The map of {image_path} is neither {paths[0]} nor {paths[1]}. Check seg_prefix, '
             'img_suffix and seg_map_suffix.')
+
+
+class DataSetMaps:
+    """The labels of pictures, from another data set of the same pictures, found by their names.
+
+    So a panoptic data set has mIoU from the maps that the field takes it from.
+
+    Args:
+        data_set (Mapping): The config of a data set with ``seg_map_path``, ``label_map`` and
+            ``ignore_index`` in its samples, such as :class:`mmodise.datasets.SemanticDataset`.
+        backend_args (dict, optional): As mmdet's. Defaults to None.
+
+    Raises:
+        FileNotFoundError: If the data are not there.
+        ValueError: If two of its pictures have one name.
+    """
+
+    def __init__(self, data_set: Mapping, backend_args: dict | None = None) -> None:
+        built = DATASETS.build(dict(data_set, pipeline=[], test_mode=True))
+        self.folder = str(built.data_prefix['seg_map_path'])
+        self._classes = built.metainfo['classes']
+        self._backend_args = backend_args
+        infos = [built.get_data_info(index) for index in range(len(built))]
+        self._paths = {_stem(info['img_path']): info['seg_map_path'] for info in infos}
+        if len(self._paths) < len(infos):
+            raise ValueError(f'{self.folder}: pictures of one name in several folders cannot be '
+                             'told apart.')
+        self._label_map, self._ignore_index = infos[0]['label_map'], infos[0]['ignore_index']
+
+    def match(self, metainfo: Mapping) -> None:
+        """Find the classes of a metainfo among those of the data set, by name.
+
+        Raises:
+            ValueError: If names are spelt differently, or none fits.
+        """
+        classes, findings = check_classes(metainfo), Findings(self.folder)
+        labels = match_classes(
+            classes, [dict(id=i, name=name) for i, name in enumerate(self._classes)],
+            findings).labels
+        findings.raise_errors()
+        findings.tell()
+        void = len(classes)
+        self._labels = {
+            value: void if label == self._ignore_index else labels.get(label, void)
+            for value, label in self._label_map.items()}
+
+    def read(self, sample: Mapping, shape: tuple[int, int]) -> np.ndarray:
+        """Labels of a picture, as those of :class:`SemanticMaps`."""
+        path = self._paths.get(_stem(sample['img_path']))
+        if path is None:
+            raise FileNotFoundError(
+                f'The map of {sample["img_path"]} is not in {self.folder}, where there are '
+                f'{len(self._paths)} of other pictures. Check data_prefix.')
+        values = read_numbers(path, self._backend_args)
+        if values.shape != tuple(shape):
+            raise sizes_differ(sample['img_path'], tuple(shape), path, values.shape)
+        return map_labels(values, self._labels, path)
+
+
+def _stem(path: str) -> str:
+    return osp.splitext(osp.basename(path))[0]

@@ -148,3 +148,19 @@ def test_colours_are_no_labels(tmp_path):
     write(tmp_path, np.zeros((2, 10, 3)))
     with pytest.raises(ValueError, match='expected one number a pixel'):
         figures(seg_prefix=str(tmp_path))
+
+
+def test_maps_of_another_data_set_of_the_same_pictures(tmp_path):
+    """Its labels are in another order, and its maps count from 1."""
+    write(tmp_path, columns(PARTS, dict(wall=1, person=2, void=0)), 'maps/a.png')
+    write(tmp_path, np.zeros((2, 10, 3)), 'images/a.jpg')
+    maps = dict(
+        type='SemanticDataset', ignore_index=0, metainfo=dict(classes=('none', 'wall', 'person')),
+        data_root=str(tmp_path), data_prefix=dict(img_path='images', seg_map_path='maps'))
+    metainfo = dict(classes=('person', 'wall', 'ship'))
+    metrics, _ = figures(maps=maps, metainfo=metainfo)
+    assert metrics['semantic/mIoU'] == MIOU
+    (tmp_path / 'images/a.jpg').rename(tmp_path / 'images/b.jpg')
+    (tmp_path / 'maps/a.png').rename(tmp_path / 'maps/b.png')
+    with pytest.raises(FileNotFoundError, match=r'The map of images/val/a\.jpg is not in .*maps'):
+        figures(maps=maps, metainfo=metainfo)

@@ -9,6 +9,10 @@ ade20k = '{{$ADE20K_ROOT:data/ADEChallengeData2016}}/'
 ade20k_full = '{{$ADE20K_FULL_ROOT:data/ADE20K_2021_17_01}}/'
 context = '{{$PASCAL_CONTEXT_ROOT:data/pascal_ctx_d2}}/'
 voc = '{{$PASCAL_VOC_ROOT:data/pascal_voc_d2}}/'
+cityscapes = '{{$CITYSCAPES_ROOT:data/cityscapes}}/'
+mapillary = '{{$MAPILLARY_ROOT:data/mapillary_vistas}}/'
+lvis = '{{$LVIS_ROOT:data/lvis}}/'
+open_images = '{{$OPEN_IMAGES_ROOT:data/open_images}}/'
 
 load = [
     dict(type='LoadImageFromFile'),
@@ -26,6 +30,14 @@ coco_maps = dict(
     seg_prefix=coco + 'annotations/panoptic_val2017/')
 ade20k_maps = dict(
     ann_file=ade20k + 'ade20k_panoptic_val.json', seg_prefix=ade20k + 'ade20k_panoptic_val/')
+cityscapes_maps = dict(
+    ann_file=cityscapes + 'gtFine/cityscapes_panoptic_val.json',
+    seg_prefix=cityscapes + 'gtFine/cityscapes_panoptic_val/')
+mapillary_maps = dict(
+    ann_file=mapillary + 'validation/panoptic/panoptic_2018.json',
+    seg_prefix=mapillary + 'validation/panoptic/')
+lvis_file = lvis + 'lvis_v1_val.json'
+open_images_file = open_images + 'annotations/validation_expanded.json'
 
 data_sets = {
     'A-150': dict(
@@ -36,14 +48,10 @@ data_sets = {
         metrics=[
             dict(pq, **ade20k_maps),
             dict(type='OpenVocabularyInstanceMetric', ann_file=ade20k + 'ade20k_instance_val.json'),
+            dict(miou, maps=dict(  # not the panoptic ones, which lack things without instances
+                type='ADE20KSemanticBenchmark', data_root=ade20k, data_prefix=dict(
+                    img_path='images/validation/', seg_map_path='annotations/validation/'))),
             dict(type='ClassAgnosticMetric', **ade20k_maps)]),
-    'A-150 maps': dict(
-        dataset=dict(
-            type='ADE20KSemanticBenchmark', data_root=ade20k,
-            data_prefix=dict(
-                img_path='images/validation/', seg_map_path='annotations/validation/'),
-            **semantic_set),
-        metrics=[miou]),
     'COCO': dict(
         dataset={{_base_.val_dataloader.dataset}},
         metrics=[
@@ -86,4 +94,42 @@ data_sets = {
                 img_path='images/validation/', seg_map_path='annotations_pascal20/validation/'),
             **semantic_set),
         metrics=[miou]),
+    'Cityscapes': dict(
+        dataset=dict(
+            type='CityscapesPanopticDataset', data_root=cityscapes,
+            ann_file='gtFine/cityscapes_panoptic_val.json',
+            data_prefix=dict(img='leftImg8bit/val/', seg='gtFine/cityscapes_panoptic_val/'),
+            **panoptic_set),
+        metrics=[
+            dict(pq, **cityscapes_maps),
+            dict(type='OpenVocabularyInstanceMetric', **cityscapes_maps),
+            dict(miou, maps=dict(
+                type='CityscapesSemanticDataset', data_root=cityscapes,
+                data_prefix=dict(img_path='leftImg8bit/val/', seg_map_path='gtFine/val/')))]),
+    'Mapillary': dict(
+        dataset=dict(
+            type='MapillaryPanopticDataset', data_root=mapillary,
+            ann_file='validation/panoptic/panoptic_2018.json',
+            data_prefix=dict(img='validation/images/', seg='validation/panoptic/'),
+            **panoptic_set),
+        metrics=[
+            dict(pq, **mapillary_maps),
+            dict(miou, maps=dict(
+                type='MapillarySemanticDataset', data_root=mapillary, data_prefix=dict(
+                    img_path='validation/images/', seg_map_path='validation/labels/')))]),
+    'COCO-Stuff': dict(
+        dataset=dict(
+            type='COCOStuffDataset', data_root=coco, original=True,
+            data_prefix=dict(img_path='val2017/', seg_map_path='stuffthingmaps/val2017/'),
+            **semantic_set),
+        metrics=[miou]),
+    'LVIS': dict(
+        dataset=dict(
+            type='LVISBenchmark', ann_file=lvis_file, data_prefix=dict(img=coco), **panoptic_set),
+        metrics=[dict(type='LVISInstanceMetric', ann_file=lvis_file)]),
+    'Open Images': dict(
+        dataset=dict(
+            type='OpenImagesSegmentation', data_root=open_images, ann_file=open_images_file,
+            data_prefix=dict(img=''), **panoptic_set),
+        metrics=[dict(type='LVISInstanceMetric', ann_file=open_images_file)]),
 }
