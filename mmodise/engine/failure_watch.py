@@ -32,7 +32,8 @@ def failing_together() -> Iterator[None]:
         yield
         return
     store, done = _connect(), threading.Event()
-    threading.Thread(target=_watch, args=(store, done), daemon=True).start()
+    watcher = threading.Thread(target=_watch, args=(store, done), daemon=True)
+    watcher.start()
     try:
         yield
     except BaseException as error:
@@ -47,6 +48,8 @@ def failing_together() -> Iterator[None]:
         _exit(store)
     finally:
         done.set()
+        # Python that ends while a thread is in the store's own code is aborted
+        watcher.join(_PATIENCE)
 
 
 def _connect() -> dist.Store:
