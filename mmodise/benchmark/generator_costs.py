@@ -10,7 +10,7 @@ from unittest import mock
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -52,8 +52,9 @@ def measure_generator(extractor: Mapping) -> GeneratorCost:
         built: FeatureExtractor = MODELS.build(dict(extractor))
         image = torch.rand(1, 3, built.image_size, built.image_size)
         offsets = _offsets(built.condition or {})
-    tensors = [tensor for network in built.frozen_modules()
-               for tensor in (*network.parameters(), *network.buffers())]
+    networks = built.frozen_modules()
+    parameters = [weight for network in networks for weight in network.parameters()]
+    tensors = parameters + [buffer for network in networks for buffer in network.buffers()]
 
     def forward() -> None:
         with torch.no_grad():
@@ -67,13 +68,9 @@ def measure_generator(extractor: Mapping) -> GeneratorCost:
     (flops, held), (training_flops, training_held) = (
         _count(run, tensors) for run in (forward, train))
     return GeneratorCost(
-        built.image_size, sum(network.numel() for network in _parameters(built)),
+        built.image_size, sum(weight.numel() for weight in parameters),
         sum(tensor.numel() * tensor.element_size() for tensor in tensors),
         flops, training_flops, held, training_held)
-
-
-def _parameters(extractor: FeatureExtractor) -> list[nn.Parameter]:
-    return [weight for network in extractor.frozen_modules() for weight in network.parameters()]
 
 
 def _offsets(condition: Mapping[str, int | None]) -> list[Tensor | None]:
