@@ -119,6 +119,19 @@ class OpenVocabularySemanticMetric(SemSegMetric):
                     'novel_classes', 'classes')
         self._dataset_meta = dict(dataset_meta)
 
+    def check_images(self, samples: Sequence[Mapping]) -> None:
+        """Look for the truth of images before any is tested.
+
+        Args:
+            samples (Sequence[Mapping]): Each with ``img_id`` and ``img_path``.
+
+        Raises:
+            FileNotFoundError: If maps are missing.
+            ValueError: If the annotation file does not list an image.
+        """
+        for truth in filter(None, (self._truth, self._maps)):
+            truth.check_images(samples)
+
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Compare results with the ground truth, and write them if they are asked for.
 
