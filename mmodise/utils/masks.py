@@ -17,7 +17,7 @@ def bounding_box(mask: np.ndarray) -> list[int]:
 
 
 def encode_masks(masks: Tensor | np.ndarray) -> list[dict]:
-    """COCO's run lengths of masks of one image, as mmdet's ``encode_mask_results``, all at once.
+    """COCO's run lengths of masks of one image, as mmdet's ``encode_mask_results``, in less time.
 
     Args:
         masks (Tensor | ndarray): Of bool or 0 and 1, (N, H, W).
@@ -25,9 +25,11 @@ def encode_masks(masks: Tensor | np.ndarray) -> list[dict]:
     Returns:
         list[dict]: Of each ``size`` and ``counts``, bytes.
     """
-    masks = np.ascontiguousarray(torch.as_tensor(masks).to(torch.uint8).cpu().numpy())
-    number, height, width = masks.shape
-    turned = np.empty((number, width, height), np.uint8)  # COCO goes down the columns
-    for mask, columns in zip(masks, turned, strict=True):
-        cv2.transpose(mask, columns)
-    return mask_utils.encode(turned.transpose(2, 1, 0))
+    masks = torch.as_tensor(masks)
+    masks = masks.view(torch.uint8) if masks.dtype == torch.bool else masks.to(torch.uint8)
+    columns = np.empty(masks.shape[:0:-1], np.uint8)  # which COCO goes down
+    encoded = []
+    for mask in masks.cpu().numpy():
+        cv2.transpose(np.ascontiguousarray(mask), columns)
+        encoded.append(mask_utils.encode(columns.T))
+    return encoded

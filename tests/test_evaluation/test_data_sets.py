@@ -16,6 +16,7 @@ from mmengine.structures import PixelData
 from PIL import Image
 
 from mmodise.engine import EvaluationRunner
+from mmodise.evaluation.data_sets.class_chart import draw_classes
 from mmodise.vocabulary import Vocabulary
 
 SIZE = (4, 10)
@@ -111,7 +112,19 @@ def written(root):
     return read
 
 
-def test_each_has_its_classes_and_metrics(root, written):
+@pytest.fixture(autouse=True)
+def charts(monkeypatch):
+    """What is drawn, by the names of files; drawing takes longer than all else here."""
+    drawn = {}
+    monkeypatch.setattr('mmengine.runner.Runner._log_env', lambda *args: None)  # runs compilers
+    monkeypatch.setattr(
+        'mmodise.evaluation.data_sets.report.draw_classes',
+        lambda values, path, title, novel: drawn.update({
+            f'{path.parent.name}/{path.name}': (values, title, novel)}))
+    return drawn
+
+
+def test_each_has_its_classes_and_metrics(root, written, charts):
     figures, model = test_on(root)
     assert model.asked == ['one0', 'one1', 'one2', 'two0', 'two1']
     # an overlap of 2/5 is none: cat misses one and has found a wrong one, each half an error
@@ -129,8 +142,26 @@ def test_each_has_its_classes_and_metrics(root, written):
     assert float(rows[1][rows[0].index('IoU')]) == pytest.approx(1000 / 14, abs=1e-3)
     assert ['two', 'semantic/mIoU'] in [
         row[:2] for row in csv.reader(written('figures.csv').splitlines())]
-    with Image.open(root / 'work/data_sets/two/classes_IoU.png') as chart:
-        assert chart.width > 300
+    assert {name: set(values) for name, (values, *_) in charts.items()} == {
+        f'{name}/classes_{key}.png': set(classes[:2])
+        for name, (classes, _) in SETS.items() for key in ('PQ', 'IoU')}
+    values, title, novel = charts['two/classes_IoU.png']
+    assert (title, novel) == ('two: IoU in percent', {'owl'})
+    assert values['ant'] == pytest.approx(60)
+
+
+@pytest.mark.parametrize('number', [1, 160])
+def test_a_chart_has_names_that_can_be_read(tmp_path, number):
+    values = {f'a class with the long name number {i}': 100 * i / number for i in range(number)}
+    with pytest.MonkeyPatch.context() as patch:
+        shown = []
+        patch.setattr('matplotlib.axes.Axes.set_xticks', lambda axes, places, names, **_: (
+            shown.append(names)))
+        draw_classes(values, tmp_path / 'chart.png', 'owls', novel=list(values)[:1])
+    assert sum(map(len, shown)) == number and max(map(len, shown)) <= 75
+    assert max(len(name) for row in shown for name in row) <= 24
+    with Image.open(tmp_path / 'chart.png') as chart:
+        assert chart.height > 300 * len(shown)
 
 
 @pytest.mark.parametrize('stop_after', [1, 2, 3, 4])
@@ -304,5 +335,3 @@ def test_settings_of_the_model_are_changed_for_a_data_set_alone(root):
     test_on(root, model, one=dict(
         data_set(root, 'one', SETS['one'][0]), test_cfg=dict(panoptic_on=False)))
     assert [cfg['panoptic_on'] for cfg in seen] == [False, False, True]
-    with pytest.raises(ValueError, match='Known has no panoptic_fusion_head'):
-        test_on(root, one=dict(data_set(root, 'one', SETS['one'][0]), test_cfg=dict(a=1)))

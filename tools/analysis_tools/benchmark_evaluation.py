@@ -34,6 +34,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--images', type=int, default=4, help='that are drawn (default: 4)')
     parser.add_argument('--repeats', type=int, default=3, help='(default: 3)')
     parser.add_argument(
+        '--matmul-size', type=int, metavar='N', help='rows and columns of matrices (default: 3072)')
+    parser.add_argument(
         '--out', type=Path, default=Path('work_dirs/benchmark/evaluation'), metavar='STEM',
         help='what to write, without the ending (default: work_dirs/benchmark/evaluation)')
     args = parser.parse_args(argv)
@@ -65,8 +67,14 @@ def main(argv: list[str] | None = None) -> None:
     MMLogger.get_current_instance().setLevel(logging.WARNING)
     init_default_scope('mmdet')
     device = torch.device(args.device or ('cuda' if torch.cuda.is_available() else 'cpu'))
-    product, rates, model = MatrixProduct(torch.device('cpu'), 'float32'), [], []
-    costs = {}
+    product = MatrixProduct(torch.device('cpu'), 'float32', args.matmul_size)
+    rates, model, costs = [], [], {}
+    if args.config:
+        try:
+            subject = Subject(Setting(
+                args.config, size=read_size(args.size), device=str(device)))
+        except (OSError, ValueError) as error:
+            sys.exit(f'benchmark_evaluation.py: {error}')
     with tqdm(total=len(args.classes) * args.images * (args.repeats + 1), unit='image') as bar:
         for classes in args.classes:
             rates.append(product.rate())
@@ -74,17 +82,12 @@ def main(argv: list[str] | None = None) -> None:
                 drawn = DrawnSet(Path(folder, 'set'), classes, args.images)
                 costs[classes] = time_metrics(drawn, args.repeats, bar.update)
         rates.append(product.rate())
-    if args.config:
-        try:
-            subject = Subject(Setting(
-                args.config, size=read_size(args.size), device=str(device)))
-        except (OSError, ValueError) as error:
-            sys.exit(f'benchmark_evaluation.py: {error}')
-        clock = clock_of(device)
-        for _ in range(args.repeats + 1):
-            start = clock()
-            subject.call(subject.images())
-            model.append(clock() - start)
+    clock = clock_of(device)
+    for _ in range(args.repeats + 1 if args.config else 0):
+        data = subject.images()
+        start = clock()
+        subject.call(data)
+        model.append(clock() - start)
     rate = statistics.median(rates)
     whole = statistics.median(model[1:]) if model else FULL_SIZE_MODEL / rate
     print(table(costs, whole))

@@ -30,9 +30,9 @@ recall = dict(type='ClassAgnosticMetric')
 # results that nothing reads are not made; a panoptic map holds 999 classes at most
 semantic_only = dict(
     metrics=[miou], test_cfg=dict(panoptic_on=False, instance_on=False, semantic_on=True))
-instances_only = dict(
-    metrics=[dict(type='LVISInstanceMetric')],
-    test_cfg=dict(panoptic_on=False, instance_on=True, semantic_on=False))
+instances_only = dict(  # LVIS looks at 300 an image
+    metrics=[dict(type='LVISInstanceMetric')], test_cfg=dict(
+        panoptic_on=False, instance_on=True, semantic_on=False, max_per_image=300))
 # of maps of classes that were prepared: class, folder, folders of pictures and of maps
 prepared_maps = {
     'A-847': ('ADE20KFullDataset', ade20k_full, 'images_detectron2', 'annotations_detectron2'),

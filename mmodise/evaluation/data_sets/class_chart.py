@@ -48,7 +48,7 @@ def _draw_row(
     places = np.arange(len(names))
     axes.bar(places, heights, color=[f'C{int(novel)}' for novel in is_novel])
     axes.set_xticks(places, [_shorten(name) for name in names], rotation=90, fontsize=7)
-    axes.set_ylim(0, 100)
+    axes.set_ylim(0, max([1, *heights]))
     axes.grid(axis='y', alpha=0.3)
     axes.set_axisbelow(True)
 

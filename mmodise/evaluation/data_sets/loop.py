@@ -175,7 +175,8 @@ class DataSetsTestLoop(BaseLoop):
     def _test(self, name: str, entry: Entry) -> dict:
         """Test on a data set; the main process computes its figures, and all get them."""
         self.evaluator = entry.evaluator
-        records = ImageRecords(self.folder / name, self._digest(name, entry))
+        records = ImageRecords(
+            self.folder / name, _from_main(lambda: self._digest(name, entry)))
         done = _from_main(records.read)
         before = f', of which {len(done)} were done before' if done else ''
         print_log(f'{name}: {len(entry.dataset)} images{before}', 'current')
@@ -249,8 +250,9 @@ class DataSetsTestLoop(BaseLoop):
         """Change settings of how the model makes results."""
         head = getattr(self._model, 'panoptic_fusion_head', None)
         if settings and head is None:
-            raise ValueError(f'{type(self._model).__name__} has no panoptic_fusion_head, whose '
-                             'test_cfg a data set could change. Take test_cfg out of data_sets.')
+            print_log(f'{type(self._model).__name__} has no panoptic_fusion_head: the test_cfg of '
+                      'a data set has no effect.', 'current', logging.WARNING)
+            settings = {}
         before = getattr(head, 'test_cfg', None)
         try:
             if settings:
