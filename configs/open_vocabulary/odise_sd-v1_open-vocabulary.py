@@ -18,5 +18,6 @@ test_cfg = dict(
             'PAS-21': ['mIoU'], 'PAS-20': ['mIoU'], 'COCO': ['mIoU']},
         'Other data sets': {
             'Cityscapes': ['PQ', 'AP', 'mIoU'], 'Mapillary': ['PQ', 'mIoU'], 'COCO-Stuff': ['mIoU'],
-            'LVIS': ['LVIS AP', 'APr', 'APc', 'APf'], 'Open Images': ['LVIS AP50']},
+            'LVIS': ['LVIS AP', 'APr', 'APc', 'APf'], 'Open Images': ['LVIS AP50'],
+            'Visual Genome': ['region recall']},
         'Masks of any class whose overlap exceeds 0.5': {'A-150': ['recall'], 'COCO': ['recall']}})

@@ -25,7 +25,7 @@ FIGURES = {
     'APc': ('lvis/segm_APc', 100), 'APf': ('lvis/segm_APf', 100),
     'mIoU': ('semantic/mIoU', 1), 'mIoU base': ('semantic/base_mIoU', 1),
     'mIoU novel': ('semantic/novel_mIoU', 1),
-    'recall': ('class_agnostic/recall50', 1)}
+    'recall': ('class_agnostic/recall50', 1), 'region recall': ('regions/recall50', 1)}
 
 
 class DataSetsReport:
