@@ -130,6 +130,15 @@ def test_overlap_of_masks_and_boxes():
         [True] * 4, [True] * 4], 'all, if there is no mask in the box, or no box'
 
 
+def test_overlaps_are_counted_in_float32():
+    """131,584 cells, which bfloat16 would round."""
+    masks = torch.full((2, 512, 512), -1.0)
+    masks[0, :, :257] = 1
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        found = masks_in_boxes(masks, torch.tensor([[0, 0, 257, 512]]), (512, 512), 1)
+    assert found.tolist() == [[True], [False]]
+
+
 @pytest.mark.parametrize('value', [0, 1.5])
 def test_a_least_overlap_is_a_share(value):
     with pytest.raises(ValueError, match=f'min_overlap={value}, expected a number above 0'):

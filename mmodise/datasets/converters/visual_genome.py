@@ -97,7 +97,7 @@ def read_regions(source: Path, images: Sequence[dict], findings: Findings) -> di
             continue
         for region in entry.get('regions', ()):
             try:
-                caption = ' '.join(region['phrase'].split())
+                caption = ' '.join((region['phrase'] or '').split())
                 box = clip_box([region[k] for k in ('x', 'y', 'width', 'height')], sizes[key])
                 number = region['region_id']
             except (KeyError, TypeError, AttributeError) as error:

@@ -41,7 +41,9 @@ def masks_in_boxes(
     Returns:
         Tensor: bool, (..., Q, W); all where there is no box, or no mask in it.
     """
-    overlap = box_overlap((masks > 0).float(), boxes.float(), size)  # nan is not enough
+    # in float32: half precision counts to 65,504 and no mask may be larger
+    with torch.autocast(masks.device.type, enabled=False):
+        overlap = box_overlap((masks > 0).float(), boxes.float(), size)  # nan is not enough
     found = overlap >= min_overlap
     return found | ~found.any(-2, keepdim=True)
 
