@@ -20,10 +20,11 @@ from ..datasets.panoptic.findings import Findings
 from ..datasets.panoptic.segments import Runs, Segments, read_segments
 from .panoptic_quality import match_segments
 from .panoptic_truth import PanopticTruth
+from .truth_check import ChecksTruth
 
 
 @METRICS.register_module(name='CocoPanopticMetric', force=True)  # old configs gain, too
-class CheckedPanopticMetric(CocoPanopticMetric):
+class CheckedPanopticMetric(ChecksTruth, CocoPanopticMetric):
     """mmdet's ``CocoPanopticMetric``, under its name, with what it takes on trust checked.
 
     Figures are mmdet's where the data are as they should be. It differs in this:
@@ -101,19 +102,6 @@ class CheckedPanopticMetric(CocoPanopticMetric):
         if self._truth is not None:
             self._category_ids = self._truth.match(dataset_meta).category_ids
         self._dataset_meta = dict(dataset_meta, thing_classes=thing_classes(dataset_meta))
-
-    def check_images(self, samples: Sequence[Mapping]) -> None:
-        """Look for the truth of images before any is tested.
-
-        Args:
-            samples (Sequence[Mapping]): Each with ``img_id`` and ``img_path``.
-
-        Raises:
-            FileNotFoundError: If maps are missing.
-            ValueError: If the annotation file does not list an image.
-        """
-        if self._truth is not None:
-            self._truth.check_images(samples)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Compare results with the ground truth, and write them if they are asked for.

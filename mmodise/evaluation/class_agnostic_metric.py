@@ -12,10 +12,11 @@ from mmengine.evaluator import BaseMetric
 from ..datasets.panoptic.classes import thing_classes
 from ..datasets.panoptic.segments import Runs, Segments
 from .panoptic_truth import PanopticTruth
+from .truth_check import ChecksTruth
 
 
 @METRICS.register_module()
-class ClassAgnosticMetric(BaseMetric):
+class ClassAgnosticMetric(ChecksTruth, BaseMetric):
     """The best overlap of each annotated segment with a predicted one of any class.
 
     The overlap is the intersection over union without void, as in panoptic quality; groups of
@@ -57,18 +58,6 @@ class ClassAgnosticMetric(BaseMetric):
         self._truth.match(dataset_meta)
         self._num_things = len(thing_classes(dataset_meta))
         self._dataset_meta = dict(dataset_meta)
-
-    def check_images(self, samples: Sequence[Mapping]) -> None:
-        """Look for the truth of images before any is tested.
-
-        Args:
-            samples (Sequence[Mapping]): Each with ``img_id`` and ``img_path``.
-
-        Raises:
-            FileNotFoundError: If maps are missing.
-            ValueError: If the annotation file does not list an image.
-        """
-        self._truth.check_images(samples)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Compare results with the ground truth.
