@@ -8,6 +8,7 @@ from .lvis_instance_metric import LVISInstanceMetric
 from .open_vocabulary_instance_metric import OpenVocabularyInstanceMetric
 from .open_vocabulary_panoptic_metric import OpenVocabularyPanopticMetric
 from .open_vocabulary_semantic_metric import OpenVocabularySemanticMetric
+from .region_recall_metric import RegionRecallMetric
 from .spread import Spread, judge
 from .summary import GROUPS, summarize
 
@@ -22,6 +23,7 @@ __all__ = [
     'OpenVocabularyPanopticMetric',
     'OpenVocabularySemanticMetric',
     'PendingSampler',
+    'RegionRecallMetric',
     'Spread',
     'judge',
     'summarize',

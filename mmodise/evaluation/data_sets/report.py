@@ -110,7 +110,7 @@ class DataSetsReport:
             (class_name, '' if 'novel_classes' not in metainfo
              else 'no' if class_name in novel else 'yes',
              *(classes[class_name].get(key, '') for key in keys)) for class_name in found])
-        for key in set(keys).intersection(('PQ', 'AP', 'IoU')):
+        for key in set(keys).intersection(('PQ', 'AP', 'IoU', 'recall')):
             values = {class_name: classes[class_name][key] for class_name in found
                       if key in classes[class_name]}
             draw_classes(values, folder / f'classes_{key}.png', f'{name}: {key} in percent', novel)

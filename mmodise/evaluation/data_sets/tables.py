@@ -17,7 +17,7 @@ FIGURES = {
     'LVIS AP base': ('lvis/base_segm_AP', 100), 'LVIS AP novel': ('lvis/novel_segm_AP', 100),
     'mIoU': ('semantic/mIoU', 1), 'mIoU base': ('semantic/base_mIoU', 1),
     'mIoU novel': ('semantic/novel_mIoU', 1),
-    'recall': ('class_agnostic/recall50', 1)}
+    'recall': ('class_agnostic/recall50', 1), 'region recall': ('regions/recall50', 1)}
 
 Columns = Mapping[str, Sequence[str]]
 
