@@ -9,7 +9,7 @@ from .captioners import (
     PretrainedCaptioner,
     TextCaptioner,
 )
-from .classifiers import CLIPClassifier, MaskClassifier, MaskScores
+from .classifiers import CLIPClassifier, MaskClassifier, MaskScores, PooledCLIPClassifier
 from .clip import FrozenCLIP
 from .data_preprocessor import PanopticDataPreprocessor
 from .ensembles import GeometricEnsemble
@@ -24,6 +24,7 @@ from .extractors import (
 from .frozen import FrozenModule, FrozenNetworks
 from .heads import (
     ClusterHead,
+    FCCLIPHead,
     MaskFileHead,
     MaskPredictions,
     MaskSource,
@@ -46,6 +47,7 @@ __all__ = [
     'DataSetCaption',
     'DiffusionBackbone',
     'DiffusionTransformerExtractor',
+    'FCCLIPHead',
     'FeatureExtractor',
     'FeatureMap',
     'FrozenCLIP',
@@ -68,6 +70,7 @@ __all__ = [
     'OpenVocabularyFusionHead',
     'PanopticDataPreprocessor',
     'PixelBackbone',
+    'PooledCLIPClassifier',
     'PretrainedCaptioner',
     'SAMHead',
     'SegmentMap',
