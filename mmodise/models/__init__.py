@@ -25,6 +25,7 @@ from .frozen import FrozenModule, FrozenNetworks
 from .heads import (
     ClusterHead,
     FCCLIPHead,
+    Float32PixelDecoder,
     MaskFileHead,
     MaskPredictions,
     MaskSource,
@@ -50,6 +51,7 @@ __all__ = [
     'FCCLIPHead',
     'FeatureExtractor',
     'FeatureMap',
+    'Float32PixelDecoder',
     'FrozenCLIP',
     'FrozenModule',
     'FrozenNetworks',

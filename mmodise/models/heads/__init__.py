@@ -2,6 +2,7 @@
 
 from .cluster_head import ClusterHead
 from .fcclip_head import FCCLIPHead
+from .float32_pixel_decoder import Float32PixelDecoder
 from .mask_file_head import MaskFileHead
 from .mask_source import MaskPredictions, MaskSource, MaskTargets
 from .odise_caption_head import ODISECaptionHead
@@ -9,5 +10,5 @@ from .odise_head import ODISEHead
 from .sam_head import SAMHead
 
 __all__ = [
-    'ClusterHead', 'FCCLIPHead', 'MaskFileHead', 'MaskPredictions', 'MaskSource', 'MaskTargets',
-    'ODISECaptionHead', 'ODISEHead', 'SAMHead']
+    'ClusterHead', 'FCCLIPHead', 'Float32PixelDecoder', 'MaskFileHead', 'MaskPredictions',
+    'MaskSource', 'MaskTargets', 'ODISECaptionHead', 'ODISEHead', 'SAMHead']
