@@ -46,13 +46,14 @@ def build_classifiers(
         lines (Mapping[str, Line]): By name.
         tuned (str, optional): The checkpoint of a training with :data:`TUNED_CONFIG`.
     """
-    built, classifiers = {}, {}
+    model, built, classifiers = runner.model, {}, {}
     for name, line in lines.items():
         key = line.is_tuned, repr(line.settings or {})
         if key not in built:
             classifier = load_tuned(tuned) if line.is_tuned else MODELS.build(
                 {**runner.cfg.model.classifier, **(line.settings or {})})
-            built[key] = classifier.to(next(runner.model.parameters()).device).eval()
+            classifier.connect(model.backbone, model.neck if model.with_neck else None)
+            built[key] = classifier.to(next(model.parameters()).device).eval()
         classifiers[name] = built[key]
     return classifiers
 
