@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmodise.checkpoints import load_fitting, load_from_local
+from mmodise.weights import locate
 
 CONFIG = (Path(__file__).parents[2]
           / 'configs/classifiers/odise_sd-small-tuned-clip_shapes-panoptic.py')
@@ -34,7 +35,7 @@ def test_two_iterations(runner, tmp_path):
     assert found == {
         'tuned.queries': (1e-4, 0.05), 'tuned.values': (1e-4, 0.05), 'tuned.positions': (1e-4, 0.0),
         'tuned.mask_scale': (1e-3, 0.0), 'similarity.weight': (1e-3, 0.05)}
-    before = load_from_local('mmodise://shapes/odise.pth')['state_dict']
+    before = load_from_local(locate('mmodise://shapes/odise.pth'))['state_dict']
     after = load_from_local(str(tmp_path / 'iter_2.pth'))['state_dict']
     assert all(torch.equal(after[name].float(), weight.float()) for name, weight in before.items())
     of_classifier = {name for name in after if name.startswith('classifier.')}

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mmodise.benchmark import classifier_comparison, classifier_page
+from mmodise.benchmark.classifier_comparison import ACCURACY
 from mmodise.benchmark.classifier_lines import LINES
 from mmodise.evaluation import Figures, Weights
 
@@ -15,7 +16,7 @@ FACTS = dict(checkpoint='odise.pth', alpha=0.4, beta=0.6, blocks=4, machine='a m
 
 def figures(ball, star, sand, snow, more=0.0):
     """PQ of classes; AP of things is half, IoU more by 1; nothing is annotated of the snow."""
-    per_class = {name: dict(PQ=pq + more, AP=pq / 2, IoU=pq + 1)
+    per_class = {name: dict(PQ=pq + more, AP=pq / 2, IoU=pq + 1, **{ACCURACY: 100 - pq})
                  for name, pq in zip(METAINFO['classes'], (ball, star, sand, snow), strict=True)}
     for name in ('sand', 'snow'):
         del per_class[name]['AP']
@@ -34,11 +35,11 @@ def test_the_page():
             'plain-coat': figures(80, 40, 60, 20, more=2)},
         dict(head=1.0, plain=2.25, **{'plain-coat': 2.25}), swept, METAINFO, **FACTS)
     everything, base, novel, trust, weights = page.split('\n## ')[1:]
-    # PQ, of things, of stuff, AP, mIoU, ms
-    assert '| head alone | 50.0 | 60.0 | 40.0 | 30.0 | 61.0 |  |' in everything
-    assert '| 50.0 | 60.0 | 40.0 | 30.0 | 61.0 | 2.2 |' in everything
-    assert '| head alone | 70.0 | 80.0 | 60.0 | 40.0 | 71.0 |' in base
-    assert '| head alone | 30.0 | 40.0 | 20.0 | 20.0 | 41.0 |' in novel
+    # PQ, of things, of stuff, AP, mIoU, true masks, ms
+    assert '| head alone | 50.0 | 60.0 | 40.0 | 30.0 | 61.0 | 50.0 |  |' in everything
+    assert '| 50.0 | 60.0 | 40.0 | 30.0 | 61.0 | 50.0 | 2.2 |' in everything
+    assert '| head alone | 70.0 | 80.0 | 60.0 | 40.0 | 71.0 | 30.0 |' in base
+    assert '| head alone | 30.0 | 40.0 | 20.0 | 20.0 | 41.0 | 70.0 |' in novel
     assert '| +2.0 | +2.0 | +2.0 | +0.0 | +0.0 | +2.0 | +2.0 | +2.0 | +0.0 | +0.0 |' in trust
     # novel PQ is 70 elsewhere, but base PQ is 60 there
     assert '| 0.2 | 0.4 | 0.0 | 66.0 | 40.0 | 53.0 |' in weights
@@ -74,8 +75,11 @@ def test_the_model_that_comes_with_mmodise(compare, tmp_path, monkeypatch):
     head, plain, soft, tuned = built[0].values()
     assert head is plain and soft.last_blocks == 3
     assert not tuned.similarity.weight.any()
-    rows = [line for line in page.splitlines() if line.startswith('| `soft_masks`')]
-    assert len(rows) == 3 and all(float(row.split('|')[2]) >= 0 for row in rows)
+    rows = {kind: [line.split(' | ') for line in page.splitlines() if line.startswith(f'| {kind}')]
+            for kind in ('head', '`soft_masks`')}
+    assert [len(of_kind) for of_kind in rows.values()] == [3, 3]
+    assert rows['head'][0][6] == '' and float(rows['`soft_masks`'][0][6]) > 25, 'true masks'
+    assert float(rows['`soft_masks`'][1][1]) > 25, 'PQ of base classes'
 
 
 def test_an_unknown_line(compare):
