@@ -7,7 +7,7 @@ load_from = 'mmodise://shapes/odise.pth'
 model = dict(
     classifier=dict(type='TunedCLIPClassifier', last_blocks=None),  # of four blocks, all
     train_classifier_only=True)
-# Without PhotoMetricDistortion, which exchanges colour channels: CLIP knows what colours are called.
+# Without PhotoMetricDistortion, which exchanges colour channels: CLIP knows the names of colours.
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadPanopticAnnotations'),

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import math
 import statistics
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import torch
 from mmdet.registry import MODELS
 from mmengine.runner import Runner
+from torch.utils.flop_counter import FlopCounterMode
 
 from ..checkpoints import load_fitting, load_from_local
 from ..engine import load_config
@@ -134,22 +133,21 @@ def name_true_masks(
 
 
 @torch.no_grad()
-def measure_times(
-    runner: Runner, classifiers: Mapping[str, MaskClassifier], repeats: int = 9
+def count_operations(
+    runner: Runner, classifiers: Mapping[str, MaskClassifier]
 ) -> dict[str, float]:
-    """Milliseconds that each classifier takes to embed the masks of a picture, at best."""
+    """GFLOPs that each classifier takes to embed the masks of a picture."""
     model = runner.model
     data = model.data_preprocessor(next(iter(runner.test_dataloader)), training=False)
     images, samples = data['inputs'], data['data_samples']
     observation = observe_masks(model, images, samples)
-    args = images, observation.inputs[1], observation.found.masks, samples
-    best = dict.fromkeys(classifiers.values(), math.inf)
-    for _, classifier in itertools.product(range(repeats), best):
-        start = time.perf_counter()
-        classifier.embed(*args)
-        best[classifier] = min(best[classifier], time.perf_counter() - start)
-    return {name: 1000 * best[classifier] / len(images)
-            for name, classifier in classifiers.items()}
+    operations = {}
+    for classifier in set(classifiers.values()):
+        with FlopCounterMode(display=False) as counter:
+            classifier.embed(
+                images, observation.inputs[1], observation.found.masks, samples)
+        operations[classifier] = counter.get_total_flops() / len(images) / 1e9
+    return {name: operations[classifier] for name, classifier in classifiers.items()}
 
 
 def mean_of(figures: Figures, key: str, classes: Iterable[str]) -> float | None:

@@ -12,10 +12,10 @@ from .claim_run import describe_machine
 from .classifier_comparison import (
     ACCURACY,
     build_classifiers,
+    count_operations,
     evaluate,
     load_model,
     mean_of,
-    measure_times,
     sweep_weights,
 )
 from .classifier_lines import SWEPT, Line
@@ -50,8 +50,8 @@ scores them, and what the ensemble makes of it (alpha {alpha}, beta {beta}).
 
 *Base* classes are annotated in the training, *novel* ones never. All figures are in percent, means
 over classes. *AP*: of the masks of things. *True masks*: how many of the annotated masks the
-classifier alone names right. *ms*: what the classifier takes for the masks of a picture.
-CLIP's image tower has {blocks} blocks.
+classifier alone names right. *GFLOPs*: convolutions and matrix products of the classifier,
+per picture. CLIP's image tower has {blocks} blocks.
 
 Date: {date}. Machine: {machine}. Pictures: {pictures}."""
 
@@ -80,7 +80,7 @@ def write(
     page = docs / 'classifiers.md'
     docs.mkdir(parents=True, exist_ok=True)
     page.write_text(make_page(
-        lines, evaluate(runner, lines, classifiers), measure_times(runner, classifiers), swept,
+        lines, evaluate(runner, lines, classifiers), count_operations(runner, classifiers), swept,
         dataset.metainfo, checkpoint=checkpoint, alpha=ensemble.alpha, beta=ensemble.beta,
         blocks=runner.model.classifier.clip.num_blocks, machine=describe_machine(),
         pictures=len(dataset)), encoding='utf-8')
@@ -88,7 +88,7 @@ def write(
 
 
 def make_page(
-    lines: Mapping[str, Line], figures: Mapping[str, Figures], times: Mapping[str, float],
+    lines: Mapping[str, Line], figures: Mapping[str, Figures], operations: Mapping[str, float],
     swept: Mapping[str, Mapping[Weights, Figures]], metainfo: Mapping, **facts: object,
 ) -> str:
     """Write the page.
@@ -96,7 +96,7 @@ def make_page(
     Args:
         lines (Mapping[str, Line]): By name.
         figures (Mapping[str, Figures]): Of each line.
-        times (Mapping[str, float]): Milliseconds of each line.
+        operations (Mapping[str, float]): GFLOPs of each line.
         swept (Mapping[str, Mapping[Weights, Figures]]): PQ over weights of the ensemble.
         metainfo (Mapping): Of the data set.
         **facts (object): For the introduction.
@@ -109,9 +109,9 @@ def make_page(
                 for name, line in lines.items()]
         header = ['', *COLUMNS]
         if group == 'all':
-            header.append('ms')
+            header.append('GFLOPs')
             for row, (name, line) in zip(rows, lines.items(), strict=True):
-                row.append('' if line.settings is None else f'{times[name]:.1f}')
+                row.append('' if line.settings is None else f'{operations[name]:.2f}')
         parts += [f'## {group.capitalize()} classes', table(header, rows)]
     columns = [f'{group} {column}' for group in ('base', 'novel') for column in _CHANGED]
     parts += ['## What trust costs', _TRUST, table(

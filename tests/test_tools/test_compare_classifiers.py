@@ -35,9 +35,9 @@ def test_the_page():
             'plain-coat': figures(80, 40, 60, 20, more=2)},
         dict(head=1.0, plain=2.25, **{'plain-coat': 2.25}), swept, METAINFO, **FACTS)
     everything, base, novel, trust, weights = page.split('\n## ')[1:]
-    # PQ, of things, of stuff, AP, mIoU, true masks, ms
+    # PQ, of things, of stuff, AP, mIoU, true masks, GFLOPs
     assert '| head alone | 50.0 | 60.0 | 40.0 | 30.0 | 61.0 | 50.0 |  |' in everything
-    assert '| 50.0 | 60.0 | 40.0 | 30.0 | 61.0 | 50.0 | 2.2 |' in everything
+    assert '| 50.0 | 60.0 | 40.0 | 30.0 | 61.0 | 50.0 | 2.25 |' in everything
     assert '| head alone | 70.0 | 80.0 | 60.0 | 40.0 | 71.0 | 30.0 |' in base
     assert '| head alone | 30.0 | 40.0 | 20.0 | 20.0 | 41.0 | 70.0 |' in novel
     assert '| +2.0 | +2.0 | +2.0 | +0.0 | +0.0 | +2.0 | +2.0 | +2.0 | +0.0 | +0.0 |' in trust
