@@ -1,6 +1,6 @@
 """The parts, registered with mmdet."""
 
-from .backbones import DiffusionBackbone, PixelBackbone
+from .backbones import CLIPBackbone, DiffusionBackbone, PixelBackbone
 from .captioners import (
     DataSetCaption,
     GivenCaption,
@@ -39,6 +39,7 @@ from .results import OpenVocabularyFusionHead, SegmentMap
 
 __all__ = [
     'ODISE',
+    'CLIPBackbone',
     'CLIPClassifier',
     'ClusterHead',
     'ConsistencyLoss',

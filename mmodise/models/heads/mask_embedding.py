@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ..mask_pooling import pool_masks
+
 
 class MaskEmbedding(nn.Module):
     """Pools the mask features under each mask and embeds the result (paper, 3.3; official release).
@@ -42,9 +44,5 @@ class MaskEmbedding(nn.Module):
         Returns:
             Tensor: (B, Q, C), not normalised. An empty mask pools to zero.
         """
-        masks = (mask_logits.detach().sigmoid() > 0.5).float()
-        # in float32: half precision counts to 65,504 and no mask may be larger
-        with torch.autocast(masks.device.type, enabled=False):
-            pooled = torch.einsum('bqhw,bchw->bqc', masks, mask_features.float())
-            pooled = pooled / (masks.sum((-2, -1))[..., None] + 1e-8)
+        pooled = pool_masks(mask_logits.detach().sigmoid() > 0.5, mask_features)
         return self.embed(self.pool_proj(pooled.to(queries.dtype)) + queries)
