@@ -81,19 +81,31 @@ class TowerTraining(BaseModel):
         return dict(loss=loss, accuracy=hits.float().mean(), scale=scale.detach())
 
 
+def save_tower(part: str, visual: nn.Module, logit_scale: Tensor, out_dir: Path) -> None:
+    """Write a CLIP of an image tower and of the small CLIP's text tower, half precision.
+
+    Args:
+        part (str): One of :data:`TOWERS`.
+        visual (Module): The tower.
+        logit_scale (Tensor): Logarithm of the inverse temperature.
+        out_dir (Path): Gets ``clip_convnext/`` or ``clip_resnet/``.
+    """
+    clip = open_clip.create_model(f'local-dir:{locate(CLIP)}')
+    clip.visual, clip.logit_scale = visual, nn.Parameter(logit_scale.detach().clone())
+    save_clip(clip.half(), out_dir / part.replace('-', '_'), TOWERS[part])
+
+
 def train_tower(
     part: str, train: Callable[[BaseModel], None], out_dir: Path, dataset: Dataset
 ) -> None:
-    """Train an image tower, and write a CLIP of it and of the small CLIP's text tower.
+    """Train an image tower, and write it as :func:`save_tower` does.
 
     Args:
         part (str): One of :data:`TOWERS`.
         train (Callable): Trains what gives losses.
-        out_dir (Path): Gets ``clip_convnext/`` or ``clip_resnet/``.
+        out_dir (Path): Gets its folder.
         dataset (Dataset): Not read: ``train`` knows it.
     """
     model = TowerTraining(part)
     train(model)
-    clip = open_clip.create_model(f'local-dir:{locate(CLIP)}')
-    clip.visual, clip.logit_scale = model.visual, model.logit_scale
-    save_clip(clip.half(), out_dir / part.replace('-', '_'), TOWERS[part])
+    save_tower(part, model.visual, model.logit_scale, out_dir)
