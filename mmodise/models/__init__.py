@@ -9,7 +9,7 @@ from .captioners import (
     PretrainedCaptioner,
     TextCaptioner,
 )
-from .classifiers import CLIPClassifier, MaskClassifier, MaskScores
+from .classifiers import CLIPClassifier, MaskClassifier, MaskScores, TunedCLIPClassifier
 from .clip import FrozenCLIP
 from .data_preprocessor import PanopticDataPreprocessor
 from .ensembles import GeometricEnsemble
@@ -75,5 +75,6 @@ __all__ = [
     'StableDiffusionXLExtractor',
     'TextCaptioner',
     'TokenDiffusionExtractor',
+    'TunedCLIPClassifier',
     'WholeBatchCrossEntropyLoss',
 ]

@@ -1,0 +1,23 @@
+# The small CLIP learns from the true masks of base classes to classify masks (MaskCLIP++); all else
+# is the model that comes with mmodise, and stays as it is. Minutes on two CPU cores.
+_base_ = '../odise/odise_sd-small_shapes-panoptic.py'
+
+load_from = 'mmodise://shapes/odise.pth'
+
+model = dict(
+    classifier=dict(type='TunedCLIPClassifier', last_blocks=None),  # of four blocks
+    train_classifier_only=True)
+train_dataloader = dict(batch_size=8)
+
+optim_wrapper = dict(
+    optimizer=dict(lr=1e-3, weight_decay=0.05),
+    paramwise_cfg=dict(custom_keys={
+        'classifier.tuned': dict(lr_mult=0.1),
+        'classifier.tuned.positions': dict(lr_mult=0.1, decay_mult=0.0),
+        'classifier.tuned.mask_scale': dict(lr_mult=1.0, decay_mult=0.0)}),
+    clip_grad=dict(max_norm=1.0))
+max_iters = 600
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+param_scheduler = [
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=0, end=max_iters, T_max=max_iters,
+         eta_min_ratio=0.05, _delete_=True)]
