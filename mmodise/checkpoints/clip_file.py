@@ -14,11 +14,10 @@ from torch import Tensor
 
 from .convnext import name_of_weights, register_convnext
 from .filling import build_empty, fill
+from .official import CLIP_PREFIX
 from .safe_loading import read_weights
 from .torchscript_reading import is_torchscript, read_torchscript
 
-#: What the names of a CLIP's weights begin with in a checkpoint of FC-CLIP's that holds it.
-FCCLIP_PREFIX = 'backbone.clip_model.'
 # a weight of each kind of image tower: vision transformer, OpenAI's ResNet, ConvNeXt
 _TOWERS = {'visual.proj', 'visual.attnpool.c_proj.weight', 'visual.trunk.stem.0.weight'}
 # numbers that OpenAI's files have next to the weights
@@ -89,8 +88,7 @@ def _read(path: str) -> tuple[dict[str, Tensor], bool | None]:
         weights = read_weights(path)
     if _OPENAI_MARKS & set(weights):
         quick_gelu = True
-    weights = {name.removeprefix(FCCLIP_PREFIX): value for name, value in weights.items()
-               if name.startswith(FCCLIP_PREFIX)} or weights
+    weights = clip_part(weights) or weights
     weights = {name.removeprefix('module.'): value for name, value in weights.items()
                if name not in _OPENAI_MARKS and not name.endswith('attn_mask')}
     if 'text_projection' not in weights or not _TOWERS & set(weights):
@@ -99,6 +97,12 @@ def _read(path: str) -> tuple[dict[str, Tensor], bool | None]:
             f"OpenAI's ResNets in open_clip's names; they begin with "
             f'{", ".join(list(weights)[:3])}.')
     return weights, quick_gelu
+
+
+def clip_part(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The CLIP in a checkpoint of FC-CLIP's, in open_clip's names; empty if it holds none."""
+    return {name.removeprefix(CLIP_PREFIX): value for name, value in weights.items()
+            if name.startswith(CLIP_PREFIX)}
 
 
 def _check_activation(

@@ -9,7 +9,13 @@ from .captioners import (
     PretrainedCaptioner,
     TextCaptioner,
 )
-from .classifiers import CLIPClassifier, MaskClassifier, MaskScores, TunedCLIPClassifier
+from .classifiers import (
+    CLIPClassifier,
+    MaskClassifier,
+    MaskScores,
+    PooledCLIPClassifier,
+    TunedCLIPClassifier,
+)
 from .clip import FrozenCLIP
 from .data_preprocessor import PanopticDataPreprocessor
 from .ensembles import GeometricEnsemble
@@ -24,6 +30,7 @@ from .extractors import (
 from .frozen import FrozenModule, FrozenNetworks
 from .heads import (
     ClusterHead,
+    FCCLIPHead,
     MaskFileHead,
     MaskPredictions,
     MaskSource,
@@ -46,6 +53,7 @@ __all__ = [
     'DataSetCaption',
     'DiffusionBackbone',
     'DiffusionTransformerExtractor',
+    'FCCLIPHead',
     'FeatureExtractor',
     'FeatureMap',
     'FrozenCLIP',
@@ -68,6 +76,7 @@ __all__ = [
     'OpenVocabularyFusionHead',
     'PanopticDataPreprocessor',
     'PixelBackbone',
+    'PooledCLIPClassifier',
     'PretrainedCaptioner',
     'SAMHead',
     'SegmentMap',

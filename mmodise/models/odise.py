@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from ..vocabulary import Vocabulary
-from .backbones import DiffusionBackbone
+from .backbones import DiffusionBackbone, check_widths
 from .clip import FrozenCLIP, Prompt
 from .data_preprocessor import check_padding
 from .ensembles import score_objects
@@ -32,12 +32,13 @@ class ODISE(MaskFormer):
     :meth:`vocabulary_of`, or else those of the training.
 
     Args:
-        backbone (dict): Any backbone of four maps, such as :class:`DiffusionBackbone`.
+        backbone (dict): Any backbone of four maps, such as :class:`DiffusionBackbone`
+            and :class:`CLIPBackbone`.
         panoptic_head (dict): A :class:`MaskSource`: :class:`ODISEHead`, :class:`ODISECaptionHead`,
-            :class:`ClusterHead`.
+            :class:`FCCLIPHead`, :class:`ClusterHead`.
         panoptic_fusion_head (dict): :class:`OpenVocabularyFusionHead`.
         classifier (dict, optional): A :class:`MaskClassifier` for out-of-vocabulary scores:
-            :class:`CLIPClassifier`. Defaults to None.
+            :class:`CLIPClassifier`, :class:`PooledCLIPClassifier`. Defaults to None.
         ensemble (dict, optional): What makes one score of in- and out-of-vocabulary scores.
             Defaults to a :class:`GeometricEnsemble`, which is also its type if none is said.
             ``alpha`` and ``beta`` of the classifier, where older configs and commands give them,
@@ -63,9 +64,12 @@ class ODISE(MaskFormer):
         **kwargs,
     ) -> None:
         super().__init__(*args, **kwargs)
+        if not self.with_neck:
+            check_widths(self.backbone, self.panoptic_head)
         self.classifier = self.ensemble = None
         if classifier is not None:
             self.classifier = MODELS.build(classifier)
+            self.classifier.connect(self.backbone, self.neck if self.with_neck else None)
             ensemble = {'type': 'GeometricEnsemble', **(ensemble or {})}
             self.ensemble = MODELS.build({**ensemble, **_shares(classifier, ensemble)})
         self.consistency = None

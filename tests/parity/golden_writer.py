@@ -148,7 +148,7 @@ def _write_results(
     for i, size in enumerate(meta['out_hw']):
         maps = {f'out.panoptic.thr{threshold:g}': Golden(np.zeros(0))
                 for threshold in meta['overlap_thresholds']}
-        case = Case(kind, f'img{i}', inputs[f'image{i}'], tuple(size), meta['vocab'],
+        case = Case(kind, f'img{i}', [inputs[f'image{i}']], [tuple(size)], meta['vocab'],
                     meta['things'], maps, {})
         stages = _known_to_the_official(inference_stages(model, case), kind)
         if kind != setting.kinds[0]:

@@ -55,7 +55,7 @@ def test_frozen_networks_are_not_asked_for(model):
 class Head(nn.Module):
     def __init__(self, kind):
         super().__init__()
-        self.text_proj = nn.Linear(1, 1)
+        self.mask_embedding = nn.ParameterDict(dict(log_scale=torch.ones(())))
         if kind == 'label':
             self.no_object = nn.Parameter(torch.ones(1, 1))
         else:
@@ -69,8 +69,8 @@ def test_a_checkpoint_of_the_other_supervision_is_told_in_words(found, expected,
         nn.ModuleDict(dict(panoptic_head=Head(kind))) for kind in (found, expected))
     fit = load_fitting(model, weights.state_dict())
     with pytest.raises(ValueError, match=(
-        f'; the checkpoint is of a {found} model, the config of a {expected} model: what fits this '
-        rf'checkpoint at full size is configs/odise/{recipe}_\S+\.py')):
+        f"; the checkpoint is of the kind 'ODISE {found}', the config of the kind 'ODISE {expected}"
+        rf"': what fits this checkpoint at full size is configs/odise/{recipe}_\S+\.py")):
         fit.check_complete('odise.pth')
     assert (Path(__file__).parents[2] / RECIPES[found]).is_file()
 

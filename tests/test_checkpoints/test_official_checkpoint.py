@@ -186,7 +186,7 @@ def test_names_of_some_weights(kind, official):
     converted = from_official(official).checkpoint['state_dict']
     assert list(official_names(converted).values()) == [
         name for name in official['model'] if name != EMPTY_WEIGHT]
-    with pytest.raises(ValueError, match=f'official {kind} model has no .*: backbone.layer1.0.a'):
+    with pytest.raises(ValueError, match=f'official ODISE {kind} model has no .*: backbone.layer1.0.a'):
         official_names(['backbone.layer1.0.a'], kind)
     with pytest.raises(ValueError, match='do not tell'):
         official_names(['backbone.captioner.text_gate'])
@@ -267,7 +267,7 @@ def test_files_that_cannot_be_read_are_named(official, tmp_path):
     for name, message in {
         'cut': r'cut\.pth \(100,000 bytes\) cannot be read .* cut short',
         'text': r'text\.pth is text, not weights',
-        'clip': r'clip\.pth is no official ODISE checkpoint: found visual\.conv1\.weight\.',
+        'clip': r'clip\.pth is no official checkpoint of ODISE or FC-CLIP: found visual\.conv1\.weight\.',
     }.items():
         with pytest.raises(ValueError, match=message):
             read_official(tmp_path / f'{name}.pth')

@@ -3,7 +3,7 @@
 from mmdet.registry import MODELS
 from mmdet.utils import ConfigType
 from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @MODELS.register_module()
@@ -37,3 +37,18 @@ class CLIPBackbone(BaseModule):
             tuple[Tensor, ...]: (B, C, H / s, W / s) with strides s of 4, 8, 16 and 32.
         """
         return self.clip.encode_maps(images)
+
+
+def check_widths(backbone: nn.Module, head: nn.Module) -> None:
+    """Refuse a head that was built for maps of other widths, if both parts tell.
+
+    Raises:
+        ValueError: Gives the widths of both, and what to set.
+    """
+    given, expected = (getattr(part, name, None) for part, name in (
+        (backbone, 'out_widths'), (head, 'in_channels')))
+    if None not in (given, expected) and tuple(given) != tuple(expected):
+        raise ValueError(
+            f'The backbone, {type(backbone).__name__}, gives maps of the widths {list(given)}, and '
+            f'model.panoptic_head.in_channels={list(expected)}. Set in_channels={list(given)}, or '
+            'give model.backbone.clip the CLIP that the head was made for.')

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from mmdet.structures import SampleList
 from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...vocabulary import Vocabulary
 from ..clip import FrozenCLIP, Prompt
@@ -50,6 +50,14 @@ class MaskClassifier(BaseModule):
         """Whether :meth:`embed` and :meth:`score` do what :meth:`forward` does."""
         return type(self).forward is MaskClassifier.forward
 
+    def connect(self, backbone: nn.Module, neck: nn.Module | None) -> None:
+        """Be told what makes the ``features``; called once, when all parts are built.
+
+        Args:
+            backbone (Module): The detector's.
+            neck (Module, optional): The detector's; None if it has none.
+        """
+
     def embed(
         self,
         images: Tensor,
@@ -60,7 +68,7 @@ class MaskClassifier(BaseModule):
         """Embed masks, before any name is known; arguments as in :meth:`forward`.
 
         Returns:
-            Sequence[Tensor]: What :meth:`score` reads, (Q, D) per image.
+            Sequence[Tensor]: What :meth:`score` reads, (Q, D) per image; or a tuple of tensors.
         """
         raise NotImplementedError(
             f'{type(self).__name__} is a MaskClassifier and gives no scores: implement forward, or '

@@ -90,6 +90,11 @@ class FrozenCLIP(FrozenModule):
         return self.frozen.model.logit_scale.exp().clamp(max=100)
 
     @property
+    def mean_colour(self) -> Tensor:
+        """The colour that is 0 once normalised, RGB in [0, 1], (3, 1, 1)."""
+        return self.frozen.mean
+
+    @property
     def patch_size(self) -> tuple[int, int]:
         """Height and width of the patches of a vision transformer, in pixels.
 

@@ -1,6 +1,7 @@
 """Heads, the sources of masks: feature maps -> masks, and what is needed to name them."""
 
 from .cluster_head import ClusterHead
+from .fcclip_head import FCCLIPHead
 from .mask_file_head import MaskFileHead
 from .mask_source import MaskPredictions, MaskSource, MaskTargets
 from .odise_caption_head import ODISECaptionHead
@@ -9,5 +10,5 @@ from .sam_head import SAMHead
 from .true_masks import true_masks
 
 __all__ = [
-    'ClusterHead', 'MaskFileHead', 'MaskPredictions', 'MaskSource', 'MaskTargets',
+    'ClusterHead', 'FCCLIPHead', 'MaskFileHead', 'MaskPredictions', 'MaskSource', 'MaskTargets',
     'ODISECaptionHead', 'ODISEHead', 'SAMHead', 'true_masks']

@@ -74,6 +74,8 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
             **kwargs,
         )
         self.num_classes = num_labels
+        #: Channels of the maps that it is given.
+        self.in_channels: Sequence[int] = kwargs.get('in_channels', args[0] if args else ())
         self.ignore_unannotated = ignore_unannotated
         self.vocabulary = vocabulary
         self.prompt: Prompt = read_prompt(prompt)
@@ -120,7 +122,7 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
         """Embed names or words, each put into the prompt, to compare masks with: (N, C)."""
         texts = self.clip.encode_texts([fill_prompt(self.prompt, text) for text in texts])
-        return self.text_proj(texts.to(self.text_proj.weight.dtype))
+        return self.text_proj(texts.to(self.mask_embedding.log_scale.dtype))
 
     def class_logits(self, embeddings: Tensor, vocabulary: Vocabulary, *more: Tensor) -> Tensor:
         """Similarities of masks and classes.
