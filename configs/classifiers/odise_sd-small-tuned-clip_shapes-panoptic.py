@@ -5,19 +5,20 @@ _base_ = '../odise/odise_sd-small_shapes-panoptic.py'
 load_from = 'mmodise://shapes/odise.pth'
 
 model = dict(
-    classifier=dict(type='TunedCLIPClassifier', last_blocks=None),  # of four blocks
+    classifier=dict(type='TunedCLIPClassifier', last_blocks=None),  # of four blocks, all
     train_classifier_only=True)
 train_dataloader = dict(batch_size=8)
 
+# MaskCLIP++'s schedule, at a learning rate for minutes: the tower's is a part of the others'.
 optim_wrapper = dict(
-    optimizer=dict(lr=1e-3, weight_decay=0.05),
+    optimizer=dict(lr=1e-3),
     paramwise_cfg=dict(custom_keys={
         'classifier.tuned': dict(lr_mult=0.1),
         'classifier.tuned.positions': dict(lr_mult=0.1, decay_mult=0.0),
-        'classifier.tuned.mask_scale': dict(lr_mult=1.0, decay_mult=0.0)}),
+        'classifier.tuned.mask_scale': dict(decay_mult=0.0)}),
     clip_grad=dict(max_norm=1.0))
-max_iters = 600
-train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+max_iters = 300
 param_scheduler = [
     dict(type='CosineAnnealingLR', by_epoch=False, begin=0, end=max_iters, T_max=max_iters,
-         eta_min_ratio=0.05, _delete_=True)]
+         eta_min_ratio=0.05)]
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)

@@ -3,7 +3,7 @@
 from .checked_panoptic_metric import CheckedPanopticMetric
 from .class_agnostic_metric import ClassAgnosticMetric
 from .data_sets import DataSetsReport, DataSetsTestLoop, PendingSampler
-from .ensemble_sweep import Weights, sweep_classifiers, sweep_ensemble
+from .ensemble_sweep import Figures, Weights, sweep_classifiers, sweep_ensemble
 from .lvis_instance_metric import LVISInstanceMetric
 from .open_vocabulary_instance_metric import OpenVocabularyInstanceMetric
 from .open_vocabulary_panoptic_metric import OpenVocabularyPanopticMetric
@@ -17,6 +17,7 @@ __all__ = [
     'ClassAgnosticMetric',
     'DataSetsReport',
     'DataSetsTestLoop',
+    'Figures',
     'LVISInstanceMetric',
     'OpenVocabularyInstanceMetric',
     'OpenVocabularyPanopticMetric',

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 from mmdet.structures import SampleList
+from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner
 from torch import Tensor
 
@@ -23,6 +24,17 @@ class Weights(NamedTuple):
     alpha: float
     beta: float
     trust: float = 0.0
+
+
+class Figures(NamedTuple):
+    """What an evaluation finds.
+
+    ``metrics`` are those of the evaluator, ``per_class`` what its metrics note of each class, by
+    its name: PQ, SQ and RQ, AP with ``classwise``, IoU and so on.
+    """
+
+    metrics: dict[str, float]
+    per_class: dict[str, dict[str, float]]
 
 
 def sweep_ensemble(
@@ -46,13 +58,13 @@ def sweep_ensemble(
     if runner.model.classifier is None:
         raise ValueError('sweep_ensemble: model.classifier is None; give it a CLIPClassifier')
     lines = {one: (runner.model.classifier, Weights(*one)) for one in weights}
-    return sweep_classifiers(runner, lines)
+    return {one: figures.metrics for one, figures in sweep_classifiers(runner, lines).items()}
 
 
 @torch.no_grad()
 def sweep_classifiers(
     runner: Runner, lines: Mapping[object, tuple[MaskClassifier, Weights]]
-) -> dict[object, dict[str, float]]:
+) -> dict[object, Figures]:
     """Evaluate an :class:`ODISE` with several classifiers and weights of its ensemble.
 
     Backbone and mask source run once per image, each classifier once per image.
@@ -64,7 +76,7 @@ def sweep_classifiers(
             Classifiers that are not the model's own have their weights, and its device, already.
 
     Returns:
-        dict[object, dict[str, float]]: The metrics of each line.
+        dict[object, Figures]: Those of each line.
     """
     model, loader = runner.model, runner.test_dataloader
     runner.load_or_resume()
@@ -85,8 +97,16 @@ def sweep_classifiers(
                 scores[classifier] = model.score(observation, samples, vocabularies)
             evaluators[key].process(model.make_results(scores[classifier], samples), batch)
     _use(model, *configured)
-    return {key: evaluator.evaluate(len(loader.dataset))
+    return {key: _figures(evaluator, len(loader.dataset))
             for key, evaluator in evaluators.items()}
+
+
+def _figures(evaluator: Evaluator, size: int) -> Figures:
+    metrics, per_class = evaluator.evaluate(size), {}
+    for metric in evaluator.metrics:
+        for name, figures in getattr(metric, 'per_class', {}).items():
+            per_class.setdefault(name, {}).update(figures)
+    return Figures(metrics, per_class)
 
 
 def observe_masks(model: ODISE, images: Tensor, samples: SampleList) -> Observation:
