@@ -69,8 +69,8 @@ def evaluate_with(
     lines = {(name, weights): (built[name], weights)
              for name, one in classifiers.items()
              for weights in (one.weights, *(Weights(*pair, one.weights.trust) for pair in grid))}
-    results = {line: summarize(metrics)
-               for line, metrics in sweep_classifiers(runner, lines).items()}
+    results = {line: summarize(figures.metrics)
+               for line, figures in sweep_classifiers(runner, lines).items()}
     return {NONE: dict(cost=costs[NONE]), **{
         name: dict(
             weights=one.weights, result=results[name, one.weights], cost=costs[name],
