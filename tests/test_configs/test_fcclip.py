@@ -98,6 +98,8 @@ def test_what_decays(built):
 def test_schedule_and_data(path):
     cfg = Config.fromfile(path)
     assert cfg.max_iters == cfg.train_cfg.max_iters == 368_750
+    assert cfg.train_cfg.val_interval == 5000
+    assert cfg.train_cfg.dynamic_intervals == [(365_001, 368_750)]
     assert cfg.train_dataloader.batch_size * 8 == cfg.auto_scale_lr.base_batch_size == 16
     schedule, = cfg.param_scheduler
     assert (schedule.milestones, schedule.gamma) == ([327_778, 355_092], 0.1)
