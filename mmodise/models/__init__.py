@@ -9,7 +9,13 @@ from .captioners import (
     PretrainedCaptioner,
     TextCaptioner,
 )
-from .classifiers import CLIPClassifier, MaskClassifier, MaskScores, PooledCLIPClassifier
+from .classifiers import (
+    CLIPClassifier,
+    MaskClassifier,
+    MaskScores,
+    PooledCLIPClassifier,
+    TunedCLIPClassifier,
+)
 from .clip import FrozenCLIP
 from .data_preprocessor import PanopticDataPreprocessor
 from .ensembles import GeometricEnsemble
@@ -80,5 +86,6 @@ __all__ = [
     'StableDiffusionXLExtractor',
     'TextCaptioner',
     'TokenDiffusionExtractor',
+    'TunedCLIPClassifier',
     'WholeBatchCrossEntropyLoss',
 ]

@@ -11,13 +11,14 @@ from mmdet.structures import DetDataSample, SampleList
 from mmdet.utils import ConfigType, OptConfigType
 from mmdet.visualization import get_palette
 from mmengine.logging import print_log
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..vocabulary import Vocabulary
 from .backbones import DiffusionBackbone, check_widths
 from .clip import FrozenCLIP, Prompt
 from .data_preprocessor import check_padding
 from .ensembles import score_objects
+from .heads import MaskTargets, true_masks
 from .observation import Observation, Scores
 from .results import SegmentMap
 
@@ -44,7 +45,13 @@ class ODISE(MaskFormer):
             take the place of the ensemble's.
         consistency (dict, optional): A :class:`ConsistencyLoss`, one more loss of the training.
             Defaults to None.
+        train_classifier_only (bool): Leave everything else as it was loaded, and compute none of
+            it in training; for a classifier that learns from true masks, such as
+            :class:`TunedCLIPClassifier`. Defaults to False.
         **kwargs: As in :class:`mmdet.models.MaskFormer`.
+
+    Raises:
+        ValueError: If the classifier is to be trained alone, and cannot be.
     """
 
     def __init__(
@@ -53,6 +60,7 @@ class ODISE(MaskFormer):
         classifier: OptConfigType = None,
         ensemble: OptConfigType = None,
         consistency: OptConfigType = None,
+        train_classifier_only: bool = False,
         **kwargs,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -68,10 +76,38 @@ class ODISE(MaskFormer):
         if consistency is not None:
             self.consistency = MODELS.build(consistency)
             self.consistency.check(self.panoptic_head, self.classifier)
+        self.train_classifier_only = train_classifier_only
+        if train_classifier_only:
+            self._check_classifier_only()
+            for part in self._all_but_classifier():
+                part.requires_grad_(False)
         try:
             self.panoptic_fusion_head.check_size([self.panoptic_head.vocabulary])
         except ValueError as error:  # images may still bring smaller vocabularies
             print_log(f'Of the training vocabulary: {error}', 'current', logging.WARNING)
+
+    def _check_classifier_only(self) -> None:
+        classifier = self.classifier
+        if classifier is None or not (classifier.trains and classifier.learns_from_truth):
+            raise ValueError(
+                'model.train_classifier_only=True needs a model.classifier that learns from true '
+                f'masks, such as TunedCLIPClassifier; this one is '
+                f'{"None" if classifier is None else type(classifier).__name__}.')
+        if self.consistency is not None:
+            raise ValueError(
+                'model.train_classifier_only=True leaves the head as it is, and model.consistency '
+                'is for its training. Leave one of them out.')
+
+    def _all_but_classifier(self) -> list[nn.Module]:
+        return [part for name, part in self.named_children() if name != 'classifier']
+
+    def train(self, mode: bool = True) -> ODISE:
+        """As the parent's; what is not trained stays as it is in testing."""
+        super().train(mode)
+        if self.train_classifier_only:
+            for part in self._all_but_classifier():
+                part.eval()
+        return self
 
     def vocabulary_of(self, sample: DetDataSample) -> Vocabulary:
         """The classes to look for in an image.
@@ -137,18 +173,25 @@ class ODISE(MaskFormer):
             ValueError: If maps of classes were padded with a class.
         """
         check_padding(self.data_preprocessor, len(self.panoptic_head.vocabulary))
-        features = self.extract_feat(batch_inputs, batch_data_samples)
-        classifier, consistency = self.classifier, self.consistency
+        head, classifier, consistency = self.panoptic_head, self.classifier, self.consistency
         trains = classifier is not None and classifier.trains
+        from_truth = trains and classifier.learns_from_truth
         is_consistent = consistency is not None and bool(consistency.weights)
-        if not trains and not is_consistent:
-            return self.panoptic_head.loss(features, batch_data_samples)
-        losses, targets = self.panoptic_head.loss_and_targets(features, batch_data_samples)
-        if trains:
-            more = classifier.loss(batch_inputs, features, batch_data_samples, targets)
-            losses |= {f'classifier.{name}': value for name, value in more.items()}
+        losses, features, targets = {}, (), None
+        if not self.train_classifier_only:
+            features = self.extract_feat(batch_inputs, batch_data_samples)
+            if is_consistent or (trains and not from_truth):
+                losses, targets = head.loss_and_targets(features, batch_data_samples)
+            else:
+                losses = head.loss(features, batch_data_samples)
         if is_consistent:
             losses |= consistency(self, batch_inputs, features, batch_data_samples, targets)
+        if trains:
+            if from_truth:
+                truth = true_masks(batch_data_samples, head.vocabulary)
+                targets = MaskTargets(head.vocabulary, truth)
+            more = classifier.loss(batch_inputs, features, batch_data_samples, targets)
+            losses |= {f'classifier.{name}': value for name, value in more.items()}
         return losses
 
     def predict(
@@ -262,7 +305,7 @@ class ODISE(MaskFormer):
 
         Args:
             scores (Scores): Of :meth:`score`.
-            **shares (float): ``alpha`` and ``beta``, in place of the ensemble's own.
+            **shares (float): ``alpha``, ``beta`` and ``trust``, in place of the ensemble's own.
 
         Returns:
             list[Tensor]: Class logits per image, "no object" last, (Q, K + 1).
@@ -281,7 +324,8 @@ class ODISE(MaskFormer):
             return list(in_vocabulary)
         if in_vocabulary is None:
             objectness = predictions.objectness or [None] * len(vocabularies)
-            return [score_objects(scores.logits, objects)
+            trust = shares.get('trust', getattr(self.ensemble, 'trust', 0.0))
+            return [score_objects(scores.logits, objects, scores.valid, trust)
                     for scores, objects in zip(out_of_vocabulary, objectness, strict=True)]
         training = self.panoptic_head.vocabulary
         images = zip(in_vocabulary, out_of_vocabulary, vocabularies, strict=True)

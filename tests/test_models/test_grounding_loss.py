@@ -15,6 +15,8 @@ import torch
 from torch import nn
 
 from mmodise.models import GroundingLoss
+from mmodise.models.losses.box_overlap import box_overlap, masks_in_boxes
+from mmodise.models.losses.grounding_loss import caption_similarity
 
 GOLDEN = Path(__file__).parents[1] / 'data/golden_open_parts'
 SPLITS = ((2, 2), (3, 1))  # images of each rank
@@ -30,15 +32,16 @@ def batch(counts=(2, 2, 2), queries=4, channels=5, seed=0):
 
 
 @torch.no_grad()
-def by_definition(masks, words, valid, scale):
-    """Method, section 8, one number at a time."""
+def by_definition(masks, words, valid, scale, candidates=None):
+    """Method, section 8, one number at a time; own words in some masks only."""
     number = len(words)
     similarity = [[0.0] * number for _ in range(number)]
     for i in range(number):
         for j in range(number):
-            for word in words[j]:
+            for k, word in enumerate(words[j]):
                 scores = [float(scale * torch.cosine_similarity(mask, word, dim=0))
-                          for mask in masks[i]]
+                          for q, mask in enumerate(masks[i])
+                          if candidates is None or i != j or candidates[i][q, k]]
                 total = sum(math.exp(score) for score in scores)
                 fit = sum(math.exp(score) / total * score for score in scores)
                 similarity[i][j] += fit / len(words[j])
@@ -65,6 +68,81 @@ def test_definition(counts, with_caption):
     assert loss.item() == pytest.approx(expected, rel=1e-5, abs=1e-6)
     loss.backward()
     assert all(x.grad.isfinite().all() for x in (masks, scale, *words))
+
+
+def some_masks(counts, queries=4, seed=0):
+    """About half of the masks of each image for each of its words, at least one."""
+    generator = torch.Generator().manual_seed(seed)
+    chosen = [torch.rand(queries, count, generator=generator) > 0.5 for count in counts]
+    for of_image in chosen:
+        of_image[0] |= ~of_image.any(0)
+    return chosen
+
+
+def test_own_words_in_the_masks_of_their_boxes():
+    counts, valid = (3, 1, 2), [True, True, False]
+    masks, words, scale = batch(counts)
+    candidates = some_masks(counts)
+    assert 0 < sum(int(c.sum()) for c in candidates) < 4 * 6
+    loss = GroundingLoss()(masks, words, valid, scale, candidates)
+    expected = by_definition(masks, words, valid, scale, candidates)
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    assert loss.item() != pytest.approx(by_definition(masks, words, valid, scale), rel=1e-3)
+
+
+def test_without_boxes_it_is_the_papers_to_the_digit():
+    masks, words, scale = batch((3, 1, 2))
+    loss = GroundingLoss(min_overlap=0.5)
+    nowhere = [torch.full((count, 4), torch.nan) for count in (3, 1, 2)]
+    shapes = torch.randn(3, 4, 2, 2)
+    candidates = loss.candidates([shapes], nowhere, [(8, 8)] * 3)
+    assert [c.shape for c in candidates] == [(1, 4, 3), (1, 4, 1), (1, 4, 2)]
+    paper = GroundingLoss()
+    assert paper.candidates([shapes], nowhere, [(8, 8)] * 3) is None
+    ours, papers = (fn(masks[None], words, [True] * 3, scale, chosen)
+                    for fn, chosen in ((loss, candidates), (paper, None)))
+    assert ours.item() == papers.item()
+
+
+def test_gradient_reaches_the_masks_of_the_box_only():
+    masks, words, scale = batch((2, 2, 2))
+    allowed = torch.ones(3, 4, 6, dtype=torch.bool)
+    allowed[0, 1:, :2] = False
+    caption_similarity(masks, torch.cat(words), [2, 2, 2], scale, allowed)[0, 0].backward()
+    assert masks.grad[0, 0].any() and not masks.grad[0, 1:].any()
+
+
+def test_overlap_of_masks_and_boxes():
+    """A picture of 8 x 8 pixels, masks of 4 x 4 cells; boxes end between cells."""
+    masks = torch.full((4, 4, 4), -1.0)
+    masks[0, :2, :2] = 1  # pixels 0 to 4
+    masks[1] = 1
+    masks[2, 3, 3] = 1  # 6 to 8
+    boxes = torch.tensor([[0, 0, 3, 4], [5, 5, 8, 8], [0, 0, 8, 8], [2, 2, 2, 2], [torch.nan] * 4])
+    overlaps = box_overlap((masks > 0).float(), boxes[:4], (8, 8))
+    expected = [[1, 0, 1, 0], [1, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
+    torch.testing.assert_close(overlaps, torch.tensor(expected, dtype=torch.float))
+    third = box_overlap((masks[:1] > 0).float(), torch.tensor([[3, 0, 8, 4]]), (8, 8))
+    assert third.item() == pytest.approx(1 / 4), 'a quarter of the mask is in the box'
+    found = masks_in_boxes(masks, boxes, (8, 8), 0.5)
+    assert found.T.tolist() == [
+        [True, True, False, False], [False, True, True, False], [True, True, True, False],
+        [True] * 4, [True] * 4], 'all, if there is no mask in the box, or no box'
+
+
+def test_overlaps_are_counted_in_float32():
+    """131,584 cells, which bfloat16 would round."""
+    masks = torch.full((2, 512, 512), -1.0)
+    masks[0, :, :257] = 1
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        found = masks_in_boxes(masks, torch.tensor([[0, 0, 257, 512]]), (512, 512), 1)
+    assert found.tolist() == [[True], [False]]
+
+
+@pytest.mark.parametrize('value', [0, 1.5])
+def test_a_least_overlap_is_a_share(value):
+    with pytest.raises(ValueError, match=f'min_overlap={value}, expected a number above 0'):
+        GroundingLoss(min_overlap=value)
 
 
 def test_every_input_learns():
@@ -127,16 +205,19 @@ class Model(nn.Module):
         self.scale = nn.Parameter(torch.tensor(2.0))
         self.loss = GroundingLoss()
 
-    def forward(self, masks, words, valid):
+    def forward(self, masks, words, valid, candidates):
         words = [self.words(caption) for caption in words]
         masks = torch.stack([self.masks(masks), self.masks(masks**2)])  # two layers
-        return self.loss(masks, words, valid, self.scale).sum()
+        candidates = [torch.stack([chosen, torch.ones_like(chosen)]) for chosen in candidates]
+        return self.loss(masks, words, valid, self.scale, candidates).sum()
 
 
 def train(model, start=0, end=4):
-    """Loss and gradients of some of four images; the last has no caption."""
-    masks, words, _ = batch((3, 2, 3, 1))
-    loss = model(masks[start:end], words[start:end], [True, True, True, False][start:end])
+    """Loss and gradients of some of four images; the last has no caption, words have boxes."""
+    counts = 3, 2, 3, 1
+    masks, words, _ = batch(counts)
+    loss = model(masks[start:end], words[start:end], [True, True, True, False][start:end],
+                 some_masks(counts)[start:end])
     loss.backward()
     gradients = {name.removeprefix('module.'): p.grad for name, p in model.named_parameters()}
     return loss.item(), gradients

@@ -15,7 +15,17 @@ from pycocotools import mask as mask_utils
 
 from ...utils.masks import bounding_box
 from ..panoptic import Finding, Findings
-from .open_images_files import group_rows, index_masks, read_ancestors, read_classes, read_mask
+from .open_images_files import (
+    find_boxes,
+    find_labels,
+    group_rows,
+    index_masks,
+    read_ancestors,
+    read_classes,
+    read_mask,
+    read_names,
+)
+from .open_images_regions import read_regions
 from .parts import run_in_parts
 from .preparation import (
     Prepared,
@@ -38,7 +48,8 @@ def prepare_open_images(
     also one of each class that it is a kind of. Masks are resized to their pictures. Groups are
     crowds, their boxes as masks. What is verified to be absent is in ``neg_category_ids``; classes
     that are present and have a box or label without a mask, in ``not_exhaustive_category_ids``.
-    Flags of -1 are not known, and are no flags.
+    Flags of -1 are not known, and are no flags. ``regions_train.json`` has words to train on, see
+    :func:`read_regions`.
 
     Args:
         source (Path): The folder with pictures (``validation/ID.jpg``), tables and masks.
@@ -66,6 +77,9 @@ def prepare_open_images(
         if ancestors is not None:
             expanded = expand(content, names, ancestors)
             new += write_text(json.dumps(expanded), out / f'annotations/{name}_expanded.json')
+        if name == 'train':
+            regions = read_regions(source, name, content['images'], read_names(source))
+            new += write_text(json.dumps(regions), out / 'annotations/regions_train.json')
         shutil.rmtree(parts, ignore_errors=True)
         counts[name] = len(content['images'])
         told += findings
@@ -89,13 +103,9 @@ def read_split(
         raise FileNotFoundError(f'{source / split}/*.jpg are not there.')
     masks = group_rows(find(_table(source, split), what='The table of masks'), _MASKS, pictures,
                        lambda row: tuple(row[key] for key in _MASKS))
-    boxes = group_rows(
-        find(*(source / f'{before}{split}-annotations-bbox.csv' for before in ('', 'oidv6-')),
-             what='The table of boxes'), _BOXES, pictures, _keep_box)
+    boxes = group_rows(find_boxes(source, split), _BOXES, pictures, _keep_box)
     labels = group_rows(
-        find(*(source / f'{before}{split}-annotations-human-imagelabels-boxable.csv'
-               for before in ('', 'oidv7-')), what="The table of images' labels"),
-        ('LabelName', 'Confidence'), pictures,
+        find_labels(source, split), ('LabelName', 'Confidence'), pictures,
         lambda row: (sys.intern(row['LabelName']), float(row['Confidence']) > 0))
     files = index_masks(source, split)
     missing = [name for rows in masks.values() for name, mid, _ in rows

@@ -63,6 +63,30 @@ def group_rows(
     return grouped
 
 
+def find_boxes(source: Path, split: str) -> Path:
+    """The table of boxes of a split."""
+    return find(*(source / f'{before}{split}-annotations-bbox.csv' for before in ('', 'oidv6-')),
+                what='The table of boxes')
+
+
+def find_labels(source: Path, split: str) -> Path:
+    """The table of what people say is in the pictures of a split, and what is not."""
+    return find(*(source / f'{before}{split}-annotations-human-imagelabels-boxable.csv'
+                  for before in ('', 'oidv7-')), what="The table of images' labels")
+
+
+def read_names(source: Path) -> dict[str, str]:
+    """Names of all classes that are described, by their MIDs."""
+    with _descriptions(source).open(encoding='utf-8-sig', newline='') as file:
+        return {row[0].strip(): row[1].strip() for row in csv.reader(file) if len(row) > 1}
+
+
+def _descriptions(source: Path) -> Path:
+    return find(
+        source / 'class-descriptions-boxable.csv', source / 'oidv7-class-descriptions-boxable.csv',
+        source / 'class-descriptions.csv', what='The table of names')
+
+
 def read_classes(source: Path) -> dict[str, str]:
     """Names of the classes that have masks, by their MIDs, in the order of the list.
 
@@ -72,14 +96,10 @@ def read_classes(source: Path) -> dict[str, str]:
     """
     listed = find(source / 'classes-segmentation.txt', source / 'oidv7-classes-segmentation.txt',
                   what='The list of classes with masks')
-    described = find(
-        source / 'class-descriptions-boxable.csv', source / 'oidv7-class-descriptions-boxable.csv',
-        source / 'class-descriptions.csv', what='The table of names')
-    with described.open(encoding='utf-8-sig', newline='') as file:
-        names = {row[0].strip(): row[1].strip() for row in csv.reader(file) if len(row) > 1}
+    names = read_names(source)
     mids = listed.read_text(encoding='utf-8-sig').split()
     if unknown := [mid for mid in mids if mid not in names]:
-        raise AnnotationError(f'{listed}: {unknown[0]} has no name in {described}.')
+        raise AnnotationError(f'{listed}: {unknown[0]} has no name in {_descriptions(source)}.')
     return {mid: names[mid] for mid in mids}
 
 

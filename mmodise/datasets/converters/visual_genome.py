@@ -63,7 +63,9 @@ def prepare_visual_genome(
         not_coco=[image for image in images if image['coco_id'] is None])
     new = 0
     for name, chosen in splits.items():
-        annotations = [region for image in chosen for region in regions[image['id']]]
+        annotations = [
+            dict(region, id=number) for number, region in enumerate(
+                (region for image in chosen for region in regions[image['id']]), start=1)]
         new += write_text(json.dumps(dict(images=chosen, annotations=annotations)),
                           out / f'annotations/regions_{name}.json')
     names = frequent_names(
@@ -95,7 +97,7 @@ def read_regions(source: Path, images: Sequence[dict], findings: Findings) -> di
             continue
         for region in entry.get('regions', ()):
             try:
-                caption = ' '.join(region['phrase'].split())
+                caption = ' '.join((region['phrase'] or '').split())
                 box = clip_box([region[k] for k in ('x', 'y', 'width', 'height')], sizes[key])
                 number = region['region_id']
             except (KeyError, TypeError, AttributeError) as error:
@@ -108,7 +110,7 @@ def read_regions(source: Path, images: Sequence[dict], findings: Findings) -> di
             if box is None:
                 findings.warning('regions wholly outside of their pictures',
                                  f'region {number}', 'Their phrases have no box.')
-            found[key].append(dict(id=number, image_id=key, caption=caption,
+            found[key].append(dict(region_id=number, image_id=key, caption=caption,
                                    **({} if box is None else dict(bbox=box))))
     return found
 

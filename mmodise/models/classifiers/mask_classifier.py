@@ -35,11 +35,15 @@ class MaskClassifier(BaseModule):
       per image, however many vocabularies are asked for.
 
     A classifier that is trained sets ``trains`` and overrides :meth:`loss`; any other is used in
-    testing only.
+    testing only. One that learns from true masks, whatever masks are predicted, sets
+    ``learns_from_truth`` as well, and can be trained alone (``train_classifier_only`` of
+    :class:`ODISE`).
     """
 
     #: Whether :meth:`loss` is called in training.
     trains: bool = False
+    #: Whether :meth:`loss` reads images and true masks alone: neither maps nor predictions.
+    learns_from_truth: bool = False
 
     @property
     def embeds_without_names(self) -> bool:
@@ -114,9 +118,11 @@ class MaskClassifier(BaseModule):
 
         Args:
             images (Tensor): As in :meth:`forward`.
-            features (tuple[Tensor, ...]): As in :meth:`forward`.
+            features (tuple[Tensor, ...]): As in :meth:`forward`; with ``learns_from_truth`` there
+                may be none.
             batch_data_samples (SampleList): As in :meth:`forward`.
-            targets (MaskTargets): True masks, predicted ones, and which belong together.
+            targets (MaskTargets): True masks, predicted ones, and which belong together; with
+                ``learns_from_truth`` true masks alone.
 
         Returns:
             dict[str, Tensor]: Scalars. What has 'loss' in its name is added up; the detector puts

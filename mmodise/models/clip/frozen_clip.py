@@ -17,6 +17,7 @@ from .text_embeddings import TextEmbeddings
 from .text_tower import encode_tokens
 from .tokens import tokenize, warn_of_equal_names
 from .towers import LAST_STRIDE, DenseTower, dense_tower
+from .tuned_tower import TunedTower
 
 # texts whose embeddings are kept: 10,000 names with synonyms, bare and in a prompt, 0.2 GB of a
 # large CLIP's; training on captions brings new ones without end
@@ -230,21 +231,40 @@ class FrozenCLIP(FrozenModule):
                     frozen.tokenizer, vocabulary, frozen.model.context_length, prompt)
         return self.encode_texts([fill_prompt(prompt, name) for name in vocabulary.names])
 
-    @torch.no_grad()
-    def encode_masks(self, images: Tensor, visible: Tensor) -> Tensor:
+    def encode_masks(
+        self, images: Tensor, masks: Tensor, last_blocks: int | None = None,
+        tuned: TunedTower | None = None,
+    ) -> Tensor:
         """Embed each mask of an image with a class token that sees only the mask.
 
         Args:
             images (Tensor): RGB in [0, 1], of CLIP's own size, (B, 3, H, W).
-            visible (Tensor): Which patches a mask sees, bool, (B, Q, H / patch, W / patch). The
-                class token is always seen.
+            masks (Tensor): (B, Q, H / patch, W / patch). Which patches a mask sees, bool, with the
+                class token always seen; or how much of them, floats from 0 to 1, with the class
+                token never seen: see :func:`visibility`.
+            last_blocks (int, optional): Blocks of the image tower in which masks count, the last
+                ones. Defaults to None, all.
+            tuned (TunedTower, optional): Weights in place of the tower's own; gradients reach them.
+                Defaults to None.
 
         Returns:
             Tensor: (B, Q, D), not normalised.
         """
         frozen = self.frozen
-        with self.own_precision():
-            return _widen(embed_masks(frozen.model.visual, self._normalize(images), visible))
+        trains = tuned is not None and torch.is_grad_enabled()
+        with self.own_precision(), torch.set_grad_enabled(trains):
+            return _widen(embed_masks(
+                frozen.model.visual, self._normalize(images), masks, last_blocks, tuned))
+
+    @property
+    def num_blocks(self) -> int:
+        """Blocks of a vision transformer, which mask tokens run through.
+
+        Raises:
+            ValueError: As :attr:`patch_size`.
+        """
+        check_mask_tokens(self.frozen.model.visual)
+        return len(self.frozen.model.visual.transformer.resblocks)
 
     @torch.no_grad()
     def encode_maps(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -8,7 +8,8 @@ from .mask_source import MaskPredictions, MaskSource, MaskTargets
 from .odise_caption_head import ODISECaptionHead
 from .odise_head import ODISEHead
 from .sam_head import SAMHead
+from .true_masks import true_masks
 
 __all__ = [
     'ClusterHead', 'FCCLIPHead', 'Float32PixelDecoder', 'MaskFileHead', 'MaskPredictions',
-    'MaskSource', 'MaskTargets', 'ODISECaptionHead', 'ODISEHead', 'SAMHead']
+    'MaskSource', 'MaskTargets', 'ODISECaptionHead', 'ODISEHead', 'SAMHead', 'true_masks']

@@ -25,6 +25,8 @@ class ODISECaptionHead(OpenVocabularyHead):
 
     - ``words``, a sequence of strings, such as 8 noun phrases drawn from a caption; an empty one
       where there are none.
+    - ``word_boxes``, of each word the box of what it names, left, top, right and bottom in pixels
+      of the image, or None. Optional; read if ``loss_grounding`` has a ``min_overlap``.
     - ``has_masks``, False for an image without annotated masks (its annotations are empty ones):
       only its words count. Optional, defaults to True.
 
@@ -102,14 +104,20 @@ class ODISECaptionHead(OpenVocabularyHead):
         Args:
             layers (Sequence[LayerOutput]): Of :meth:`layers`.
             batch_gt_instances (InstanceList): Masks, of label 0.
-            batch_img_metas (list[dict]): With ``words``, and with ``has_masks`` or without.
+            batch_img_metas (list[dict]): With ``words``, and with ``word_boxes`` and ``has_masks``
+                or without.
 
         Raises:
-            ValueError: If an image brings no ``words``, or something else than strings.
+            ValueError: If an image brings no ``words``, or something else than strings; or
+                ``word_boxes`` that are no boxes of its words.
         """
         words = [_words(meta) for meta in batch_img_metas]
+        candidates = self.loss_grounding.candidates(
+            [layer.masks for layer in layers], [_word_boxes(meta) for meta in batch_img_metas],
+            [meta['batch_input_shape'] for meta in batch_img_metas])
         losses = super().loss_by_layer(layers, batch_gt_instances, batch_img_metas)
-        grounding = self.ground(torch.stack([layer.embeddings for layer in layers]), words)
+        grounding = self.ground(
+            torch.stack([layer.embeddings for layer in layers]), words, candidates)
         losses.update({f'd{i}.loss_grounding': loss for i, loss in enumerate(grounding[:-1])})
         return {**losses, 'loss_grounding': grounding[-1]}
 
@@ -128,13 +136,21 @@ class ODISECaptionHead(OpenVocabularyHead):
         nothing = SimpleNamespace(avg_factor=0, pos_assigned_gt_inds=none)
         return labels, weights, gt_instances.masks, weights, none, none, nothing
 
-    def ground(self, embeddings: Tensor, words: Sequence[Sequence[str]]) -> Tensor:
+    def ground(
+        self,
+        embeddings: Tensor,
+        words: Sequence[Sequence[str]],
+        candidates: Sequence[Tensor] | None = None,
+    ) -> Tensor:
         """The grounding loss of every layer.
 
         Args:
             embeddings (Tensor): Mask embeddings, (layers, B, Q, C).
             words (Sequence[Sequence[str]]): Of each of the B images; an empty sequence where there
                 are none.
+            candidates (Sequence[Tensor], optional): Which masks the words of each image may be
+                grounded in, bool, (layers, Q, W_i), for an image without words W_i = 1. Defaults to
+                None, all.
 
         Returns:
             Tensor: (layers,).
@@ -143,7 +159,8 @@ class ODISECaptionHead(OpenVocabularyHead):
         embedded = self.embed_texts([word for caption in captions for word in caption])
         embedded = embedded.split([len(caption) for caption in captions])
         valid = [len(caption) > 0 for caption in words]
-        return self.loss_grounding(embeddings, embedded, valid, self.mask_embedding.scale)
+        return self.loss_grounding(
+            embeddings, embedded, valid, self.mask_embedding.scale, candidates)
 
 
 def _words(meta: dict) -> tuple[str, ...]:
@@ -158,3 +175,16 @@ def _words(meta: dict) -> tuple[str, ...]:
         "are none: let the pipeline set results['words'], and list 'words' in the meta_keys of "
         'PackDetInputs.'
     )
+
+
+def _word_boxes(meta: dict) -> Tensor:
+    """The box of each word, nan where there is none: (W, 4), with a row if there are no words."""
+    words, boxes = _words(meta), meta.get('word_boxes')
+    if boxes is None or not words:
+        return torch.full((len(words) or 1, 4), torch.nan)
+    if len(boxes) != len(words) or not all(box is None or len(box) == 4 for box in boxes):
+        raise ValueError(
+            f'ODISECaptionHead: the image {meta.get("img_path") or "without a name"} brings '
+            f'{len(words)} words and word_boxes={boxes!r}; expected for each word None, or left, '
+            'top, right and bottom.')
+    return torch.tensor([[torch.nan] * 4 if box is None else list(box) for box in boxes])

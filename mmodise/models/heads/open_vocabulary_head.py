@@ -21,6 +21,7 @@ from ..text_similarity import class_scores
 from .layer_output import LayerOutput
 from .mask_embedding import MaskEmbedding
 from .mask_source import MaskPredictions, MaskSource, MaskTargets
+from .true_masks import check_labels
 
 
 class OpenVocabularyHead(MaskSource, Mask2FormerHead):
@@ -269,15 +270,7 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
             ValueError: If a label is not one of the training vocabulary's.
         """
         instances = super().preprocess_gt(batch_gt_instances, batch_gt_semantic_segs)
-        labels = torch.cat([gt.labels for gt in instances])  # a GPU is waited for once a batch
-        largest = int(labels.max()) if len(labels) else -1
-        if largest >= len(self.vocabulary):
-            raise ValueError(
-                f'{type(self).__name__}: the data set has a label {largest}, the training '
-                f'vocabulary {len(self.vocabulary)} classes (labels 0 to '
-                f"{len(self.vocabulary) - 1}). Give panoptic_head.vocabulary the data set's "
-                'thing_classes and stuff_classes, in the order of its labels.'
-            )
+        check_labels(instances, self.vocabulary, type(self).__name__)
         return instances
 
     @torch.no_grad()

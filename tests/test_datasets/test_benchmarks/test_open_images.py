@@ -150,6 +150,24 @@ def test_ap_by_hand(root, name, expected):
     assert figures['lvis/segm_AP50'] == pytest.approx(expected, abs=1e-3)
 
 
+def test_names_of_boxes_are_words_to_train_on(root):
+    """Of all classes that have a name, groups too; a label without a box is of the picture."""
+    with (root / 'class-descriptions-boxable.csv').open('a') as file:
+        file.write('\n/m/8,Bat (Animal)')
+    for path in root.glob('validation*'):
+        path.rename(root / path.name.replace('validation', 'train'))
+    table = root / 'train-annotations-bbox.csv'
+    table.write_text(table.read_text() + f'\n{KEY},x,/m/8,1,.5,1,0,.25,0,0')
+    assert prepare_open_images(root).new == 4
+    dataset = build('CaptionedRegionsDataset', root, 'LoadPanopticIfAny', data_prefix=dict(img=''),
+                    ann_file='annotations/regions_train.json')
+    first, second = ({(region['phrase'], *region['phrases'], *(region['bbox'] or ()))
+                      for region in dataset.get_data_info(i)['regions']} for i in range(2))
+    assert first == {('teddy bear', 'teddy bear', 2, 2, 10, 6), ('bat', 'bat', 10, 0, 20, 2.5),
+                     ('flower, red', 'flower, red', 0, 0, 20, 10)}
+    assert second == {('dog', 'dog', 0, 0, 10, 10), ('bear', 'bear')}
+
+
 def close(box, expected):
     return np.abs(np.subtract(box, expected)).max() <= 1.5
 
@@ -187,3 +205,13 @@ def test_answers(tree, tmp_path):
             assert {names[i] for i in image['not_exhaustive_category_ids']} >= {
                 name for name in item['boxes_without_mask'] if name in names.values()}
         assert len(data_set(root, split)) == len(images)
+    words = read(root, 'regions_train')[0]['annotations']
+    for item in (item for item in answers['images'] if item['split'] == 'train'):
+        mine = [word for word in words if word['image_id'] == Path(item['file']).stem]
+        for want in (*item['instances'], *item['group_of']):
+            assert any(word['caption'] == want['name'].lower() and close(
+                word['bbox'], want['bbox_in_image']) for word in mine if 'bbox' in word), want
+        assert {name.lower() for name in item['boxes_without_mask']} <= {
+            word['caption'] for word in mine if 'bbox' in word}
+        assert not {word['caption'] for word in mine}.intersection(
+            name.lower() for name in item['verified_absent'])
