@@ -45,12 +45,21 @@ def _clip(golden: GoldenSet, is_resnet: bool) -> dict:
     if isinstance(clip, str):
         name = f'{clip}-quickgelu' if is_resnet and not clip.endswith('quickgelu') else clip
         return dict(model=name, pretrained=file)
-    architecture = {name: clip[name] for name in ('embed_dim', 'text_cfg')}
-    architecture['quick_gelu'] = clip.get('quick_gelu', False)
-    architecture['vision_cfg'] = clip['vision_cfg'] if is_resnet else dict(
-        timm_model_name=convnext_name(clip['depths'], clip['dims']), timm_pool='',
-        timm_proj=_projection(golden.folder), image_size=clip['image_size'])
-    return dict(model=file, architecture=architecture)
+    return dict(model=file, architecture=clip_architecture(clip, _projection(golden.folder)))
+
+
+def clip_architecture(clip: dict, projection: str = 'mlp') -> dict:
+    """open_clip's model config of a CLIP in a set's ``meta.json``.
+
+    Args:
+        clip (dict): As it is there.
+        projection (str): The kind of a ConvNeXt's head, 'mlp' or 'linear'.
+    """
+    return dict(
+        embed_dim=clip['embed_dim'], quick_gelu=clip.get('quick_gelu', False),
+        text_cfg=clip['text_cfg'], vision_cfg=clip.get('vision_cfg') or dict(
+            timm_model_name=convnext_name(clip['depths'], clip['dims']), timm_pool='',
+            timm_proj=projection, image_size=clip['image_size']))
 
 
 def _projection(folder: Path) -> str:

@@ -95,11 +95,14 @@ def fcclip_constants(golden: GoldenSet, model: ODISE) -> dict[str, Callable[[], 
     names = [name for group in training for name in group]
     known = Vocabulary.from_lists(training, [])
 
-    def sentences(texts: list[str]) -> list[str]:
-        return [sentence for text in texts for sentence in fill_prompt(prompt, text)]
+    templates = (prompt, ) if isinstance(prompt, str) else prompt
 
-    def averages(texts: list[str]) -> Tensor:
-        return clip.encode_texts([fill_prompt(prompt, text) for text in texts])
+    def sentences(texts: list[str]) -> list[str]:
+        return [fill_prompt(template, text) for text in texts for template in templates]
+
+    def averages(texts: list[str]) -> Tensor:  # of one template, not normalised
+        return F.normalize(
+            clip.encode_texts([fill_prompt(prompt, text) for text in texts]), dim=-1)
 
     return {
         'text.classifier': lambda: averages(golden.texts),

@@ -37,6 +37,7 @@ def read_fcclip(files: GoldenFiles, work_dir: Path) -> GoldenSet:
     constants = files.arrays('common.npz', statistics.get('common'), case='common')
     batch = {name: constants.pop(name) for name in list(constants) if name.startswith('batch.')}
     images = _images(files)
+    settings = settings_of(meta, MODEL)
     is_full = isinstance(meta['arch']['clip'], str)
     cases = []
     for number, (name, image) in enumerate(images.items()):
@@ -44,7 +45,8 @@ def read_fcclip(files: GoldenFiles, work_dir: Path) -> GoldenSet:
         arrays = {key: replace(golden, tolerance=_tolerance(key, is_full))
                   for key, golden in arrays.items()}
         size = tuple(meta['out_hw'][number])
-        cases += _runs(meta, name, [image], [size], arrays, segments, number == 0)
+        settings.update(_switch(arrays))
+        cases += _runs(meta, name, [image], [size], arrays, segments)
     if batch:
         arrays = {name.removeprefix('batch.'): golden for name, golden in batch.items()}
         cases.append(Case(
@@ -53,7 +55,6 @@ def read_fcclip(files: GoldenFiles, work_dir: Path) -> GoldenSet:
     steps = []
     if record.get('train') and files.has('train.npz'):
         steps.append(_step(files, record, [*images.values()]))
-    settings = settings_of(meta, MODEL)
     if files.has('prompt_templates.json'):
         templates = json.loads((files.folder / 'prompt_templates.json').read_text('utf-8'))
         settings.update({f'{part}.prompt': templates for part in ('panoptic_head', 'classifier')})
@@ -61,6 +62,16 @@ def read_fcclip(files: GoldenFiles, work_dir: Path) -> GoldenSet:
         files.folder, meta, {MODEL: settings}, constants,
         [name for names in meta['vocab'] for name in names], cases, steps, [],
         generated_files(files.folder, work_dir))
+
+
+def _switch(arrays: dict[str, Golden]) -> dict[str, bool]:
+    """Whether the switch "ensemble on valid masks" is on, where the arrays tell.
+
+    They hold a run with the switch where it is off.
+    """
+    if 'valid.mask_is_visible' not in arrays:
+        return {}
+    return {'classifier.valid_only': 'valid.fused_open_logits' not in arrays}
 
 
 def _tolerance(name: str, is_full: bool) -> float | None:
@@ -84,7 +95,6 @@ def _images(files: GoldenFiles) -> dict[str, np.ndarray]:
 
 def _runs(
     meta: dict, name: str, images: list, sizes: list, arrays: dict[str, Golden], segments: dict,
-    is_first: bool,
 ) -> list[Case]:
     """The case of a picture, and those of other runs on it."""
     cases, own = [], segments.get(name, {})
@@ -98,7 +108,7 @@ def _runs(
         classes = meta['vocab'], meta['things']
         if run == 'trainvocab':
             classes = GoldenSet.classes_of_training(meta)
-            known = segments.get(run, {}) if is_first else known
+            known = known or segments.get(run, {})
         if run == 'valid':  # not named so in the arrays of the other runs
             of_run = {key.replace('fused', 'clip.fused') if key.startswith('fused') else key: golden
                       for key, golden in of_run.items()}

@@ -1,5 +1,6 @@
 """FC-CLIP's recipes: full size on the meta device, the optimizer's groups, pictures' sizes."""
 
+import copy
 import re
 from collections import Counter
 from pathlib import Path
@@ -9,13 +10,16 @@ import numpy as np
 import open_clip
 import pytest
 import torch
-from mmdet.registry import MODELS, TRANSFORMS
+from mmdet.registry import DATASETS, MODELS, TRANSFORMS
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.fileio import load as load_yaml
 from mmengine.optim import build_optim_wrapper
 from torch import nn
 
+from mmodise.benchmark.small_clip_towers import build_tower, save_tower
 from mmodise.checkpoints.official import official_names
+from mmodise.datasets.shapes_world.writer import make_split
 from mmodise.vocabulary import Vocabulary
 
 ROOT = Path(__file__).parents[2]
@@ -98,6 +102,8 @@ def test_what_decays(built):
 def test_schedule_and_data(path):
     cfg = Config.fromfile(path)
     assert cfg.max_iters == cfg.train_cfg.max_iters == 368_750
+    assert cfg.train_cfg.val_interval == 5000
+    assert cfg.train_cfg.dynamic_intervals == [(365_001, 368_750)]
     assert cfg.train_dataloader.batch_size * 8 == cfg.auto_scale_lr.base_batch_size == 16
     schedule, = cfg.param_scheduler
     assert (schedule.milestones, schedule.gamma) == ([327_778, 355_092], 0.1)
@@ -127,3 +133,45 @@ def test_the_metafile_and_the_readme_list_every_recipe():
     listed = re.findall(r'^\| `(\S+\.py)`', (CONFIGS / 'README.md').read_text(), re.M)
     assert sorted(listed) == [path.name for path in paths]
     assert 'configs/fcclip/metafile.yml' in (ROOT / 'model-index.yml').read_text()
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    """A folder in which ``data/`` has what the small recipes name; the CLIPs know nothing."""
+    folder = tmp_path_factory.mktemp('small_fcclip')
+    make_split('train', 2, folder / 'data/shapes')
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for part in ('clip-convnext', 'clip-resnet'):
+            save_tower(part, build_tower(part), torch.tensor(3.0), folder / 'data/small_models')
+    return folder
+
+
+@pytest.mark.parametrize('kind', ['convnext', 'resnet'])
+def test_a_small_recipe_learns_and_labels(data, monkeypatch, kind):
+    """In float32 and under autocast; what is trained moves, and CLIP runs once per picture."""
+    monkeypatch.chdir(data)
+    cfg = Config.fromfile(CONFIGS / f'fcclip_{kind}-small_shapes-panoptic.py')
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model).train()
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    batch = pseudo_collate([dataset[0], dataset[1]])
+    losses = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        torch.manual_seed(0)  # points
+        model.zero_grad()
+        with torch.autocast('cpu', dtype=dtype, enabled=dtype != torch.float32):
+            inputs = model.data_preprocessor(copy.deepcopy(batch), training=True)
+            total, _ = model.parse_losses(model(**inputs, mode='loss'))
+        total.backward()
+        assert all(p.grad.isfinite().all() for p in model.parameters())
+        assert model.panoptic_head.void_embedding.weight.grad.any()
+        losses[dtype] = total.item()
+    assert losses[torch.bfloat16] == pytest.approx(losses[torch.float32], rel=0.05)
+    seen, tower = [], model.backbone.clip.frozen.model.visual
+    first = next(m for m in tower.modules() if isinstance(m, nn.Conv2d))
+    hook = first.register_forward_hook(lambda *_: seen.append(1))
+    result, = model.eval().test_step(dict(
+        inputs=batch['inputs'][:1], data_samples=batch['data_samples'][:1]))
+    hook.remove()
+    assert len(seen) == 1 and result.pred_panoptic_seg.sem_seg.shape[1:] == (128, 128)

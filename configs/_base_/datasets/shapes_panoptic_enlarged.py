@@ -1,5 +1,5 @@
-# The embedded data set, twice as large: of a picture of 128 pixels a CLIP with stride 32 has no
-# more than 16 cells. Results are of the pictures' own size.
+# The embedded data set, twice as large: of a picture of 128 pixels a CLIP with stride 32 has 16
+# cells. Results are of the pictures' own size.
 _base_ = './shapes_panoptic.py'
 
 size = (256, 256)
