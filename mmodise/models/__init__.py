@@ -31,6 +31,7 @@ from .frozen import FrozenModule, FrozenNetworks
 from .heads import (
     ClusterHead,
     FCCLIPHead,
+    Float32PixelDecoder,
     MaskFileHead,
     MaskPredictions,
     MaskSource,
@@ -56,6 +57,7 @@ __all__ = [
     'FCCLIPHead',
     'FeatureExtractor',
     'FeatureMap',
+    'Float32PixelDecoder',
     'FrozenCLIP',
     'FrozenModule',
     'FrozenNetworks',

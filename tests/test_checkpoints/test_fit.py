@@ -75,6 +75,22 @@ def test_a_checkpoint_of_the_other_supervision_is_told_in_words(found, expected,
     assert (Path(__file__).parents[2] / RECIPES[found]).is_file()
 
 
+def test_a_checkpoint_of_the_other_recipe_is_told_in_words():
+    label, fcclip = Head('label'), Head('label')
+    del fcclip.no_object
+    fcclip.void_embedding = nn.Embedding(1, 3)
+    label, fcclip = (nn.ModuleDict(dict(panoptic_head=head)) for head in (label, fcclip))
+    for weights, model, found, expected, recipe in (
+            (label, fcclip, 'ODISE label', 'FC-CLIP', 'odise_sd-v1'),
+            (fcclip, label, 'FC-CLIP', 'ODISE label', 'fcclip_convnext-l')):
+        with pytest.raises(ValueError, match=(
+                f"of the kind '{found}', the config of the kind '{expected}': .*/{recipe}_")):
+            load_fitting(model, weights.state_dict()).check_complete('model.pth')
+    other = {'panoptic_head.void_embedding.weight': torch.ones(1, 4)}
+    with pytest.raises(ValueError, match=r'with a CLIP of width 4, the config.s is 3 wide'):
+        load_fitting(fcclip, other).check_complete('model.pth')
+
+
 def test_mask2formers_checkpoint_is_not_taken_for_a_caption_models():
     model = nn.ModuleDict(dict(panoptic_head=Head('label')))
     fit = load_fitting(model, {'panoptic_head.cls_embed.weight': torch.ones(9, 1)})

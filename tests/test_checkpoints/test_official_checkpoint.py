@@ -206,7 +206,8 @@ def test_arrays_are_taken_and_other_values_refused(official):
 
 @pytest.mark.parametrize(('checkpoint', 'message'), [
     ({'state_dict': {'model.diffusion_model.x': 0}, 'global_step': 0}, 'state_dict, global_step'),
-    ({'state_dict': {'panoptic_head.no_object': 0}}, "one of ours of the kind 'ODISE label', .* with --to-official"),
+    ({'state_dict': {'panoptic_head.no_object': 0}},
+     "one of ours of the kind 'ODISE label', .* with --to-official"),
     ({'model': {'backbone.bottom_up.stem.conv1.weight': 0}}, 'found model'),
     ({'model': {'backbone.feature_projections.0.0.conv1.weight': torch.ones(1)}}, 'none is there'),
     ([0], 'found list')])

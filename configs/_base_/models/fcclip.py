@@ -16,6 +16,7 @@ model = dict(
         clip=clip,
         prompt='vild',
         in_channels=[192, 384, 768, 1536],
-        num_queries=250),
+        num_queries=250,
+        pixel_decoder=dict(type='Float32PixelDecoder')),
     classifier=dict(_delete_=True, type='PooledCLIPClassifier', clip=clip, prompt='vild'),
     ensemble=dict(alpha=0.4, beta=0.8))

@@ -2,6 +2,7 @@
 
 from .cluster_head import ClusterHead
 from .fcclip_head import FCCLIPHead
+from .float32_pixel_decoder import Float32PixelDecoder
 from .mask_file_head import MaskFileHead
 from .mask_source import MaskPredictions, MaskSource, MaskTargets
 from .odise_caption_head import ODISECaptionHead
@@ -10,5 +11,5 @@ from .sam_head import SAMHead
 from .true_masks import true_masks
 
 __all__ = [
-    'ClusterHead', 'FCCLIPHead', 'MaskFileHead', 'MaskPredictions', 'MaskSource', 'MaskTargets',
-    'ODISECaptionHead', 'ODISEHead', 'SAMHead', 'true_masks']
+    'ClusterHead', 'FCCLIPHead', 'Float32PixelDecoder', 'MaskFileHead', 'MaskPredictions',
+    'MaskSource', 'MaskTargets', 'ODISECaptionHead', 'ODISEHead', 'SAMHead', 'true_masks']
