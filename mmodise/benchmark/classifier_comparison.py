@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import itertools
 import statistics
-import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
 from mmdet.registry import MODELS
 from mmengine.runner import Runner
+from torch.utils.flop_counter import FlopCounterMode
 
 from ..checkpoints import load_fitting, load_from_local
 from ..engine import load_config
 from ..evaluation import Figures, Weights, sweep_classifiers
 from ..evaluation.ensemble_sweep import observe_masks
 from ..models import MaskClassifier
+from ..models.classifiers.tuned_clip_classifier import TRUE_MASK_LOGIT
+from ..models.heads import true_masks
 from ..utils.paths import configs_folder
 from .classifier_lines import Line
 from .vocabularies import load
 
 TUNED_CONFIG = configs_folder() / 'classifiers/odise_sd-small-tuned-clip_shapes-panoptic.py'
-_ALPHAS, _BETAS, _TRUSTS = (0.2, 0.4, 0.6, 0.8), (0.4, 0.6, 0.8, 1.0), (0.0, 0.25, 0.5)
+#: Name of the figure of a class that :func:`name_true_masks` gives.
+ACCURACY = 'true masks'
+_ALPHAS, _BETAS, _TRUSTS = (0.3, 0.4, 0.5, 0.7), (0.5, 0.6, 0.7, 0.9), (0.0, 0.5)
 
 
 def load_model(config: Path | str, checkpoint: str) -> Runner:
@@ -46,13 +51,14 @@ def build_classifiers(
         lines (Mapping[str, Line]): By name.
         tuned (str, optional): The checkpoint of a training with :data:`TUNED_CONFIG`.
     """
-    built, classifiers = {}, {}
+    model, built, classifiers = runner.model, {}, {}
     for name, line in lines.items():
         key = line.is_tuned, repr(line.settings or {})
         if key not in built:
             classifier = load_tuned(tuned) if line.is_tuned else MODELS.build(
                 {**runner.cfg.model.classifier, **(line.settings or {})})
-            built[key] = classifier.to(next(runner.model.parameters()).device).eval()
+            classifier.connect(model.backbone, model.neck if model.with_neck else None)
+            built[key] = classifier.to(next(model.parameters()).device).eval()
         classifiers[name] = built[key]
     return classifiers
 
@@ -70,13 +76,19 @@ def load_tuned(checkpoint: str) -> MaskClassifier:
 def evaluate(
     runner: Runner, lines: Mapping[str, Line], classifiers: Mapping[str, MaskClassifier]
 ) -> dict[str, Figures]:
-    """Evaluate the lines, with the model's own alpha and beta."""
+    """Evaluate the lines, with the model's own alpha and beta; :data:`ACCURACY` on true masks."""
     ensemble = runner.model.ensemble
     own, head_alone = Weights(ensemble.alpha, ensemble.beta), Weights(0, 0)
-    return sweep_classifiers(runner, {
+    figures = sweep_classifiers(runner, {
         name: (classifiers[name],
                head_alone if line.settings is None else own._replace(trust=line.trust))
         for name, line in lines.items()})
+    named = name_true_masks(runner, {
+        name: classifiers[name] for name, line in lines.items() if line.settings is not None})
+    for name, accuracies in named.items():
+        for class_name, accuracy in accuracies.items():
+            figures[name].per_class.setdefault(class_name, {})[ACCURACY] = accuracy
+    return figures
 
 
 def sweep_weights(
@@ -97,21 +109,45 @@ def sweep_weights(
 
 
 @torch.no_grad()
-def measure_times(
-    runner: Runner, classifiers: Mapping[str, MaskClassifier], repeats: int = 5
+def name_true_masks(
+    runner: Runner, classifiers: Mapping[str, MaskClassifier]
+) -> dict[str, dict[str, float]]:
+    """Percent of the true masks of each class that each classifier alone names right."""
+    model, hits = runner.model, {name: defaultdict(list) for name in classifiers}
+    classes = runner.test_dataloader.dataset.metainfo['classes']
+    for batch in runner.test_dataloader:
+        data = model.data_preprocessor(batch, training=False)
+        images, samples = data['inputs'], data['data_samples']
+        vocabularies = [*map(model.vocabulary_of, samples)]
+        features = model.extract_feat(images, samples)
+        truths = true_masks(samples, vocabularies[0])
+        masks = [TRUE_MASK_LOGIT * (2 * truth.masks.float() - 1) for truth in truths]
+        for name, classifier in classifiers.items():
+            scores = classifier(images, features, masks, samples, vocabularies)
+            for found, truth in zip(scores, truths, strict=True):
+                right = found.logits.argmax(dim=1) == truth.labels
+                for label, hit in zip(truth.labels.tolist(), right.tolist(), strict=True):
+                    hits[name][classes[label]].append(hit)
+    return {name: {c: 100 * statistics.fmean(values) for c, values in of_classes.items()}
+            for name, of_classes in hits.items()}
+
+
+@torch.no_grad()
+def count_operations(
+    runner: Runner, classifiers: Mapping[str, MaskClassifier]
 ) -> dict[str, float]:
-    """Milliseconds that each classifier takes to embed the masks of a picture, at best."""
+    """GFLOPs that each classifier takes to embed the masks of a picture."""
     model = runner.model
     data = model.data_preprocessor(next(iter(runner.test_dataloader)), training=False)
     images, samples = data['inputs'], data['data_samples']
     observation = observe_masks(model, images, samples)
-    args = images, observation.inputs[1], observation.found.masks, samples
-    times = {name: [] for name in classifiers}
-    for name, _ in itertools.product(classifiers, range(repeats)):
-        start = time.perf_counter()
-        classifiers[name].embed(*args)
-        times[name].append(1000 * (time.perf_counter() - start) / len(images))
-    return {name: min(found) for name, found in times.items()}
+    operations = {}
+    for classifier in set(classifiers.values()):
+        with FlopCounterMode(display=False) as counter:
+            classifier.embed(
+                images, observation.inputs[1], observation.found.masks, samples)
+        operations[classifier] = counter.get_total_flops() / len(images) / 1e9
+    return {name: operations[classifier] for name, classifier in classifiers.items()}
 
 
 def mean_of(figures: Figures, key: str, classes: Iterable[str]) -> float | None:

@@ -33,6 +33,7 @@ LINES = {
     'head': Line('head alone', None),
     'plain': Line('as the official release', {}),
     'coverage': Line('`min_coverage=0.5`', _COVERED),
+    'coverage-more': Line('`min_coverage=0.75`', dict(min_coverage=0.75)),
     'soft': Line('`soft_masks`', _SOFT),
     'coverage-last-3': Line('`min_coverage=0.5`, `last_blocks=3`', {**_COVERED, 'last_blocks': 3}),
     'soft-last-3': Line('`soft_masks`, `last_blocks=3`', _SOFT_3),
@@ -45,4 +46,4 @@ LINES = {
     'tuned-coat': Line('`TunedCLIPClassifier`, `trust=0.5`', {}, TRUST, is_tuned=True),
 }
 #: Of which the best weights of the ensemble are looked for.
-SWEPT = 'plain', 'coverage', 'soft', 'soft-last-3', 'tuned'
+SWEPT = 'plain', 'coverage', 'coverage-more', 'soft', 'soft-last-3', 'tuned'

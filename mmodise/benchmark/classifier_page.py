@@ -10,11 +10,12 @@ from ..datasets.panoptic.classes import thing_classes
 from ..evaluation import Figures, Weights
 from .claim_run import describe_machine
 from .classifier_comparison import (
+    ACCURACY,
     build_classifiers,
+    count_operations,
     evaluate,
     load_model,
     mean_of,
-    measure_times,
     sweep_weights,
 )
 from .classifier_lines import SWEPT, Line
@@ -22,7 +23,8 @@ from .comparison import table
 
 #: Column, figure of a class, and whether of things, of stuff, or of both.
 COLUMNS = {'PQ': ('PQ', None), 'PQ things': ('PQ', True), 'PQ stuff': ('PQ', False),
-           'AP': ('AP', None), 'mIoU': ('IoU', None)}
+           'AP': ('AP', None), 'mIoU': ('IoU', None), ACCURACY: (ACCURACY, None)}
+_CHANGED = [column for column in COLUMNS if column != ACCURACY]  # by trust
 LEAST_BASE = 65  # PQ of base classes that the best weights must keep
 
 _SWITCHES = [
@@ -41,17 +43,17 @@ _INTRODUCTION = """\
 
 *Written by `python tools/analysis_tools/compare_classifiers.py`; not by hand.*
 
-One trained model, `{checkpoint}`, and its masks; what differs is how CLIP scores them, and what
-the ensemble makes of it (alpha {alpha}, beta {beta}). Backbone and head run once per picture.
+One trained model and its masks, `{checkpoint}`; what differs is how CLIP
+scores them, and what the ensemble makes of it (alpha {alpha}, beta {beta}).
 
 {switches}
 
 *Base* classes are annotated in the training, *novel* ones never. All figures are in percent, means
-over classes; AP is that of the masks of things. *ms*: what the classifier takes for the masks of a
-picture. CLIP's image tower has {blocks} blocks.
+over classes. *AP*: of the masks of things. *True masks*: how many of the annotated masks the
+classifier alone names right. *GFLOPs*: convolutions and matrix products of the classifier,
+per picture. CLIP's image tower has {blocks} blocks.
 
-Date: {date}. Machine: {machine}. Pictures: {pictures}.
-"""
+Date: {date}. Machine: {machine}. Pictures: {pictures}."""
 
 
 def write(
@@ -78,7 +80,7 @@ def write(
     page = docs / 'classifiers.md'
     docs.mkdir(parents=True, exist_ok=True)
     page.write_text(make_page(
-        lines, evaluate(runner, lines, classifiers), measure_times(runner, classifiers), swept,
+        lines, evaluate(runner, lines, classifiers), count_operations(runner, classifiers), swept,
         dataset.metainfo, checkpoint=checkpoint, alpha=ensemble.alpha, beta=ensemble.beta,
         blocks=runner.model.classifier.clip.num_blocks, machine=describe_machine(),
         pictures=len(dataset)), encoding='utf-8')
@@ -86,7 +88,7 @@ def write(
 
 
 def make_page(
-    lines: Mapping[str, Line], figures: Mapping[str, Figures], times: Mapping[str, float],
+    lines: Mapping[str, Line], figures: Mapping[str, Figures], operations: Mapping[str, float],
     swept: Mapping[str, Mapping[Weights, Figures]], metainfo: Mapping, **facts: object,
 ) -> str:
     """Write the page.
@@ -94,7 +96,7 @@ def make_page(
     Args:
         lines (Mapping[str, Line]): By name.
         figures (Mapping[str, Figures]): Of each line.
-        times (Mapping[str, float]): Milliseconds of each line.
+        operations (Mapping[str, float]): GFLOPs of each line.
         swept (Mapping[str, Mapping[Weights, Figures]]): PQ over weights of the ensemble.
         metainfo (Mapping): Of the data set.
         **facts (object): For the introduction.
@@ -107,14 +109,13 @@ def make_page(
                 for name, line in lines.items()]
         header = ['', *COLUMNS]
         if group == 'all':
-            header.append('ms')
+            header.append('GFLOPs')
             for row, (name, line) in zip(rows, lines.items(), strict=True):
-                row.append('' if line.settings is None else f'{times[name]:.1f}')
+                row.append('' if line.settings is None else f'{operations[name]:.2f}')
         parts += [f'## {group.capitalize()} classes', table(header, rows)]
+    columns = [f'{group} {column}' for group in ('base', 'novel') for column in _CHANGED]
     parts += ['## What trust costs', _TRUST, table(
-        ['change by `trust=0.5`', *(f'{group} {column}' for group in ('base', 'novel')
-                                    for column in COLUMNS)],
-        _changes(lines, figures, groups))]
+        ['change by `trust=0.5`', *columns], _changes(lines, figures, groups))]
     parts += ['## Weights of the ensemble', _WEIGHTS.format(base=LEAST_BASE), table(
         ['', 'alpha', 'beta', 'trust', 'base PQ', 'novel PQ', 'PQ'],
         [[lines[name].title, *_best(of_line, groups)] for name, of_line in swept.items()])]
@@ -140,14 +141,15 @@ def _groups(metainfo: Mapping) -> dict[str, dict[str, bool]]:
         'novel': {name: thing for name, thing in classes.items() if name in novel}}
 
 
-def _values(figures: Figures, classes: Mapping[str, bool]) -> list[float | None]:
-    return [mean_of(figures, key, [name for name, is_thing in classes.items()
-                                   if kind is None or is_thing == kind])
-            for key, kind in COLUMNS.values()]
+def _value(figures: Figures, classes: Mapping[str, bool], column: str) -> float | None:
+    key, kind = COLUMNS[column]
+    return mean_of(figures, key, [name for name, is_thing in classes.items()
+                                  if kind is None or is_thing == kind])
 
 
 def _row(figures: Figures, classes: Mapping[str, bool]) -> list[str]:
-    return ['-' if value is None else f'{value:.1f}' for value in _values(figures, classes)]
+    values = [_value(figures, classes, column) for column in COLUMNS]
+    return ['' if value is None else f'{value:.1f}' for value in values]
 
 
 def _changes(
@@ -157,12 +159,10 @@ def _changes(
     for name, line in lines.items():
         without = name.removesuffix('-coat')
         if line.trust and without in lines:
-            row = [lines[without].title]
-            for group in ('base', 'novel'):
-                pairs = zip(*(_values(figures[one], groups[group]) for one in (name, without)),
-                            strict=True)
-                row += ['-' if None in pair else f'{pair[0] - pair[1]:+.1f}' for pair in pairs]
-            rows.append(row)
+            pairs = [[_value(figures[one], groups[group], column) for one in (name, without)]
+                     for group in ('base', 'novel') for column in _CHANGED]
+            rows.append([lines[without].title, *(
+                '' if None in pair else f'{pair[0] - pair[1]:+.1f}' for pair in pairs)])
     return rows
 
 

@@ -73,7 +73,8 @@ def sweep_classifiers(
         runner (Runner): With the test data, the evaluator and the trained model, whose ``ensemble``
             is a :class:`GeometricEnsemble`.
         lines (Mapping[object, tuple[MaskClassifier, Weights]]): What is evaluated, by any key.
-            Classifiers that are not the model's own have their weights, and its device, already.
+            Classifiers that are not the model's own are connected to its backbone (see
+            :meth:`MaskClassifier.connect`), on its device, and have their weights already.
 
     Returns:
         dict[object, Figures]: Those of each line.

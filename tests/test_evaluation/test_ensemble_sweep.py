@@ -69,9 +69,9 @@ def test_several_classifiers_in_one_pass(runner):
     other = MODELS.build(dict(runner.cfg.model.classifier, min_coverage=0.5))
     swept = sweep_classifiers(runner, dict(own=(own, weights), other=(other, weights)))
     assert model.classifier is own
-    assert torch.equal(maps_of(swept['own']), maps_of(runner.test()))
+    assert torch.equal(maps_of(swept['own'].metrics), maps_of(runner.test()))
     model.classifier = other
-    assert torch.equal(maps_of(swept['other']), maps_of(runner.test()))
+    assert torch.equal(maps_of(swept['other'].metrics), maps_of(runner.test()))
 
 
 def test_without_a_classifier(runner):

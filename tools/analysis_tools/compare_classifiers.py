@@ -1,7 +1,7 @@
 """Compare mask classifiers on one trained model, and write the page with the tables.
 
 python tools/analysis_tools/compare_classifiers.py
-python tools/analysis_tools/compare_classifiers.py --tuned work_dirs/.../iter_600.pth
+python tools/analysis_tools/compare_classifiers.py --tuned work_dirs/NAME/iter_150.pth
 
 Nothing is trained: backbone and head run once per picture of the embedded data set (make_shapes),
 each classifier once, and what the weights of the ensemble decide is done for each line. Writes

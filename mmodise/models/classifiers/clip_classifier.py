@@ -38,8 +38,7 @@ class CLIPClassifier(MaskClassifier):
         soft_masks (bool): Show CLIP how much of each patch is in the mask, instead of which patches
             are, see :func:`visibility` (MaskCLIP++). Defaults to False.
         last_blocks (int, optional): Blocks of CLIP's image tower in which masks count, the last
-            ones; the earlier, the costlier (MaskCLIP++: 3). Defaults to None, all (official
-            release).
+            ones (MaskCLIP++: 3). Defaults to None, all (official release).
         alpha (float, optional): Not read here: :class:`ODISE` gives it to its ensemble, which was
             a part of the classifier once. Defaults to None.
         beta (float, optional): Likewise.

@@ -14,7 +14,8 @@ from ..heads.mask_source import MaskTargets
 from ..text_similarity import best_of_classes
 from .clip_classifier import CLIPClassifier
 
-_CERTAIN = 1e3  # mask logit of a true mask: a probability of exactly 1 inside, 0 outside
+#: Mask logit of a true mask: a probability of exactly 1 inside, and of 0 with a minus outside.
+TRUE_MASK_LOGIT = 1e3
 
 
 @MODELS.register_module()
@@ -86,7 +87,7 @@ class TunedCLIPClassifier(CLIPClassifier):
             batch_data_samples (SampleList): B samples.
             targets (MaskTargets): Of which only true masks and the vocabulary are read.
         """
-        truths = [_CERTAIN * (2 * gt.masks.float() - 1) for gt in targets.instances]
+        truths = [TRUE_MASK_LOGIT * (2 * gt.masks.float() - 1) for gt in targets.instances]
         patches = self.patches_of(images, truths, batch_data_samples)
         shown = [masks.flatten(1).any(dim=1) for masks in patches]
         patches = [masks[is_shown] for masks, is_shown in zip(patches, shown, strict=True)]
