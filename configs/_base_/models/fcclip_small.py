@@ -12,6 +12,10 @@ model = dict(
         pad_colour=[0.48145466, 0.4578275, 0.40821073]),
     backbone=dict(_delete_=True, type='CLIPBackbone', clip=clip),
     panoptic_head=dict(
-        type='FCCLIPHead', clip=clip, prompt=prompt, in_channels=[32, 64, 96, 128]),
+        type='FCCLIPHead',
+        clip=clip,
+        prompt=prompt,
+        in_channels=[32, 64, 96, 128],
+        pixel_decoder=dict(type='Float32PixelDecoder')),
     classifier=dict(_delete_=True, type='PooledCLIPClassifier', clip=clip, prompt=prompt),
     ensemble=dict(alpha=0.4, beta=0.8))
