@@ -1,5 +1,5 @@
-# Caption supervision on the embedded data set with words that have boxes: a word is grounded in
-# masks of its box only. With loss_grounding.min_overlap=None the boxes are not read.
+# Caption supervision on the embedded data set with words that have boxes: a word is to be found in
+# masks of these. With loss_grounding.box_weight=0 the boxes are not read.
 _base_ = [
     '../_base_/models/odise_small.py', '../_base_/datasets/shapes_regions.py',
     '../_base_/schedules/odise_minutes.py', '../_base_/default_runtime.py'
@@ -11,5 +11,5 @@ model = dict(
         num_queries=20,
         prompt='a photo of a {}.',
         vocabulary={{_base_.vocabulary}},
-        loss_grounding=dict(type='GroundingLoss', loss_weight=1.0, min_overlap=0.5)),
+        loss_grounding=dict(type='GroundingLoss', loss_weight=1.0, box_weight=1.0)),
     ensemble=dict(alpha=0.5, beta=0.7))  # as with captions alone

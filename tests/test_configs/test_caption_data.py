@@ -75,9 +75,9 @@ def test_regions_beside_coco_in_one_batch(name, monkeypatch, tmp_path):
     coco, other = batch['data_samples']
     assert [picture.shape for picture in batch['inputs']] == [(3, 1024, 1024)] * 2
     assert (coco.has_masks, other.has_masks) == (True, False)
-    assert len(coco.words) == 8 and set(coco.word_boxes) == {None}
+    assert len(coco.words) == 8 and set(coco.word_boxes) == {()}
     assert len(other.words) == len(other.word_boxes) == 8
-    for left, top, right, bottom in filter(None, other.word_boxes):
+    for left, top, right, bottom in (box for boxes in other.word_boxes for box in boxes):
         assert 0 <= left < right <= 1024 and 0 <= top < bottom <= 1024
     assert any(other.word_boxes)
 

@@ -136,21 +136,22 @@ def test_words_are_put_into_the_prompt(head, monkeypatch):
 
 
 def test_boxes_of_words_are_read_if_the_loss_asks_for_them(head, monkeypatch):
-    boxes = ((0, 0, 64, 128), None)
+    boxes = (((0, 0, 64, 128), ), ())
     images = [sample(word_boxes=boxes), sample(('blue box', ))]
     paper = losses(head, images)['loss_grounding'].item()
     assert losses(head, [sample(), sample(('blue box', ))])['loss_grounding'].item() == paper
     masks = (head.layers(maps(2))[-1].masks[0] > 0).float()
-    overlaps = box_overlap(masks, torch.tensor(boxes[:1]), (128, 128))  # of some more than others
+    overlaps = box_overlap(masks, torch.tensor(boxes[0]), (128, 128))  # of some more than others
+    monkeypatch.setattr(head.loss_grounding, 'box_weight', 1.0)
     monkeypatch.setattr(head.loss_grounding, 'min_overlap', overlaps.median().item())
     ours = losses(head, images)
-    assert ours['loss_grounding'].item() != paper and ours['loss_grounding'].isfinite()
-    nowhere = [sample(word_boxes=(None, None)), sample((), word_boxes=())]
+    assert ours['loss_grounding'].item() > paper and ours['loss_grounding'].isfinite()
+    nowhere = [sample(word_boxes=((), ())), sample((), word_boxes=())]
     without = [sample(), sample(())]
     assert losses(head, nowhere)['loss_grounding'].item() == losses(
         head, without)['loss_grounding'].item()
-    with pytest.raises(ValueError, match=r'brings 2 words and word_boxes=\(None,\); expected'):
-        losses(head, [sample(word_boxes=(None, ))])
+    with pytest.raises(ValueError, match=r'brings 2 words and word_boxes=\(\(\),\); expected'):
+        losses(head, [sample(word_boxes=((), ))])
 
 
 def test_an_image_without_masks_counts_with_its_words_only(head):

@@ -16,7 +16,6 @@ from torch import nn
 
 from mmodise.models import GroundingLoss
 from mmodise.models.losses.box_overlap import box_overlap, masks_in_boxes
-from mmodise.models.losses.grounding_loss import caption_similarity
 
 GOLDEN = Path(__file__).parents[1] / 'data/golden_open_parts'
 SPLITS = ((2, 2), (3, 1))  # images of each rank
@@ -32,16 +31,15 @@ def batch(counts=(2, 2, 2), queries=4, channels=5, seed=0):
 
 
 @torch.no_grad()
-def by_definition(masks, words, valid, scale, candidates=None):
-    """Method, section 8, one number at a time; own words in some masks only."""
+def by_definition(masks, words, valid, scale):
+    """Method, section 8, one number at a time."""
     number = len(words)
     similarity = [[0.0] * number for _ in range(number)]
     for i in range(number):
         for j in range(number):
-            for k, word in enumerate(words[j]):
+            for word in words[j]:
                 scores = [float(scale * torch.cosine_similarity(mask, word, dim=0))
-                          for q, mask in enumerate(masks[i])
-                          if candidates is None or i != j or candidates[i][q, k]]
+                          for mask in masks[i]]
                 total = sum(math.exp(score) for score in scores)
                 fit = sum(math.exp(score) / total * score for score in scores)
                 similarity[i][j] += fit / len(words[j])
@@ -79,37 +77,40 @@ def some_masks(counts, queries=4, seed=0):
     return chosen
 
 
-def test_own_words_in_the_masks_of_their_boxes():
+def test_words_look_at_the_masks_of_their_boxes():
+    """The mean, over the words that have a choice, of -log of what their softmax gives to it."""
     counts, valid = (3, 1, 2), [True, True, False]
     masks, words, scale = batch(counts)
     candidates = some_masks(counts)
-    assert 0 < sum(int(c.sum()) for c in candidates) < 4 * 6
-    loss = GroundingLoss()(masks, words, valid, scale, candidates)
-    expected = by_definition(masks, words, valid, scale, candidates)
-    assert loss.item() == pytest.approx(expected, rel=1e-5)
-    assert loss.item() != pytest.approx(by_definition(masks, words, valid, scale), rel=1e-3)
+    candidates[2][:, 1] = True  # of this word nothing is known
+    terms = []
+    for image, own, chosen in zip(masks, words, candidates, strict=True):
+        for k, word in enumerate(own):
+            if not chosen[:, k].all():
+                weights = [math.exp(scale * torch.cosine_similarity(mask, word, dim=0))
+                           for mask in image]
+                terms.append(-math.log(sum(
+                    w for w, named in zip(weights, chosen[:, k], strict=True) if named
+                ) / sum(weights)))
+    assert len(terms) == 5
+    paper = by_definition(masks, words, valid, scale)
+    loss = GroundingLoss(loss_weight=1.5, box_weight=0.7)(masks, words, valid, scale, candidates)
+    assert loss.item() == pytest.approx(1.5 * (paper + 0.7 * sum(terms) / 5), rel=1e-5)
+    loss.backward()
+    assert all(x.grad.isfinite().all() for x in (masks, scale, *words))
 
 
 def test_without_boxes_it_is_the_papers_to_the_digit():
     masks, words, scale = batch((3, 1, 2))
-    loss = GroundingLoss(min_overlap=0.5)
-    nowhere = [torch.full((count, 4), torch.nan) for count in (3, 1, 2)]
+    loss, paper = GroundingLoss(box_weight=1.0), GroundingLoss()
+    nowhere = [torch.full((count, 2, 4), torch.nan) for count in (3, 1, 2)]
     shapes = torch.randn(3, 4, 2, 2)
     candidates = loss.candidates([shapes], nowhere, [(8, 8)] * 3)
     assert [c.shape for c in candidates] == [(1, 4, 3), (1, 4, 1), (1, 4, 2)]
-    paper = GroundingLoss()
     assert paper.candidates([shapes], nowhere, [(8, 8)] * 3) is None
     ours, papers = (fn(masks[None], words, [True] * 3, scale, chosen)
                     for fn, chosen in ((loss, candidates), (paper, None)))
     assert ours.item() == papers.item()
-
-
-def test_gradient_reaches_the_masks_of_the_box_only():
-    masks, words, scale = batch((2, 2, 2))
-    allowed = torch.ones(3, 4, 6, dtype=torch.bool)
-    allowed[0, 1:, :2] = False
-    caption_similarity(masks, torch.cat(words), [2, 2, 2], scale, allowed)[0, 0].backward()
-    assert masks.grad[0, 0].any() and not masks.grad[0, 1:].any()
 
 
 def test_overlap_of_masks_and_boxes():
@@ -124,9 +125,10 @@ def test_overlap_of_masks_and_boxes():
     torch.testing.assert_close(overlaps, torch.tensor(expected, dtype=torch.float))
     third = box_overlap((masks[:1] > 0).float(), torch.tensor([[3, 0, 8, 4]]), (8, 8))
     assert third.item() == pytest.approx(1 / 4), 'a quarter of the mask is in the box'
+    boxes = torch.stack([boxes, boxes[[1, 4, 4, 3, 4]]], dim=1)  # of the first word two
     found = masks_in_boxes(masks, boxes, (8, 8), 0.5)
     assert found.T.tolist() == [
-        [True, True, False, False], [False, True, True, False], [True, True, True, False],
+        [True, True, True, False], [False, True, True, False], [True, True, True, False],
         [True] * 4, [True] * 4], 'all, if there is no mask in the box, or no box'
 
 
@@ -135,14 +137,15 @@ def test_overlaps_are_counted_in_float32():
     masks = torch.full((2, 512, 512), -1.0)
     masks[0, :, :257] = 1
     with torch.autocast('cpu', dtype=torch.bfloat16):
-        found = masks_in_boxes(masks, torch.tensor([[0, 0, 257, 512]]), (512, 512), 1)
+        found = masks_in_boxes(masks, torch.tensor([[[0, 0, 257, 512]]]), (512, 512), 1)
     assert found.tolist() == [[True], [False]]
 
 
-@pytest.mark.parametrize('value', [0, 1.5])
-def test_a_least_overlap_is_a_share(value):
-    with pytest.raises(ValueError, match=f'min_overlap={value}, expected a number above 0'):
-        GroundingLoss(min_overlap=value)
+@pytest.mark.parametrize(('key', 'value'), [
+    ('min_overlap', 0), ('min_overlap', 1.5), ('box_weight', -1)])
+def test_settings_that_have_no_meaning(key, value):
+    with pytest.raises(ValueError, match=f'{key}={value}, expected a number'):
+        GroundingLoss(**{key: value})
 
 
 def test_every_input_learns():
@@ -203,7 +206,7 @@ class Model(nn.Module):
         self.masks = nn.Linear(5, 6)
         self.words = nn.Linear(5, 6)
         self.scale = nn.Parameter(torch.tensor(2.0))
-        self.loss = GroundingLoss()
+        self.loss = GroundingLoss(box_weight=0.5)
 
     def forward(self, masks, words, valid, candidates):
         words = [self.words(caption) for caption in words]

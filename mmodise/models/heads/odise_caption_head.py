@@ -25,8 +25,9 @@ class ODISECaptionHead(OpenVocabularyHead):
 
     - ``words``, a sequence of strings, such as 8 noun phrases drawn from a caption; an empty one
       where there are none.
-    - ``word_boxes``, of each word the box of what it names, left, top, right and bottom in pixels
-      of the image, or None. Optional; read if ``loss_grounding`` has a ``min_overlap``.
+    - ``word_boxes``, of each word the boxes of what it names, each left, top, right and bottom in
+      pixels of the image; none where it is not known. Optional; read if ``loss_grounding`` has a
+      ``box_weight``.
     - ``has_masks``, False for an image without annotated masks (its annotations are empty ones):
       only its words count. Optional, defaults to True.
 
@@ -148,9 +149,8 @@ class ODISECaptionHead(OpenVocabularyHead):
             embeddings (Tensor): Mask embeddings, (layers, B, Q, C).
             words (Sequence[Sequence[str]]): Of each of the B images; an empty sequence where there
                 are none.
-            candidates (Sequence[Tensor], optional): Which masks the words of each image may be
-                grounded in, bool, (layers, Q, W_i), for an image without words W_i = 1. Defaults to
-                None, all.
+            candidates (Sequence[Tensor], optional): Which masks the words of each image name, bool,
+                (layers, Q, W_i), for an image without words W_i = 1. Defaults to None.
 
         Returns:
             Tensor: (layers,).
@@ -178,13 +178,14 @@ def _words(meta: dict) -> tuple[str, ...]:
 
 
 def _word_boxes(meta: dict) -> Tensor:
-    """The box of each word, nan where there is none: (W, 4), with a row if there are no words."""
-    words, boxes = _words(meta), meta.get('word_boxes')
-    if boxes is None or not words:
-        return torch.full((len(words) or 1, 4), torch.nan)
-    if len(boxes) != len(words) or not all(box is None or len(box) == 4 for box in boxes):
+    """The boxes of each word, (W, N, 4), nan where there are less; a row if there are no words."""
+    words, boxes = _words(meta) or ('', ), meta.get('word_boxes') or ()
+    if len(boxes) not in (0, len(words)) or not all(len(box) == 4 for of in boxes for box in of):
         raise ValueError(
             f'ODISECaptionHead: the image {meta.get("img_path") or "without a name"} brings '
-            f'{len(words)} words and word_boxes={boxes!r}; expected for each word None, or left, '
-            'top, right and bottom.')
-    return torch.tensor([[torch.nan] * 4 if box is None else list(box) for box in boxes])
+            f'{len(words)} words and word_boxes={boxes!r}; expected for each word a sequence of '
+            'boxes, of left, top, right and bottom.')
+    found = torch.full((len(words), max(map(len, boxes), default=0) or 1, 4), torch.nan)
+    for row, of_word in zip(found, boxes, strict=False):
+        row[:len(of_word)] = torch.tensor(of_word).reshape(-1, 4)
+    return found

@@ -29,22 +29,22 @@ def box_overlap(masks: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
 def masks_in_boxes(
     masks: Tensor, boxes: Tensor, size: tuple[int, int], min_overlap: float
 ) -> Tensor:
-    """Which masks may be what is in a box.
+    """Which masks may be what a word with boxes names.
 
     Args:
         masks (Tensor): Mask logits of an image, (..., Q, h, w).
-        boxes (Tensor): (W, 4); nan where there is no box.
+        boxes (Tensor): Those of each word, (W, N, 4); nan where there is none.
         size (tuple[int, int]): Height and width of the image that the masks cover.
-        min_overlap (float): Least :func:`box_overlap` with a mask, which is cut at 0.5 as mask
-            pooling has it.
+        min_overlap (float): Least :func:`box_overlap` of a mask with one of the boxes. Masks are
+            cut at 0.5, as mask pooling has it.
 
     Returns:
-        Tensor: bool, (..., Q, W); all where there is no box, or no mask in it.
+        Tensor: bool, (..., Q, W); all of a word without a box, or of whose boxes no mask is.
     """
     # in float32: half precision counts to 65,504 and no mask may be larger
     with torch.autocast(masks.device.type, enabled=False):
-        overlap = box_overlap((masks > 0).float(), boxes.float(), size)  # nan is not enough
-    found = overlap >= min_overlap
+        overlap = box_overlap((masks > 0).float(), boxes.flatten(0, 1).float(), size)
+    found = (overlap >= min_overlap).unflatten(-1, boxes.shape[:2]).any(-1)  # nan is not enough
     return found | ~found.any(-2, keepdim=True)
 
 

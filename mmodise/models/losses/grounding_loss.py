@@ -2,12 +2,11 @@
 
 import warnings
 from collections.abc import Sequence
-from itertools import accumulate
 
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
-from mmengine.dist import all_gather_object, get_rank
+from mmengine.dist import all_gather_object
 from torch import Tensor, nn
 
 from .box_overlap import masks_in_boxes
@@ -25,33 +24,41 @@ class GroundingLoss(nn.Module):
     makes that the gradient of the whole batch's loss, for all trained parameters.
 
     **Words with boxes.** With S_qk the similarity of mask q and word k, a caption describes an
-    image as well as the mean over its words of
+    image as well as the mean over its words of sum over q of softmax_q(S_qk) S_qk. Where a word of
+    the image's own caption has boxes, it is known which masks M_k the softmax should look at: those
+    whose :func:`box_overlap` with one of them is at least ``min_overlap``. One more term is the
+    mean over these words of
 
-        sum over q in M_k of softmax_q in M_k(S_qk) S_qk
+        -log(sum over q in M_k of softmax_q(S_qk))
 
-    In the paper's loss M_k is all masks of the image. With ``min_overlap`` a word that has a box is
-    grounded in its own image only in masks of the box: M_k are those whose :func:`box_overlap` with
-    it is at least ``min_overlap``; all, if there is none or no such mask. Other images are compared
-    with all of their masks: their pictures show what it is not. The limit is hard: gradients reach
-    the embeddings of the masks in M_k, and no masks, which boxes would teach to be boxes. (A loss
-    that asks for all attention within the box would be wrong where a second object of that name has
-    no region, as is common in Visual Genome; a factor that falls with the overlap would hardly
-    count beside softmax, whose temperature makes cosines differ by powers of e.)
+    A word without a box, or whose boxes no mask is in, has no such term; if there is none, or
+    ``box_weight`` is 0, it is the paper's loss. The choice of M_k is hard: gradients reach the
+    embeddings of masks and words, and no masks, which boxes would teach to be boxes. (Boxes could
+    also limit the softmax of the first sum to M_k; that teaches nothing of the masks outside, and
+    on the embedded data set less was learned: see docs/training.md.)
 
     Args:
         loss_weight (float): Defaults to 1.0 (official release).
-        min_overlap (float, optional): In 0..1. Defaults to None, boxes are not read (paper).
+        box_weight (float): Weight of the term of boxes within the loss. Defaults to 0.0, boxes are
+            not read (paper).
+        min_overlap (float): In 0..1. Defaults to 0.5.
 
     Raises:
-        ValueError: If ``min_overlap`` is not above 0 and at most 1.
+        ValueError: If ``box_weight`` is negative, or ``min_overlap`` not above 0 and at most 1.
     """
 
-    def __init__(self, loss_weight: float = 1.0, min_overlap: float | None = None) -> None:
+    def __init__(
+        self, loss_weight: float = 1.0, box_weight: float = 0.0, min_overlap: float = 0.5
+    ) -> None:
         super().__init__()
-        if min_overlap is not None and not 0 < min_overlap <= 1:
+        if box_weight < 0:
+            raise ValueError(f'GroundingLoss: box_weight={box_weight}, expected a number of at '
+                             'least 0; 0, if boxes are not to be read.')
+        if not 0 < min_overlap <= 1:
             raise ValueError(f'GroundingLoss: min_overlap={min_overlap}, expected a number above 0 '
-                             'and at most 1; None, if boxes are not to be read.')
-        self.loss_weight, self.min_overlap = loss_weight, min_overlap
+                             'and at most 1.')
+        self.loss_weight, self.box_weight = loss_weight, box_weight
+        self.min_overlap = min_overlap
 
     def candidates(
         self,
@@ -59,18 +66,19 @@ class GroundingLoss(nn.Module):
         boxes: Sequence[Tensor],
         sizes: Sequence[tuple[int, int]],
     ) -> list[Tensor] | None:
-        """Which masks words may be grounded in, for :meth:`forward`.
+        """Which masks are what words name, by their boxes, for :meth:`forward`.
 
         Args:
             layers (Sequence[Tensor]): Mask logits of each layer, (B, Q, h, w).
-            boxes (Sequence[Tensor]): Of the words of each image, (W_i, 4), see
+            boxes (Sequence[Tensor]): Of the words of each image, (W_i, N_i, 4), see
                 :func:`masks_in_boxes`.
             sizes (Sequence[tuple[int, int]]): Height and width that the masks of each image cover.
 
         Returns:
-            list[Tensor]: Per image, bool, (layers, Q, W_i); None for all, if boxes are not read.
+            list[Tensor]: Per image, bool, (layers, Q, W_i), all where nothing is known; None if
+            boxes are not read.
         """
-        if self.min_overlap is None:
+        if not self.box_weight:
             return None
         return [
             torch.stack([
@@ -100,9 +108,8 @@ class GroundingLoss(nn.Module):
                 in where an image has none, (B,). Such an image and its words are still wrong
                 answers for the others.
             scale (Tensor): Inverse temperature, a scalar.
-            candidates (Sequence[Tensor], optional): Which masks of each image each of its own words
-                may be grounded in, bool, (..., Q, W_i); at least one per word. Defaults to None,
-                all.
+            candidates (Sequence[Tensor], optional): Of :meth:`candidates`, bool, (..., Q, W_i) for
+                each image, at least one mask per word. Defaults to None.
 
         Returns:
             Tensor: (...), the dimensions in front; a scalar if there are none.
@@ -114,42 +121,49 @@ class GroundingLoss(nn.Module):
         with torch.autocast(mask_embeds.device.type, enabled=False):
             words = torch.cat(list(word_embeds)).float()
             words = gather_rows(words, [sum(counts) for counts, _ in ranks])
-            allowed = None
+            masks = mask_embeds.float()
+            similarity = caption_similarity(masks, words, all_counts, scale.float())
+            sizes = [len(counts) for counts, _ in ranks]
+            rows = gather_rows(similarity.movedim(-2, 0), sizes)
+            loss = contrast(rows.movedim(0, -2), all_valid)
             if candidates is not None:
-                before = sum(sum(counts) for counts, _ in ranks[:get_rank()])
-                allowed = limit_own_words(candidates, counts, before, sum(all_counts))
-            similarity = caption_similarity(
-                mask_embeds.float(), words, all_counts, scale.float(), allowed)
-            rows = gather_rows(similarity.movedim(-2, 0), [len(counts) for counts, _ in ranks])
-            return self.loss_weight * contrast(rows.movedim(0, -2), all_valid)
+                terms = attention_outside(masks, word_embeds, candidates, scale.float())
+                total, number = gather_rows(terms, sizes).sum(0)
+                loss = loss + self.box_weight * total / number.clamp(min=1)
+            return self.loss_weight * loss
 
 
-def limit_own_words(
-    candidates: Sequence[Tensor], counts: list[int], before: int, total: int
+def similarities(masks: Tensor, words: Tensor, scale: Tensor) -> Tensor:
+    """Cosines of masks (..., Q, C) and words (W, C) times the inverse temperature, (..., Q, W)."""
+    return scale * F.normalize(masks, dim=-1) @ F.normalize(words, dim=-1).t()
+
+
+def attention_outside(
+    masks: Tensor, words: Sequence[Tensor], candidates: Sequence[Tensor], scale: Tensor
 ) -> Tensor:
-    """Which masks words may be grounded in: those of other images in all.
+    """How little words look at the masks that they name: -log of that share of their softmax.
 
     Args:
-        candidates (Sequence[Tensor]): Of the words of each of B images, (..., Q, W_i), bool.
-        counts (list[int]): Words of each image.
-        before (int): Words in front of those of the first image.
-        total (int): Words in all.
+        masks (Tensor): Mask embeddings of images, (..., B, Q, C).
+        words (Sequence[Tensor]): Word embeddings of each image's own caption, (W_i, C).
+        candidates (Sequence[Tensor]): Which masks each word names, bool, (..., Q, W_i); all where
+            nothing is known.
+        scale (Tensor): Inverse temperature, a scalar.
 
     Returns:
-        Tensor: bool, (..., B, Q, total).
+        Tensor: (B, 2, ...): the sum over words of which something is known, and their number.
     """
-    allowed = [F.pad(own, (start, total - start - count), value=True) for own, count, start in zip(
-        candidates, counts, accumulate(counts[:-1], initial=before), strict=True)]
-    return torch.stack(allowed, dim=-3)
+    terms = []
+    for of_image, own, chosen in zip(masks.unbind(-3), words, candidates, strict=True):
+        scores = similarities(of_image, own.float(), scale)  # (..., Q, W_i)
+        inside = scores.masked_fill(~chosen, -torch.inf).logsumexp(-2)
+        known = ~chosen.all(-2)
+        missed = (scores.logsumexp(-2) - inside) * known
+        terms.append(torch.stack([missed.sum(-1), known.sum(-1).to(missed)]))
+    return torch.stack(terms)
 
 
-def caption_similarity(
-    masks: Tensor,
-    words: Tensor,
-    counts: list[int],
-    scale: Tensor,
-    allowed: Tensor | None = None,
-) -> Tensor:
+def caption_similarity(masks: Tensor, words: Tensor, counts: list[int], scale: Tensor) -> Tensor:
     """How well captions describe images: the mean, over words, of how well the masks fit a word.
 
     Args:
@@ -157,15 +171,12 @@ def caption_similarity(
         words (Tensor): Word embeddings of N captions, one after the other, (sum of counts, C).
         counts (list[int]): How many words each caption has, N numbers.
         scale (Tensor): Inverse temperature, a scalar.
-        allowed (Tensor, optional): Which masks a word may be grounded in, bool, (..., B, Q, sum of
-            counts). Defaults to None, all.
 
     Returns:
         Tensor: (..., B, N).
     """
-    scores = scale * F.normalize(masks, dim=-1) @ F.normalize(words, dim=-1).t()  # (..., B, Q, W)
-    logits = scores if allowed is None else scores.masked_fill(~allowed, -torch.inf)
-    best = (logits.softmax(-2) * scores).sum(-2)  # a soft maximum over the masks, (..., B, W)
+    scores = similarities(masks, words, scale)  # (..., B, Q, W)
+    best = (scores.softmax(-2) * scores).sum(-2)  # a soft maximum over the masks, (..., B, W)
     return torch.stack([caption.mean(-1) for caption in best.split(counts, dim=-1)], dim=-1)
 
 

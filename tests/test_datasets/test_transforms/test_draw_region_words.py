@@ -37,7 +37,7 @@ def test_boxes_are_where_the_pixels_are(steps, seed):
     np.random.seed(seed)
     results = picture(*STEPS[steps])
     assert set(results['words']) == {'white square'} and len(results['words']) == 8
-    boxes, = set(results['word_boxes'])
+    (boxes, ), = set(results['word_boxes'])
     rows, columns = (results['img'][..., 0] > 127).nonzero()
     pixels = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
     assert boxes == pytest.approx(pixels, abs=0.6)
@@ -50,20 +50,27 @@ def test_what_is_cropped_away_drops_out(left):
     results = picture(homography_matrix=moved)
     kept = left >= 8
     assert results['words'] == ('white square', ) * 8 * kept
-    assert results['word_boxes'] == ((0, 8, left, 24), ) * 8 * kept
+    assert results['word_boxes'] == (((0, 8, left, 24), ), ) * 8 * kept
+
+
+def test_a_word_has_the_boxes_of_what_is_cut_off_too():
+    regions = [dict(phrase='a cat', bbox=[0, 0, 4, 4]), dict(phrase='a cat', bbox=[50, 0, 90, 4]),
+               dict(phrase='a cat', bbox=[61, 0, 90, 4])]
+    assert set(picture(regions=regions)['word_boxes']) == {((0, 0, 4, 4), (50, 0, 60, 4))}
 
 
 def test_regions_without_a_box_are_of_the_whole_picture():
     regions = [dict(phrase='a dog', bbox=None), dict(phrase='of the', bbox=BOX),
-               dict(phrase='a cat', phrases=['kitten'], bbox=[0, 0, 4, 4])]
+               dict(phrase='a cat', phrases=['kitten'], bbox=[0, 0, 4, 4]),
+               dict(phrase='a dog', bbox=[0, 0, 4, 4]), dict(phrase='a kitten', bbox=[4, 4, 9, 9])]
     np.random.seed(0)
     results = picture(regions=regions)
     assert set(zip(results['words'], results['word_boxes'], strict=True)) == {
-        ('dog', None), ('kitten', (0, 0, 4, 4))}
+        ('dog', ()), ('kitten', ((0, 0, 4, 4), (4, 4, 9, 9)))}, 'of both kittens'
     assert picture(regions=[])['words'] == picture(regions=[])['word_boxes'] == ()
 
 
 def test_captions_where_there_are_no_regions():
     results = dict(captions=['a dog'], img_shape=(2, 2))
     results = TRANSFORMS.build(DRAW)(results)
-    assert (results['words'], results['word_boxes']) == (('dog', ) * 8, (None, ) * 8)
+    assert (results['words'], results['word_boxes']) == (('dog', ) * 8, ((), ) * 8)
