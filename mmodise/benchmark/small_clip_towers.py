@@ -1,12 +1,15 @@
 """Image towers of other kinds for the small CLIP: a ConvNeXt, and a ResNet of OpenAI's kind.
 
 They learn from pictures with captions, against the text tower of the small CLIP, which stays as it
-is (LiT, arXiv 2111.07991): what they say of an image can be compared with what that CLIP says.
+is (LiT, arXiv 2111.07991): what they say of an image can be compared with what that CLIP says. Half
+of the time four pictures are one image, and each is what lies in its quarter of the last map: what
+a cell says must not depend on what is far from it, nor on the image's size.
 """
 
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from ..models import FrozenCLIP
+from ..models.clip.towers import dense_tower
 from ..weights import locate
 from .captioned_pictures import cut_out
 from .small_models import build_clip, keep_scale, save_clip
@@ -25,9 +29,9 @@ from .small_models import build_clip, keep_scale, save_clip
 CLIP = 'mmodise://shapes/clip'
 #: open_clip's ``vision_cfg`` by the part's name.
 TOWERS = {
-    # pooling and head as those of convnext_large_d_320
+    # pooling and head as those of convnext_large_d_320; kernels of 7, 5, 5 and 3 cells
     'clip-convnext': dict(
-        image_size=128, timm_model_name='test_convnext2', timm_pool='', timm_proj='mlp'),
+        image_size=128, timm_model_name='test_convnext3', timm_pool='', timm_proj='mlp'),
     'clip-resnet': dict(image_size=128, layers=[1, 1, 1, 1], width=16, head_width=64),
 }
 
@@ -65,12 +69,10 @@ class TowerTraining(BaseModel):
         self.loss = open_clip.ClipLoss()
 
     def forward(self, images: Tensor, captions: list[str], mode: str = 'loss') -> dict[str, Tensor]:
-        """Losses of (N, 3, SIZE, SIZE) uint8 with a caption each."""
+        """Losses of (N, 3, SIZE, SIZE) uint8 with a caption each; N is a multiple of 4."""
         frozen = self.texts.frozen
         images = cut_out(images / 255, self.smallest_crop, self.visual.image_size)
-        images = ((images - frozen.mean) / frozen.std).contiguous(
-            memory_format=torch.channels_last)
-        image_features = F.normalize(self.visual(images), dim=-1)
+        image_features = F.normalize(self.embed((images - frozen.mean) / frozen.std), dim=-1)
         text_features = F.normalize(self.texts.encode_texts(captions), dim=-1)
         with torch.no_grad():
             self.logit_scale.clamp_(max=math.log(100))
@@ -79,6 +81,29 @@ class TowerTraining(BaseModel):
         scale = self.logit_scale.exp()
         loss = self.loss(image_features, text_features, scale)
         return dict(loss=loss, accuracy=hits.float().mean(), scale=scale.detach())
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Embed normalised images (N, 3, H, W), alone or four in one: (N, D)."""
+        layout = torch.channels_last
+        if random.random() < 0.5:
+            return self.visual(images.contiguous(memory_format=layout))
+        tower = dense_tower(self.visual)
+        dense = tower.encode_maps(four_in_one(images).contiguous(memory_format=layout))[-1]
+        return tower.embed_cells(dense, quarters(dense)).flatten(0, 1)
+
+
+def four_in_one(images: Tensor) -> Tensor:
+    """Put each four of (N, 3, H, W) side by side and below each other, (N / 4, 3, 2 H, 2 W)."""
+    rows = images.unflatten(0, (-1, 2, 2))  # (N / 4, row, column, 3, H, W)
+    return rows.permute(0, 3, 1, 4, 2, 5).flatten(4, 5).flatten(2, 3)
+
+
+def quarters(dense: Tensor) -> Tensor:
+    """The cells of each of the four in a map (B, C, 2 h, 2 w): bool, (B, 4, 2 h, 2 w)."""
+    images, _, height, width = dense.shape
+    numbers = torch.arange(4, device=dense.device).view(1, 2, 2)
+    owners = numbers.repeat_interleave(height // 2, 1).repeat_interleave(width // 2, 2)
+    return (owners == torch.arange(4, device=dense.device).view(4, 1, 1)).expand(images, -1, -1, -1)
 
 
 def save_tower(part: str, visual: nn.Module, logit_scale: Tensor, out_dir: Path) -> None:

@@ -46,7 +46,7 @@ SCHEDULES = {  # iterations, batch size, largest learning rate
     'vq': (2500, 16, 1e-3),
     'tokens': (1800, 32, 1e-3),
     'captioner': (1500, 32, 5e-4),
-    'clip-convnext': (1600, 64, 3e-3),
+    'clip-convnext': (2000, 64, 3e-3),
     'clip-resnet': (700, 128, 1e-3),
 }
 LOSSES = {'clip': 'contrastive loss', 'vae': 'absolute error + 1e-6 KL divergence',

@@ -6,6 +6,7 @@ from diffusers import AutoencoderKL
 from safetensors.torch import load_file
 
 from mmodise.benchmark.captioned_pictures import SEED, CaptionedPictures
+from mmodise.benchmark.small_clip_towers import four_in_one, quarters
 from mmodise.benchmark.small_generator_training import QuantizedAutoencoderTraining
 from mmodise.benchmark.small_model_training import SCHEDULES
 from mmodise.datasets.shapes_world import draw_picture
@@ -90,6 +91,17 @@ def test_another_image_tower_for_the_text_tower_of_the_small_clip(
     torch.testing.assert_close(clip.encode_texts(texts), small_clip.encode_texts(texts))
     images = torch.rand(2, 3, 128, 128)
     assert not torch.allclose(*clip.encode_images(images)), 'it looks at the images'
+
+
+def test_four_pictures_in_one_and_the_quarter_of_each():
+    images = torch.arange(8.0).view(8, 1, 1, 1).expand(8, 3, 32, 64)
+    together = four_in_one(images)
+    assert together.shape == (2, 3, 64, 128)
+    masks = quarters(together)
+    found = [together[image, 0][masks[image, number]].unique().tolist()
+             for image in range(2) for number in range(4)]
+    assert found == [[value] for value in range(8)]
+    assert masks.sum(dim=1).eq(1).all()
 
 
 def test_the_latents_have_a_standard_deviation_of_one(trained):
