@@ -16,20 +16,20 @@ from ...utils.masks import bounding_box
 from ..benchmarks.ade20k_150 import SPELLINGS, STUFF_IDS, THING_IDS, ADE20KPanopticBenchmark
 from ..panoptic import Findings
 from ..panoptic.annotation_file import read_json
+from ..panoptic.orientation import check_same_size
+from ..panoptic.segment_map import read_colours
 from .annotated import AnnotationError
-from .class_maps import check_shape, open_map
 from .conversion import read_written, write_segment_map
-from .pictures import shown_size
-from .preparation import (
+from .preparation import Prepared, evaluation_advice, look_at_pictures, run_jobs
+from .prepared_files import (
     FOLDERS,
-    Prepared,
     check_labels,
-    evaluation_advice,
     find,
+    list_files,
     present_splits,
     read_labels,
     refuse_missing,
-    run_jobs,
+    tell_unpaired,
     write_text,
 )
 
@@ -40,6 +40,7 @@ _NEAR = 30  # how far the colours of a class' objects are from its own
 
 class _Job(NamedTuple):
     picture: Path
+    shape: tuple[int, int]
     classes: Path
     objects: Path
     target: Path
@@ -82,7 +83,7 @@ def prepare_ade20k_150(
     splits = present_splits(
         split, lambda name: root / 'images' / FOLDERS[name], 'The folder of pictures')
     for name in splits:
-        jobs = _jobs(root, out, name)
+        jobs = _jobs(root, out, name, findings, workers)
         counts[name] = len(jobs)
         targets = {kind: out / f'ade20k_{kind}_{name}.json' for kind in ('panoptic', 'instance')}
         foreign = {kind for kind, path in targets.items() if _is_foreign(path, jobs, kind)}
@@ -93,14 +94,19 @@ def prepare_ade20k_150(
     return Prepared(out, counts, new, list(findings), evaluation_advice())
 
 
-def _jobs(root: Path, out: Path, split: str) -> list[_Job]:
+def _jobs(root: Path, out: Path, split: str, findings: Findings, workers: int) -> list[_Job]:
     folder = FOLDERS[split]
-    pictures = sorted((root / 'images' / folder).glob('*.jpg'))
+    pictures = list_files(root / 'images' / folder, ('.jpg', ))
     if not pictures:
         raise FileNotFoundError(f'There is no picture {root / "images" / folder}/*.jpg.')
-    jobs = [_Job(path, *(root / kind / folder / f'{path.stem}.png'
-                         for kind in ('annotations', 'annotations_instance')),
-                 out / f'ade20k_panoptic_{split}/{path.stem}.png') for path in pictures]
+    shapes = look_at_pictures(pictures, findings, workers, f'Pictures ({split})')
+    kinds = [root / kind / folder for kind in ('annotations', 'annotations_instance')]
+    jobs = [_Job(path, shape, *(kind / f'{path.stem}.png' for kind in kinds),
+                 out / f'ade20k_panoptic_{split}/{path.stem}.png')
+            for path, shape in shapes.items()]
+    for kind in kinds:
+        tell_unpaired((path.stem for path in list_files(kind)), {job.picture.stem for job in jobs},
+                      f'maps of {kind.name} without a picture NAME.jpg ({split})', findings)
     refuse_missing([job.classes for job in jobs], 'maps')
     refuse_missing([job.objects for job in jobs], 'maps of instances')
     return jobs
@@ -179,7 +185,7 @@ def _convert(job: _Job) -> _Done:
     written = read_written(job.target)
     if isinstance(written, dict):
         return _Done(**written, new=False)
-    classes = read_labels(job.classes, job.picture)
+    classes = read_labels(job.classes, job.picture, job.shape)
     check_labels(classes, range(151), job.classes, 'numbers from 0, "other", to 150')
     done = _convert_objects(job)
     ids = np.zeros(classes.shape, np.int32)
@@ -230,11 +236,8 @@ def _convert_objects(job: _Job) -> _Done:
 
 def _read_instances(job: _Job) -> tuple[np.ndarray, np.ndarray]:
     """The category and the number of each pixel's instance, each (H, W)."""
-    pixels = np.asarray(open_map(job.objects))
-    if pixels.ndim != 3:
-        raise AnnotationError(f'{job.objects}: a map of instances is RGB, R the category and G the '
-                              'number of an instance.')
-    check_shape(pixels[..., 0], shown_size(job.picture)[1][::-1], str(job.objects))
+    pixels = read_colours(str(job.objects))
+    check_same_size(str(job.picture), job.shape, str(job.objects), pixels.shape[:2])
     kinds, numbers = pixels[..., 0], pixels[..., 1]
     if stray := int(np.count_nonzero((kinds > 0) & (numbers == 0))):
         raise AnnotationError(f'{job.objects}: {stray} pixels have a category (R) and are of no '

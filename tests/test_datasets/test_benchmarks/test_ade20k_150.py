@@ -194,12 +194,12 @@ def test_annotations_of_another_tool_stay(ade):
 
 @pytest.mark.parametrize(('kind', 'pixels', 'expected'), [
     ('annotations', np.full((2, 6), 151, np.uint8), '12 pixels have the value 151'),
-    ('annotations', np.zeros((6, 2), np.uint8), 'has 2 x 6 pixels, its picture 6 x 2'),
+    ('annotations', np.zeros((6, 2), np.uint8), '2 x 6. They must be the same'),
     ('annotations_instance', objects((101, 1, 0, 1)), r'instance 1 \(G\) has the categories \[101'),
     ('annotations_instance', objects((1, 1, 0, 1), (2, 1, 0, 3)), r'the categories \[1, 2\] \(R'),
     ('annotations_instance', objects((3, 0, 0, slice(0, 3))), '3 pixels have a category'),
-    ('annotations_instance', np.zeros((2, 6), np.uint8), 'a map of instances is RGB'),
-    ('annotations_instance', objects(shape=(6, 2)), 'has 2 x 6 pixels, its picture 6 x 2')])
+    ('annotations_instance', np.ones((2, 6), np.uint8), 'expected a map whose red, green'),
+    ('annotations_instance', objects(shape=(6, 2)), '2 x 6. They must be the same')])
 def test_maps_of_another_kind_are_refused(ade, kind, pixels, expected):
     write_image(ade / kind / 'validation/ADE_val_00000001.png', pixels)
     with pytest.raises(ValueError, match=rf'ADE_val_00000001\.png.*{expected}'):

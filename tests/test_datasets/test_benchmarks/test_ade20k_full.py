@@ -119,8 +119,8 @@ def test_maps_of_another_kind_are_refused(ade, tmp_path):
     with pytest.raises(ValueError) as error:
         prepare_ade20k_full(tmp_path)
     text = str(error.value)
-    assert 'ADE_train_00000001_seg.png (L): a map of ADE20K is RGB' in text
-    assert 'ADE_val_00000001_seg.png has 1 x 7 pixels, its picture 7 x 1' in text
+    assert 'ADE_train_00000001_seg.png (PNG, grey): expected a map whose red' in text
+    assert 'ADE_val_00000001_seg.png 1 x 7. They must be the same' in text
     write_coded(folder / 'ADE_train_00000001_seg.png', np.full((1, 7), 3689))
     with pytest.raises(ValueError, match='7 pixels are of class 3689; expected'):
         prepare_ade20k_full(tmp_path, split='train')

@@ -119,7 +119,11 @@ def test_a_file_of_other_maps_is_not_overwritten(root):
     contents = [path.read_bytes() for path in written]
     instances = root / f'gtFine/val/ulm/{KEY}_gtFine_instanceIds.png'
     write_image(instances, np.full((2, 10), 7, np.uint16))
-    with pytest.raises(ValueError, match=r'panoptic\.png is there, and is of other segments than'):
+    with pytest.raises(ValueError, match=r'instanceIds\.png: 18 pixels are of other classes than'):
+        prepare_cityscapes(root)
+    write_image(root / f'gtFine/val/ulm/{KEY}_gtFine_labelIds.png', np.full((2, 10), 7, np.uint8))
+    (root / f'gtFine/val/ulm/{KEY}_gtFine_labelTrainIds.png').unlink()
+    with pytest.raises(ValueError, match=r'panoptic\.png is there, and holds something else'):
         prepare_cityscapes(root)
     assert [path.read_bytes() for path in written] == contents
     written[1].unlink()

@@ -83,7 +83,7 @@ def test_maps_of_other_values_or_sizes_are_refused(root):
         prepare_coco_stuff(root)
     text = str(error.value)
     assert '000000000008.png: 12 pixels have the value 11' in text
-    assert 'train2017/000000000007.png has 4 x 3 pixels, its picture 19 x 2' in text
+    assert 'train2017/000000000007.png 4 x 3. They must be the same' in text
     assert not (root / 'stuffthingmaps_detectron2/val2017/000000000008.png').exists()
     dataset = data_set(root, folder='stuffthingmaps')
     with pytest.raises(ValueError, match=r'7\.png: 2 pixels have the value 181; expected one of'):

@@ -66,8 +66,9 @@ def data_set(root, name='validation'):
 def test_masks_are_resized_and_groups_are_crowds(root):
     done = prepare_open_images(root)
     assert (done.counts, done.new) == (dict(validation=2), 3)
-    assert [finding.what for finding in done.findings] == [
-        'masks of classes that are not in the list']
+    told = [(finding.what.partition(' that')[0], finding.examples) for finding in done.findings]
+    assert told == [
+        ('pictures with masks', ['zz']), ('masks of classes', ['0a, /m/9'])]
     vocabulary = Vocabulary.from_file(root / 'classes.txt')
     assert len(vocabulary.things) == 6, 'a comma in a name is none between names'
     content, images = read(root)
@@ -84,17 +85,19 @@ def test_masks_are_resized_and_groups_are_crowds(root):
 
 def test_a_run_that_was_stopped_goes_on_with_the_next_part(root, monkeypatch):
     monkeypatch.setattr(parts, '_SIZE', 1)
-    broken = root / 'validation/0b.jpg'
+    broken = root / f'validation-masks/A/{KEY}_m2_ff.png'
     whole = broken.read_bytes()
     broken.write_bytes(b'')
     with pytest.raises(ValueError, match='1 of 2 cannot be prepared'):
         prepare_open_images(root)
     assert not (root / 'annotations/validation.json').exists()
     broken.write_bytes(whole)
-    (root / f'validation/{KEY}.jpg').write_bytes(b'')  # is done, and not read again
+    part, = (root / 'annotations/validation.parts').iterdir()
+    part.write_text(part.read_text().replace('"height": 10', '"height": 11'))
     prepare_open_images(root)
     content, images = read(root)
     assert len(images) == len(content['annotations']) == 2
+    assert images['0b']['height'] == 11, 'it was done, and not done again'
     assert not (root / 'annotations/validation.parts').exists()
 
 
