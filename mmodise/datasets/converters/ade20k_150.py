@@ -25,7 +25,9 @@ from .prepared_files import (
     FOLDERS,
     check_labels,
     find,
+    is_whole,
     list_files,
+    place,
     present_splits,
     read_labels,
     refuse_missing,
@@ -65,7 +67,8 @@ def prepare_ade20k_150(
 
     Args:
         source (Path): The folder with ``ADEChallengeData2016``, or this.
-        out (Path, optional): Defaults to None, ``ADEChallengeData2016`` itself.
+        out (Path, optional): Gets the pictures and semantic maps too, linked or copied. Defaults
+            to None, ``ADEChallengeData2016`` itself.
         split (str, optional): 'train' or 'val'. Defaults to None, both.
         workers (int): Processes. Defaults to 1.
 
@@ -91,6 +94,8 @@ def prepare_ade20k_150(
             findings.warning('annotations that another tool made', str(targets[kind]),
                              'They are left as they are.')
         new += _prepare(jobs, targets, foreign, workers, name) if len(foreign) < 2 else 0
+        new += sum(place(path, out / path.relative_to(root)) for job in jobs
+                   for path in (job.picture, job.classes))
     return Prepared(out, counts, new, list(findings), evaluation_advice())
 
 
@@ -116,23 +121,26 @@ def _is_foreign(path: Path, jobs: Sequence[_Job], kind: str) -> bool:
     """Whether annotations are another tool's, which are never overwritten.
 
     Raises:
-        AnnotationError: If they are of other images or with other ids than detectron2's.
+        AnnotationError: If they are of other images, or have other classes.
     """
     if not path.exists():
         return False
     content = read_json(str(path))
     if not isinstance(content, dict) or content.get('info') != _info():
-        found = [{entry.get('id') for entry in content.get(key, [])} if isinstance(content, dict)
-                 else None for key in ('images', 'categories')]
-        expected = [{job.picture.stem for job in jobs},
-                    {entry['id'] for entry in _categories(kind)}]
+        expected = [{job.picture.stem for job in jobs}, _names(_categories(kind))]
+        found = [{Path(entry.get('file_name', '')).stem for entry in content.get('images', ())},
+                 _names(content.get('categories', ()))] if isinstance(content, dict) else None
         if found != expected:
             raise AnnotationError(
-                f'{path} is there, and not what detectron2 or `{_COMMAND}` makes of these '
-                f'{len(jobs)} pictures: other images, or other ids of classes. It is not '
-                'overwritten: name another folder, --out DIR, or move it away.')
+                f'{path} is there, and not what detectron2, mmdet or `{_COMMAND}` makes of these '
+                f'{len(jobs)} pictures: other images, or other classes. It is not overwritten: '
+                'name another folder, --out DIR, or move it away.')
         return True
     return False
+
+
+def _names(categories: Sequence[dict]) -> set[str]:
+    return {SPELLINGS.get(name := entry.get('name', ''), name).strip() for entry in categories}
 
 
 def _prepare(
@@ -185,6 +193,9 @@ def _convert(job: _Job) -> _Done:
     written = read_written(job.target)
     if isinstance(written, dict):
         return _Done(**written, new=False)
+    if is_whole(job.target):
+        raise AnnotationError(f'{job.target} is there, and another tool made it, but not its JSON '
+                              'file. It is not overwritten: name another folder, --out DIR.')
     classes = read_labels(job.classes, job.picture, job.shape)
     check_labels(classes, range(151), job.classes, 'numbers from 0, "other", to 150')
     done = _convert_objects(job)

@@ -24,6 +24,8 @@ from .annotated import AnnotationError
 from .preparation import Prepared, evaluation_advice, look_at_pictures, run_jobs
 from .prepared_files import (
     FOLDERS,
+    JPEGS,
+    classes_text,
     find,
     is_whole,
     list_files,
@@ -76,8 +78,8 @@ def prepare_ade20k_full(
     shapes = look_at_pictures(pictures, findings, workers)
     jobs = [_Job(path, shape, out, FOLDERS[_split(path)]) for path, shape in shapes.items()]
     new = sum(run_jobs(_prepare, jobs, workers))
-    new += write_classes(
-        ADE20KFullDataset.METAINFO['thing_classes'], out / 'annotations_detectron2')
+    new += write_classes(classes_text(ADE20KFullDataset.METAINFO['thing_classes']),
+                         out / 'annotations_detectron2')
     counts = {name: sum(job.folder == folder for job in jobs) for name, folder in FOLDERS.items()
               if split in (None, name)}
     return Prepared(out, counts, new, list(findings), advice=evaluation_advice())
@@ -85,7 +87,7 @@ def prepare_ade20k_full(
 
 def _find_pictures(images: Path, split: str | None, findings: Findings) -> list[Path]:
     """The pictures of all scenes; results are in one folder, so that no two have one name."""
-    files = [path for path in list_files(images, ('.jpg', '.jpeg', _ENDING), recursive=True)
+    files = [path for path in list_files(images, (*JPEGS, _ENDING), recursive=True)
              if path.name.startswith('ADE_') and split in (None, _split(path))]
     pictures = [path for path in files if not path.name.endswith(_ENDING)]
     if not pictures:

@@ -78,7 +78,7 @@ def prepare_cityscapes(
         new += sum(count for _, _, count in written) + _write_file(
             folder.with_suffix('.json'), written)
         new += sum(place(job.picture, out / 'leftImg8bit' / f'{stem}{_PICTURE}')
-                   for job, stem in zip(jobs, stems, strict=True) if out != source)
+                   for job, stem in zip(jobs, stems, strict=True))
         counts[name] = len(stems)
     return Prepared(out, counts, new, list(findings), evaluation_advice())
 
@@ -86,12 +86,12 @@ def prepare_cityscapes(
 def _find_stems(truth: Path, pictures: Path, split: str, findings: Findings) -> list[str]:
     """What the maps of a split are called, up to their endings, from ``truth`` on."""
     stems = [path.relative_to(truth).as_posix().removesuffix(_INSTANCES)
-             for path in list_files(truth / split, (_INSTANCES.lower(), ), recursive=True)]
+             for path in list_files(truth / split, (_INSTANCES, ), recursive=True)]
     if not stems:
         raise FileNotFoundError(f'{truth / split}/CITY/*{_INSTANCES} are not there. Was the '
                                 'archive unpacked wholly?')
     refuse_missing([truth / f'{stem}_gtFine_labelIds.png' for stem in stems], 'maps')
-    there = list_files(pictures / split, (_PICTURE.lower(), ), recursive=True)
+    there = list_files(pictures / split, (_PICTURE, ), recursive=True)
     tell_unpaired((path.relative_to(pictures).as_posix().removesuffix(_PICTURE) for path in there),
                   stems, f'pictures without a map of instances ({split})', findings)
     return stems

@@ -66,6 +66,8 @@ def _prepare_split(
     annotations, target = source / 'annotations', out / 'annotations'
     path = annotations / f'panoptic_{split}.json'
     file = read_panoptic_file(str(path))
+    file.check_join(findings)
+    findings.raise_errors()
     maps = find(annotations / path.stem, source / path.stem, what=f'The folder of maps {path.stem}')
     names = {key: file.map_name(key) for key in file.annotations}
     refuse_missing([maps / name for name in names.values()], 'maps')
@@ -93,7 +95,7 @@ def _prepare_split(
     files.update({source_file: target / source_file.name for source_file in (
         path, instances, annotations / f'captions_{split}.json') if source_file.is_file()})
     files.update((picture, out / picture.relative_to(source)) for picture in pictures.values())
-    return len(names), sum(place(*pair) for pair in files.items() if pair[0] != pair[1])
+    return len(names), sum(place(*pair) for pair in files.items())
 
 
 def _look_at_captions(path: Path, images: dict, findings: Findings) -> None:

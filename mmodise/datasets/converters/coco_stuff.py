@@ -17,8 +17,8 @@ from .prepared_files import (
     place,
     read_labels,
     tell_unpaired,
+    write_classes,
     write_map,
-    write_text,
 )
 
 _SPLITS = ('train2017', 'val2017')
@@ -59,8 +59,7 @@ def prepare_coco_stuff(
     jobs = [(path, picture, shapes[picture], out / _FOLDER / path.parent.name / path.name)
             for path, picture in pairs]
     new = sum(run_jobs(partial(_write, label_map=label_map), jobs, workers))
-    new += write_text(classes_text(COCOStuffDataset.METAINFO['classes']),
-                      out / _FOLDER / 'classes.txt')
+    new += write_classes(classes_text(COCOStuffDataset.METAINFO['classes']), out / _FOLDER)
     counts = {name: sum(path.parent.name == name for path, _ in pairs) for name in splits}
     return Prepared(out / _FOLDER, counts, new, list(findings), evaluation_advice())
 

@@ -10,7 +10,7 @@ from ..panoptic.annotation_file import read_content
 from .annotated import AnnotationError
 from .masks import check_polygons, check_run_lengths
 from .preparation import Prepared, check_said_size, evaluation_advice, look_at_pictures
-from .prepared_files import find, refuse_double_ids, write_text
+from .prepared_files import find, refuse_double_ids, write_classes
 
 _NUM_CLASSES = 1203
 _SPLITS = ('train', 'val')
@@ -52,7 +52,7 @@ def prepare_lvis(
             check_said_size(picture, shapes[picture], image, str(path))
         counts[name] = len(paths)
     out = Path(out or folder)
-    new = write_text(''.join(map(_line, categories)), out / 'classes.txt')
+    new = write_classes(''.join(map(_line, categories)), out)
     return Prepared(out, counts, int(new), list(findings), advice=evaluation_advice())
 
 

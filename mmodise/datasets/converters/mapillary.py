@@ -74,7 +74,7 @@ def prepare_mapillary(
         files = {path: out / name / 'images' / path.name for path in pictures}
         files.update((path, out / name / kind / path.name) for kind in _KINDS
                      for path in list_files(maps / kind, ('.png', '.json')))
-        new += sum(place(path, target) for path, target in files.items() if path != target)
+        new += sum(place(path, target) for path, target in files.items())
         counts[name] = len(pictures)
     return Prepared(out, counts, new, list(findings), evaluation_advice())
 
@@ -97,6 +97,8 @@ def _jobs(
     """Pictures with their maps; the panoptic file is read and its classes are looked at."""
     path = find(maps / 'panoptic/panoptic_2018.json', what='The panoptic file')
     file, listings = read_panoptic_file(str(path)), FolderListings()
+    file.check_join(findings)
+    findings.raise_errors()
     categories = {category['id']: category['name'].strip() for category in file.categories}
     if categories != dict(enumerate(names, start=1)):
         raise AnnotationError(f'{path}: its {len(categories)} categories are not the '
@@ -108,9 +110,8 @@ def _jobs(
     panoptic = {Path(file.images[key]['file_name']).stem: (
         find_map(path, file.map_name(key), listings, f'{path}, {file.entry(key)}'),
         file.segments(key)) for key in file.annotations}
-    if missing := sorted(panoptic.keys() - stems):
-        raise FileNotFoundError(f'{len(missing)} of {len(panoptic)} pictures that {path} lists are '
-                                f'missing, the first is {missing[0]}.')
+    refuse_missing([pictures[0].with_name(file.images[key]['file_name'])
+                    for key in file.annotations], f'pictures that {path} lists')
     tell_unpaired(stems, panoptic, f'pictures that {path} does not list, without PQ', findings)
     shapes = look_at_pictures(pictures, findings, workers, f'Pictures ({pictures[0].parts[-3]})')
     return [_Job(picture, shape, maps, *panoptic.get(picture.stem, (None, ())))

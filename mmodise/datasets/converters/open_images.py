@@ -18,7 +18,7 @@ from .annotated import AnnotationError
 from .open_images_files import group_rows, index_masks, read_ancestors, read_classes, read_mask
 from .parts import run_in_parts
 from .preparation import Prepared, evaluation_advice, look_at_pictures
-from .prepared_files import find, list_files, write_text
+from .prepared_files import JPEGS, find, list_files, place, write_classes, write_text
 
 _SPLITS = ('train', 'validation', 'test')
 _MASKS = ('MaskPath', 'LabelName', 'BoxID')
@@ -38,7 +38,8 @@ def prepare_open_images(
 
     Args:
         source (Path): The folder with pictures (``validation/ID.jpg``), tables and masks.
-        out (Path, optional): Gets the files. Defaults to None, the source.
+        out (Path, optional): Gets the files, and the pictures, linked or copied. Defaults to
+            None, the source.
         split (str, optional): One of train, validation, test. Defaults to None, those whose table
             of masks is there.
         workers (int): Processes. Defaults to 1.
@@ -54,7 +55,7 @@ def prepare_open_images(
         raise FileNotFoundError(f'{_table(source, "validation")} is not there.')
     hierarchy = source / 'bbox_labels_600_hierarchy.json'
     ancestors = read_ancestors(hierarchy) if hierarchy.is_file() else None
-    new, counts, told = _write_classes([*names.values()], out / 'classes.txt'), {}, []
+    new, counts, told = write_classes(_classes_text([*names.values()]), out), {}, []
     for name in splits:
         parts = out / f'annotations/{name}.parts'
         content, findings = read_split(source, name, names, parts, workers)
@@ -63,6 +64,8 @@ def prepare_open_images(
             expanded = expand(content, names, ancestors)
             new += write_text(json.dumps(expanded), out / f'annotations/{name}_expanded.json')
         shutil.rmtree(parts, ignore_errors=True)
+        new += sum(place(source / image['file_name'], out / image['file_name'])
+                   for image in content['images'])
         counts[name] = len(content['images'])
         told += findings
     return Prepared(out, counts, new, told, advice=evaluation_advice())
@@ -141,7 +144,7 @@ def expand(content: dict, names: dict[str, str], ancestors: dict[str, set[str]])
 
 def _find_pictures(folder: Path) -> dict[str, Path]:
     """The pictures of a split by their ids, in one folder or a folder for each archive."""
-    paths = list_files(folder, ('.jpg', ), recursive=True)
+    paths = list_files(folder, JPEGS, recursive=True)
     if not paths:
         raise FileNotFoundError(f'{folder}/*.jpg are not there.')
     pictures = {path.stem: path for path in paths}
@@ -152,10 +155,10 @@ def _find_pictures(folder: Path) -> dict[str, Path]:
     return pictures
 
 
-def _write_classes(names: list[str], path: Path) -> bool:
-    """Write a vocabulary file, unless it is there: a user may have written synonyms."""
-    lines = [f'{i}:"{name}"\n' if ',' in name else f'{i}:{name}\n' for i, name in enumerate(names)]
-    return not path.is_file() and write_text(''.join(lines), path)
+def _classes_text(names: list[str]) -> str:
+    """A vocabulary file, in which commas of names are quoted: no synonyms follow them."""
+    return ''.join(f'{i}:"{name}"\n' if ',' in name else f'{i}:{name}\n'
+                   for i, name in enumerate(names))
 
 
 def _table(source: Path, split: str) -> Path:

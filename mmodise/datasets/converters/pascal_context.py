@@ -20,6 +20,7 @@ from .preparation import Prepared, evaluation_advice, look_at_pictures, run_jobs
 from .prepared_files import (
     FOLDERS,
     check_labels,
+    classes_text,
     find,
     list_files,
     place,
@@ -84,11 +85,11 @@ def prepare_pascal_context(
                  mats[path]) for path, image in pictures.items()]
     new = sum(run_jobs(_write, jobs, workers))
     if jobs and jobs[0].masks is not None:
-        new += write_classes(tuple(CONTEXT_59), out / 'annotations_ctx59')
+        new += write_classes(classes_text([*CONTEXT_59]), out / 'annotations_ctx59')
     else:
         findings.warning('annotations that are not there', _DETAIL, 'PC-59 is left out.')
     if with_mat:
-        new += write_classes(_read_names(root), out / 'annotations_ctx459')
+        new += write_classes(classes_text(_read_names(root)), out / 'annotations_ctx459')
     else:
         findings.warning('folders that are not there', 'trainval/*.mat', 'PC-459 is left out.')
     counts = {name: sum(job.folder == folder for job in jobs) for name, folder in FOLDERS.items()

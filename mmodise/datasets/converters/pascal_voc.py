@@ -15,6 +15,7 @@ from .preparation import Prepared, evaluation_advice, look_at_pictures, run_jobs
 from .prepared_files import (
     FOLDERS,
     check_labels,
+    classes_text,
     find,
     list_files,
     place,
@@ -76,8 +77,8 @@ def prepare_pascal_voc(
     jobs = [_Job(path, shapes[path], maps / f'{path.stem}.png', out, FOLDERS[name])
             for path, name in stems.items()]
     new = sum(run_jobs(_write, jobs, workers))
-    new += write_classes(OBJECTS, out / _MAPS[20])
-    new += write_classes(('background', *OBJECTS), out / _MAPS[21])
+    for number, classes in ((20, OBJECTS), (21, ('background', *OBJECTS))):
+        new += write_classes(classes_text(classes), out / _MAPS[number])
     return Prepared(out, {name: len(names[name]) for name in splits}, new, list(findings),
                     evaluation_advice())
 

@@ -23,6 +23,8 @@ from .annotated import AnnotationError
 
 #: What the field calls the folders of the splits.
 FOLDERS = dict(train='training', val='validation')
+#: How names of JPEGs end.
+JPEGS = ('.jpg', '.JPG', '.jpeg', '.JPEG')
 _OVERWRITTEN = ('It is not overwritten: move it away, or name another folder for what is written, '
                 '--out DIR.')
 
@@ -48,12 +50,12 @@ def list_files(
 
     Args:
         folder (Path): One that need not be there.
-        endings (Collection[str]): Of the names, in lower case. Defaults to ('.png', ).
+        endings (Collection[str]): Of the names; capitals count. Defaults to ('.png', ).
         recursive (bool): Whether files of all folders below count. Defaults to False.
     """
     found = folder.rglob('*') if recursive else folder.glob('*')
     return sorted(path for path in found
-                  if path.name[0] != '.' and path.name.lower().endswith(tuple(endings)))
+                  if path.name[0] != '.' and path.name.endswith(tuple(endings)))
 
 
 def read_lines(path: Path) -> list[str]:
@@ -184,6 +186,8 @@ def place(source: Path, target: Path) -> bool:
     Raises:
         AnnotationError: If another file is there.
     """
+    if target == source:
+        return False
     if target.exists():
         if target.samefile(source) or filecmp.cmp(source, target):
             return False
@@ -237,11 +241,15 @@ def classes_text(names: Sequence[str]) -> str:
     return ''.join(f'{i}:{name.replace(", ", ",")}\n' for i, name in enumerate(names))
 
 
-def write_classes(names: Sequence[str], folder: Path) -> bool:
-    """Write ``classes.txt`` beside maps, unless it is there: a user may have written synonyms.
+def write_classes(text: str, folder: Path) -> bool:
+    """Write ``classes.txt``, unless it is there: a user may have written synonyms.
+
+    Args:
+        text (str): A vocabulary file, such as :func:`classes_text`.
+        folder (Path): Gets it.
 
     Returns:
         bool: Whether it was written.
     """
     path = folder / 'classes.txt'
-    return not path.exists() and write_text(classes_text(names), path)
+    return not path.exists() and write_text(text, path)

@@ -14,7 +14,13 @@ from ..panoptic import Findings
 from ..panoptic.annotation_file import read_content, read_json
 from .annotated import AnnotationError
 from .preparation import Prepared, check_said_size, look_at_pictures
-from .prepared_files import find, refuse_double_ids, write_classes, write_text
+from .prepared_files import (
+    classes_text,
+    find,
+    refuse_double_ids,
+    write_classes,
+    write_text,
+)
 
 _NUM_NAMES = 1600
 
@@ -69,7 +75,7 @@ def prepare_visual_genome(
                           out / f'annotations/regions_{name}.json')
     names = frequent_names(
         region for image in splits['train'] for region in regions[image['id']])
-    new += write_classes(names, out)
+    new += write_classes(classes_text(names), out)
     left_out = len(images) - len(splits['train'])
     findings.warning(f'of {len(images)} pictures are evaluated on as COCO\'s', '',
                      'They are left out of training.', left_out)

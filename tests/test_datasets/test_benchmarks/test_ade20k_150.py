@@ -166,7 +166,7 @@ def test_odises_files_give_road_and_skyscraper_one_id(ade):
 
 def test_what_is_whole_is_not_written_again(ade, tmp_path):
     out = tmp_path / 'out'
-    assert prepare_ade20k_150(ade, out, workers=2).new == 3 + 4
+    assert prepare_ade20k_150(ade, out, workers=2).new == 3 * 3 + 4, 'pictures and maps too'
     half = out / 'ade20k_panoptic_val/ADE_val_00000001.png'
     content = half.read_bytes()
     half.write_bytes(content[:len(content) // 2])
@@ -188,7 +188,7 @@ def test_annotations_of_another_tool_stay(ade):
     assert [finding.what for finding in done.findings] == ['annotations that another tool made']
     content['images'].pop()
     path.write_text(json.dumps(content))
-    with pytest.raises(ValueError, match=r'other images, or other ids .*--out DIR'):
+    with pytest.raises(ValueError, match=r'other images, or other classes.*--out DIR'):
         prepare_ade20k_150(ade, split='val')
 
 
