@@ -12,7 +12,7 @@ import numpy as np
 from mmdet.datasets import ADE20KSegDataset
 from pycocotools import mask as coco_mask
 
-from ...utils.masks import bounding_box
+from ...utils.masks import bounding_box, count_values
 from ..benchmarks.ade20k_150 import SPELLINGS, STUFF_IDS, THING_IDS, ADE20KPanopticBenchmark
 from ..panoptic import Findings
 from ..panoptic.annotation_file import read_json
@@ -200,7 +200,7 @@ def _convert(job: _Job) -> _Done:
     check_labels(classes, range(151), job.classes, 'numbers from 0, "other", to 150')
     done = _convert_objects(job)
     ids = np.zeros(classes.shape, np.int32)
-    for value in np.unique(classes).tolist():
+    for value in count_values(classes):
         if value - 1 in STUFF_IDS:
             done.segments.append(_paint(classes == value, value - 1, done, ids))
     for found in done.objects:
@@ -229,9 +229,9 @@ def _convert_objects(job: _Job) -> _Done:
     kinds, numbers = _read_instances(job)
     height, width = numbers.shape
     objects = []
-    for number in np.unique(numbers[numbers > 0]).tolist():
+    for number in filter(None, count_values(numbers)):
         mask = numbers == number
-        found = np.unique(kinds[mask]).tolist()
+        found = list(count_values(kinds[mask]))
         if len(found) > 1 or not 1 <= found[0] <= len(THING_IDS):
             raise AnnotationError(
                 f'{job.objects}: the instance {number} (G) has the categories {found} (R); '
