@@ -111,7 +111,7 @@ def _jobs(root: Path, out: Path, split: str, findings: Findings, workers: int) -
             for path, shape in shapes.items()]
     for kind in kinds:
         tell_unpaired((path.stem for path in list_files(kind)), {job.picture.stem for job in jobs},
-                      f'maps of {kind.name} without a picture NAME.jpg ({split})', findings)
+                      f'maps of {kind.parent.name} without a picture NAME.jpg ({split})', findings)
     refuse_missing([job.classes for job in jobs], 'maps')
     refuse_missing([job.objects for job in jobs], 'maps of instances')
     return jobs

@@ -192,6 +192,34 @@ def test_annotations_of_another_tool_stay(ade):
         prepare_ade20k_150(ade, split='val')
 
 
+def test_maps_of_mmdet_are_left_and_maps_without_a_file_are_not_overwritten(ade, tmp_path):
+    path = ade / 'ade20k_panoptic_val.json'
+    prepare_ade20k_150(ade, split='val')
+    content = read_json(path)
+    content.pop('info')
+    for number, entry in enumerate(content['categories']):  # as mmdet numbers and calls them
+        entry.update(id=149 - number, name={'plane': 'airplane'}.get(entry['name'], entry['name']))
+    path.write_text(json.dumps(content))
+    assert [finding.what for finding in prepare_ade20k_150(ade, split='val').findings] == [
+        'annotations that another tool made']
+    path.unlink()
+    target = ade / 'ade20k_panoptic_val/ADE_val_00000001.png'
+    write_image(target, np.array(Image.open(target)))
+    with pytest.raises(ValueError, match=r'00000001\.png is there, and another tool made it'):
+        prepare_ade20k_150(ade, split='val')
+
+
+def test_hidden_files_and_maps_without_a_picture(ade, tmp_path):
+    for kind, name in (('images', '._ADE_val_00000001.jpg'), ('annotations', '._x.png')):
+        (ade / kind / 'validation' / name).write_bytes(b'junk')
+    write_image(ade / 'annotations/validation/ADE_val_00000009.png', CLASSES)
+    done = prepare_ade20k_150(ade, tmp_path / 'out', split='val')
+    assert [(finding.what, finding.examples) for finding in done.findings] == [
+        ('maps of annotations without a picture NAME.jpg (val)', ['ADE_val_00000009'])]
+    assert done.counts == dict(val=2)
+    assert len(panoptic(tmp_path / 'out', tmp_path / 'out')) == len(semantic(tmp_path / 'out')) == 2
+
+
 @pytest.mark.parametrize(('kind', 'pixels', 'expected'), [
     ('annotations', np.full((2, 6), 151, np.uint8), '12 pixels have the value 151'),
     ('annotations', np.zeros((6, 2), np.uint8), '2 x 6. They must be the same'),

@@ -132,6 +132,19 @@ def test_a_file_of_other_maps_is_not_overwritten(root):
     assert written[0].read_bytes() == contents[0]
 
 
+def test_folders_of_the_archives_become_the_layout(root):
+    for name in ('gtFine', 'leftImg8bit'):
+        (root / f'{name}_trainvaltest').mkdir()
+        (root / name).rename(root / f'{name}_trainvaltest' / name)
+    (root / 'gtFine_trainvaltest/gtFine/val/ulm/._x_gtFine_instanceIds.png').write_bytes(b'junk')
+    write_image(root / 'leftImg8bit_trainvaltest/leftImg8bit/val/ulm/b_leftImg8bit.png', (2, 10, 3))
+    done = prepare_cityscapes(root)
+    assert (done.counts, done.new) == (dict(val=2), 2 * 5 + 1)
+    (finding, ) = done.findings
+    assert finding.examples == ['val/ulm/b'] and 'without a map of instances' in finding.what
+    assert len(panoptic(root)) == len(semantic(root)) == 2, 'all that is evaluated on is there'
+
+
 def test_what_is_missing_or_strange_is_named(root):
     write_image(root / f'gtFine/val/ulm/{KEY}_gtFine_labelIds.png', np.full((2, 10), 77, np.uint8))
     with pytest.raises(ValueError, match=rf'{KEY}_gtFine_labelIds\.png: 20 pixels have the value'):

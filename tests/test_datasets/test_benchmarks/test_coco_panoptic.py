@@ -92,6 +92,20 @@ def test_what_does_not_go_together_is_named(root):
         prepare_coco(root)
 
 
+def test_maps_hold_the_segments_that_the_file_lists(root):
+    path = root / 'annotations/panoptic_val2017.json'
+    content = json.loads(path.read_text())
+    for info in content['annotations'][0]['segments_info']:
+        info['id'] += 100
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r'139\.png .* holds none of the 4 segments'):
+        prepare_coco(root)
+    content['images'][0]['width'] = 50
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r'139\.jpg has 5 x 2 pixels, and was annotated at 50 x 2'):
+        prepare_coco(root)
+
+
 @pytest.mark.parametrize(('toothbrush', 'expected'), [((79, 1), 100), (133, 200 / 3)])
 def test_pq_by_hand(root, toothbrush, expected):
     """A person in a crowd is no mistake; a toothbrush that is missed is."""

@@ -101,6 +101,27 @@ def test_a_run_that_was_stopped_goes_on_with_the_next_part(root, monkeypatch):
     assert not (root / 'annotations/validation.parts').exists()
 
 
+def test_folders_of_archives_and_rows_that_stand_twice(root):
+    (root / 'validation/validation_0').mkdir()
+    for key in (KEY, '0b'):
+        (root / f'validation/{key}.jpg').rename(root / f'validation/validation_0/{key}.jpg')
+    (root / 'validation-masks/A').rename(root / 'validation-masks-0')
+    name = f'{KEY}_m9_ee.png'
+    (root / 'validation-masks' / name).rename(root / 'validation-masks-0' / name)
+    table = root / 'validation-annotations-object-segmentation.csv'
+    header, *rows = table.read_text().splitlines()
+    table.write_text('\r\n'.join([header, *rows, *rows]))
+    done = prepare_open_images(root, root / 'out')
+    assert ('rows of masks that stand twice', 2) in [(f.what, f.count) for f in done.findings]
+    content, images = read(root / 'out')
+    assert len(content['annotations']) == 2
+    assert images[KEY]['file_name'] == f'validation/validation_0/{KEY}.jpg'
+    assert len(data_set(root / 'out')) == 2, 'pictures are there too'
+    write_image(root / f'validation/{KEY}.jpg', (10, 20, 3))
+    with pytest.raises(ValueError, match=r'0a\.jpg are of one image'):
+        prepare_open_images(root)
+
+
 def test_instances_are_also_what_they_are_a_kind_of(root):
     prepare_open_images(root)
     content, images = read(root, 'validation_expanded')

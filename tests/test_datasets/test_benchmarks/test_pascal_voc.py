@@ -125,6 +125,15 @@ def test_what_is_not_voc_is_refused(voc, tmp_path):
         prepare_pascal_voc(tmp_path / 'out')
 
 
+def test_lists_of_windows_are_read_and_a_picture_has_one_split(voc, tmp_path):
+    lists = voc / 'ImageSets/Segmentation'
+    (lists / 'val.txt').write_bytes(b'\xef\xbb\xbfb\r\nempty\r\n')
+    assert prepare_pascal_voc(voc, tmp_path / 'out').counts == dict(train=1, val=2)
+    (lists / 'train.txt').write_text('a\nb\n')
+    with pytest.raises(ValueError, match=r'both name 1 pictures, such as b'):
+        prepare_pascal_voc(voc, tmp_path / 'other')
+
+
 def test_the_command_tells_what_comes_next(voc, tmp_path, load_tool, capsys):
     command = load_tool('prepare_pascal_voc')
     options = [str(tmp_path), '--out', str(tmp_path / 'out'), '--split', 'val', '--workers', '1']
