@@ -287,6 +287,24 @@ def test_answers(tree, tmp_path, flavour):
                               for name, count in item['semantic']['pixels'].items()}
     if flavour == 'ours':
         check_instances(out, answers, spelling)
+        check_entries(out, answers)
+
+
+def check_entries(out, answers):
+    """Ids are detectron2's, boxes and areas those of the field's file."""
+    for split, folder in (('train', 'training'), ('val', 'validation')):
+        content = read_json(out / f'ade20k_panoptic_{split}.json')
+        mine = {Path(item['file']).stem: item for item in answers['images']
+                if item['split'] == folder}
+        assert [entry['name'] for entry in content['categories']] == (
+            answers['evaluated']['order_detectron2'])
+        assert {image['id']: [image['width'], image['height']] for image in content['images']} == {
+            key: item['size'] for key, item in mine.items()}
+        for entry in content['annotations']:
+            found = [(s['category_id'], s['area'], s['bbox']) for s in entry['segments_info']]
+            assert sorted(found) == sorted(
+                (s['id_detectron2'], s['area_in_field_json'], s['bbox_in_field_json'])
+                for s in mine[entry['image_id']]['segments'])
 
 
 def check_instances(out, answers, spelling):

@@ -183,6 +183,10 @@ def test_miou_by_hand(root):
 def test_answers(tree, tmp_path):
     root = shutil.copytree(tree, tmp_path / 'tree')
     answers = read_answers(tree)
+    ids = dict(sorted({**THINGS, **STUFF}.items()))
+    assert [*ids.values()] == answers['evaluated']['order']
+    assert [*ids] == answers['evaluated']['dataset_ids']
+    assert [*THINGS.values()] == answers['evaluated']['things']
     field = [path for split in ('train', 'val') for path in
              (root / f'gtFine/cityscapes_panoptic_{split}').glob('*.png')]
     assert prepare_cityscapes(root).new == len(field), "train ids; the field's files are kept"

@@ -125,6 +125,7 @@ def test_answers(tree, tmp_path):
     prepare_coco_stuff(root)
     for split in answers['images_per_split']:
         dataset = data_set(root, split)
+        original = data_set(root, split, 'stuffthingmaps', original=True)
         assert list(dataset.metainfo['classes']) == answers['evaluated']['order']
         mine = {Path(item['file']).stem: item for item in answers['images']
                 if item['split'] == split}
@@ -132,5 +133,6 @@ def test_answers(tree, tmp_path):
         for index in range(len(dataset)):
             sample = dataset[index]['data_samples']
             item = mine[sample.img_id]
-            assert count_pixels(dataset, index) == (item['pixels'], item['void'])
+            for maps in (dataset, original):
+                assert count_pixels(maps, index) == (item['pixels'], item['void'])
             assert list(sample.ori_shape) == item['size'][::-1]

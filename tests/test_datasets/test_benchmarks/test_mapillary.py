@@ -147,6 +147,7 @@ def test_figures_by_hand(root):
 def test_answers(tree, nested, tmp_path):
     root = shutil.copytree(tree, tmp_path / 'tree')
     answers = read_answers(tree)
+    assert list(NAMES) == answers['evaluated']['order']
     for split in answers['images_per_split']:
         if nested and not (root / split / 'v1.2').is_dir():
             for kind in ('labels', 'instances', 'panoptic'):

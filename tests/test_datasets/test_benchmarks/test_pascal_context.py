@@ -215,6 +215,7 @@ def test_answers(tree, tmp_path):
                 assert count_pixels(dataset, index, void) == (item['pixels'], item['void'])
     assert list(data_set(tmp_path, 59).metainfo['classes']) == (
         answers['evaluated']['context59']['order'])
+    assert [*CONTEXT_59.values()] == answers['evaluated']['context59']['dataset_ids']
     names = data_set(tmp_path, 459).metainfo['classes']
     for name, label in answers['evaluated']['context459']['labels_used'].items():
         assert names[label] == name
