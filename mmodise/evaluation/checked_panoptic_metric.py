@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os.path as osp
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import mmcv
@@ -17,13 +17,14 @@ from panopticapi.utils import id2rgb
 
 from ..datasets.panoptic.classes import check_classes, thing_classes
 from ..datasets.panoptic.findings import Findings
-from ..datasets.panoptic.segments import Segments, read_segments
+from ..datasets.panoptic.segments import Runs, Segments, read_segments
 from .panoptic_quality import match_segments
 from .panoptic_truth import PanopticTruth
+from .truth_check import ChecksTruth
 
 
 @METRICS.register_module(name='CocoPanopticMetric', force=True)  # old configs gain, too
-class CheckedPanopticMetric(CocoPanopticMetric):
+class CheckedPanopticMetric(ChecksTruth, CocoPanopticMetric):
     """mmdet's ``CocoPanopticMetric``, under its name, with what it takes on trust checked.
 
     Figures are mmdet's where the data are as they should be. It differs in this:
@@ -46,9 +47,9 @@ class CheckedPanopticMetric(CocoPanopticMetric):
         outfile_prefix (str, optional): Of the files that results are written to. Defaults to None,
             none are written.
         areas (str): ``'pixels'``; or ``'file'``, as panopticapi has them: those of the annotation
-            file where they are larger, and a segment without pixels is missed. ADE20K's usual files
-            have areas of before instances were pasted over stuff, and published figures are made
-            with these. Defaults to 'pixels'.
+            file, if it has them (but no overlap exceeds 1), and a segment without pixels is missed.
+            ADE20K's usual files have areas of before instances were pasted over stuff, and
+            published figures are made with these. Defaults to 'pixels'.
         **kwargs: As for ``CocoPanopticMetric``; ``nproc`` has no effect.
 
     Raises:
@@ -127,20 +128,17 @@ class CheckedPanopticMetric(CocoPanopticMetric):
         Args:
             results: What ``process`` has stored: an element per image.
         """
-        stats = self._stats(results)
+        total = self._total(results)
         if self.outfile_prefix is not None:
             dump(dict(annotations=[written for _, written in results]),
                  f'{self.outfile_prefix}.panoptic.json')
         if self.format_only:
             print_log(f'Results are in {self.outfile_prefix}.panoptic.json', 'current')
             return {}
-        self._note_classes(stats)
-        return super().compute_metrics(stats)
+        self._note_classes(total)
+        return super().compute_metrics([total])
 
-    def _note_classes(self, stats: list[PQStat]) -> None:
-        total = PQStat()
-        for stat in stats:
-            total += stat
+    def _note_classes(self, total: PQStat) -> None:
         self.per_class = {}
         for label, name in enumerate(self.dataset_meta['classes']):
             count = total[label]
@@ -149,25 +147,31 @@ class CheckedPanopticMetric(CocoPanopticMetric):
                 self.per_class[name] = {
                     key.upper(): 100 * float(found[label][key]) for key in ('pq', 'sq', 'rq')}
 
-    def _stats(self, results: list) -> list[PQStat]:
+    def _total(self, results: Iterable) -> PQStat:
         """Counts of the images that are annotated."""
-        stats = [stat for stat, _ in results if stat is not None]
-        if not self.format_only and len(stats) < len(results):
+        total, tested, annotated = PQStat(), 0, 0
+        for stat, _ in results:
+            tested += 1
+            if stat is not None:
+                annotated += 1
+                total += stat
+        if not self.format_only and annotated < tested:
             findings = Findings(self._truth.file.path)
-            findings.warning(f'of {len(results)} images that were tested have no annotation',
-                             advice='They do not count.', count=len(results) - len(stats))
-            if not stats:
-                findings.error('images were tested, and none is annotated', count=len(results))
+            findings.warning(f'of {tested} images that were tested have no annotation',
+                             advice='They do not count.', count=tested - annotated)
+            if not annotated:
+                findings.error('images were tested, and none is annotated', count=tested)
             findings.raise_errors()
             findings.tell()
-        return stats
+        return total
 
     def _read_prediction(self, sample: Mapping) -> tuple[np.ndarray, np.ndarray, list[int]]:
         """Ids of the predicted segments, the map of their numbers from 1 on, and their labels."""
         result, num_classes = sample['pred_panoptic_seg'], len(self.dataset_meta['classes'])
         segments = result['sem_seg'].cpu().numpy()[0]
         voids = {num_classes, result.get('ignore_index', num_classes)}
-        values = np.unique(segments)
+        runs = Runs.of(segments)  # few, beside pixels
+        values, places = np.unique(runs.values, return_inverse=True)
         labels = values % INSTANCE_OFFSET
         strange = [label for label in labels if label >= num_classes and label not in voids]
         if strange:
@@ -179,14 +183,15 @@ class CheckedPanopticMetric(CocoPanopticMetric):
                 if label not in voids and self._category_ids[label] is not None]
         table = np.zeros(len(values), np.int64)
         table[kept] = np.arange(1, len(kept) + 1)
-        return values[kept], table[np.searchsorted(values, segments)], labels[kept].tolist()
+        return values[kept], runs.paint(table[places]), labels[kept].tolist()
 
     def _read_truth(self, sample: Mapping) -> Segments | None:
         if self._truth is not None:
             truth = self._truth.read(sample)
             if truth is not None and self.areas == 'file':
-                areas = [info.get('area') or 0 for info in truth.infos]
-                return replace(truth, areas=np.maximum(truth.areas, areas))
+                return replace(truth, areas=np.array([
+                    info.get('area') or pixels
+                    for info, pixels in zip(truth.infos, truth.areas.tolist(), strict=True)]))
             return truth
         path = sample.get('seg_map_path') or osp.join(
             self.seg_prefix, f'{osp.splitext(osp.basename(sample["img_path"]))[0]}.png')

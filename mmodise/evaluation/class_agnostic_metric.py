@@ -10,12 +10,13 @@ from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
 from ..datasets.panoptic.classes import thing_classes
-from ..datasets.panoptic.segments import Segments
+from ..datasets.panoptic.segments import Runs, Segments
 from .panoptic_truth import PanopticTruth
+from .truth_check import ChecksTruth
 
 
 @METRICS.register_module()
-class ClassAgnosticMetric(BaseMetric):
+class ClassAgnosticMetric(ChecksTruth, BaseMetric):
     """The best overlap of each annotated segment with a predicted one of any class.
 
     The overlap is the intersection over union without void, as in panoptic quality; groups of
@@ -81,9 +82,10 @@ class ClassAgnosticMetric(BaseMetric):
         """The predicted segments, from 1 on, (H, W); 0 is void."""
         segments = predicted['sem_seg'].cpu().numpy()[0]
         void = predicted.get('ignore_index', len(self.dataset_meta['classes']))
-        values, places = np.unique(segments, return_inverse=True)
+        runs = Runs.of(segments)
+        values, places = np.unique(runs.values, return_inverse=True)
         is_segment = values % INSTANCE_OFFSET != void
-        return (is_segment.cumsum() * is_segment)[places].reshape(segments.shape)
+        return runs.paint((is_segment.cumsum() * is_segment)[places])
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Compute the metrics, in percent; a group without segments has none.

@@ -16,12 +16,13 @@ from ..datasets.panoptic.classes import check_known
 from ..datasets.panoptic.labels import void_label
 from .panoptic_truth import PanopticTruth
 from .semantic_maps import VOID_VALUES, DataSetMaps, SemanticMaps
+from .truth_check import ChecksTruth
 
 _MEANS = ('truth', 'truth or prediction')
 
 
 @METRICS.register_module()
-class OpenVocabularySemanticMetric(SemSegMetric):
+class OpenVocabularySemanticMetric(ChecksTruth, SemSegMetric):
     """mmdet's ``SemSegMetric`` for vocabularies of any size, against any kind of truth.
 
     The ground truth, at the image's original size, is one of these:
@@ -147,14 +148,16 @@ class OpenVocabularySemanticMetric(SemSegMetric):
         self, pred_label: Tensor, label: Tensor, num_classes: int, ignore_index: int
     ) -> dict[str, Tensor]:
         """Pixels of the classes that occur; mmdet's histogram takes labels of many for others."""
-        mask = label != ignore_index
-        label, predicted = label[mask], pred_label[mask]
+        def count(labels: Tensor, is_counted: Tensor) -> Tensor:
+            # what does not count goes into one more bin, which is faster than taking it out
+            labels = torch.where(is_counted, labels, num_classes).flatten().long()
+            return torch.bincount(labels, minlength=num_classes + 1)[:num_classes]
 
-        def count(labels: Tensor) -> Tensor:
-            is_class = (labels >= 0) & (labels < num_classes)
-            return torch.bincount(labels[is_class].long(), minlength=num_classes).cpu()
-
-        areas = torch.stack([count(label[predicted == label]), count(predicted), count(label)])
+        is_known = label != ignore_index
+        is_class = is_known & (pred_label >= 0) & (pred_label < num_classes)
+        areas = torch.stack([
+            count(label, is_known & (pred_label == label)), count(pred_label, is_class),
+            count(label, is_known)]).cpu()
         occurs = areas.any(0)  # few of a long vocabulary
         return dict(labels=occurs.nonzero()[:, 0].int(), areas=areas[:, occurs].int())
 

@@ -34,7 +34,8 @@ def match_segments(truth: Segments, predicted: np.ndarray, labels: Sequence[int]
         info, pixels = truth.infos[place], shared[place + 1, column + 1]
         if info['iscrowd'] or info['label'] != labels[column]:
             continue
-        union = truth.areas[place] + shared[1:, column + 1].sum() - pixels
+        # areas that a file gives may be less than what is shared
+        union = max(truth.areas[place] + shared[1:, column + 1].sum() - pixels, pixels)
         if pixels / union > 0.5:
             stats[info['label']].tp += 1
             stats[info['label']].iou += pixels / union
