@@ -149,7 +149,7 @@ def test_the_first_version_and_what_stands_twice(root):
     (root / 'region_descriptions.json').write_text(json.dumps(regions + regions[:1]))
     done = prepare_visual_genome(root, exclude=[root / 'val.json'])
     assert ('regions with the id of another', 6) in [(f.what, f.count) for f in done.findings]
-    assert len(data_set(root).get_data_info(0)['regions']) == 4
+    assert len(data_set(root).get_data_info(0)['regions']) == 5
     path.write_text(json.dumps(images + images[:1]))
     with pytest.raises(ValueError, match="2 entries of 'images' have the id 1"):
         prepare_visual_genome(root, exclude=[root / 'val.json'])
