@@ -17,6 +17,9 @@ def parse_args() -> argparse.Namespace:
         '--work-dir', help='folder for logs and metrics (default: work_dirs/CONFIG_NAME)')
     parser.add_argument('--out', metavar='FILE.pkl', help='write the predictions to a pickle file')
     parser.add_argument(
+        '--save-predictions', action='store_true',
+        help='keep the predictions, in WORK_DIR/TIMESTAMP/predictions, for analyze_predictions')
+    parser.add_argument(
         '--show-dir', metavar='NAME',
         help='paint the predictions into WORK_DIR/TIMESTAMP/NAME')
     parser.add_argument(
@@ -45,6 +48,7 @@ def main() -> None:
     from mmdet.evaluation import DumpDetResults
 
     from mmodise.engine import EvaluationRunner, launched, load_config
+    from mmodise.evaluation import run_test
     cfg = load_config(
         args.config, args.cfg_options, work_dir=args.work_dir, launcher=args.launcher)
     cfg.load_from = None if args.checkpoint == 'none' else args.checkpoint
@@ -54,7 +58,7 @@ def main() -> None:
         runner = EvaluationRunner.from_cfg(cfg)
         if args.out:
             runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
-        runner.test()
+        run_test(runner, args.save_predictions)
 
 
 if __name__ == '__main__':

@@ -2,28 +2,39 @@
 
 from .checked_panoptic_metric import CheckedPanopticMetric
 from .class_agnostic_metric import ClassAgnosticMetric
+from .class_figures import ClassFigures, with_novel_classes
 from .data_sets import DataSetsReport, DataSetsTestLoop, PendingSampler
 from .ensemble_sweep import sweep_ensemble
 from .lvis_instance_metric import LVISInstanceMetric
+from .name_confusion import NOTHING, ConfusedPair, NameConfusion
 from .open_vocabulary_instance_metric import OpenVocabularyInstanceMetric
 from .open_vocabulary_panoptic_metric import OpenVocabularyPanopticMetric
 from .open_vocabulary_semantic_metric import OpenVocabularySemanticMetric
+from .prediction_dump import PredictionDump
+from .recorded_test import run_test
 from .spread import Spread, judge
 from .summary import GROUPS, summarize
 
 __all__ = [
     'GROUPS',
+    'NOTHING',
     'CheckedPanopticMetric',
     'ClassAgnosticMetric',
+    'ClassFigures',
+    'ConfusedPair',
     'DataSetsReport',
     'DataSetsTestLoop',
     'LVISInstanceMetric',
+    'NameConfusion',
     'OpenVocabularyInstanceMetric',
     'OpenVocabularyPanopticMetric',
     'OpenVocabularySemanticMetric',
     'PendingSampler',
+    'PredictionDump',
     'Spread',
     'judge',
+    'run_test',
     'summarize',
     'sweep_ensemble',
+    'with_novel_classes',
 ]

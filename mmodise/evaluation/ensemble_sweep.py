@@ -4,6 +4,9 @@ from collections.abc import Iterable
 
 import torch
 from mmengine.runner import Runner
+from tqdm import tqdm
+
+from .class_figures import with_novel_classes
 
 Weights = tuple[float, float]
 
@@ -33,10 +36,10 @@ def sweep_ensemble(runner: Runner, weights: Iterable[Weights]) -> dict[Weights, 
     model.eval()
     evaluators = {pair: runner.build_evaluator(runner.cfg.test_evaluator) for pair in weights}
     for evaluator in evaluators.values():
-        evaluator.dataset_meta = loader.dataset.metainfo
+        evaluator.dataset_meta = with_novel_classes(loader.dataset.metainfo, model)
     ensemble = model.ensemble
     configured = ensemble.alpha, ensemble.beta
-    for batch in loader:
+    for batch in tqdm(loader, 'alpha and beta', unit='batch', disable=None):
         data = model.data_preprocessor(batch, training=False)
         samples = data['data_samples']
         scores = model.predict_scores(data['inputs'], samples)

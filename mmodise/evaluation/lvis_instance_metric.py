@@ -108,7 +108,7 @@ class LVISInstanceMetric(OpenVocabularyInstanceMetric):
         print_log('\n' + AsciiTable([
             ['metric', 'AP in %'], *([key, f'{100 * value:.1f}'] for key, value in metrics.items())
         ]).table, MMLogger.get_current_instance())
-        return metrics
+        return self._name(metrics, results)
 
     def _detections(self, pred: Mapping, kind: str) -> list[dict]:
         found = []

@@ -14,6 +14,7 @@ from mmdet.structures.mask import encode_mask_results
 from ..datasets.panoptic.classes import thing_classes
 from ..utils.masks import bounding_box
 from .instance_truth import InstanceTruth, index_instances
+from .own_vocabulary import OwnVocabulary, name_figures
 from .panoptic_truth import PanopticTruth
 
 
@@ -29,7 +30,12 @@ class OpenVocabularyInstanceMetric(CocoMetric):
       order of the annotation file; a class that only one of them has is left out, and told.
     - Only images that were tested count.
     - With ``classwise``, a class of which nothing is annotated has no figure; ``per_class`` has
-      those of the others after the evaluation, in percent, by name.
+      those of the others after the evaluation, in percent, by name; and where the metainfo has
+      ``novel_classes``, there are ``base_segm_mAP`` and ``novel_segm_mAP``, as far as the group has
+      a class with a figure.
+
+    Vocabularies that samples bring, and figures of oracle ones, are as in
+    :class:`CheckedPanopticMetric`; only things are looked at.
 
     Args:
         ann_file (str): COCO's instance annotations; or, with ``seg_prefix``, panoptic annotations.
@@ -84,8 +90,12 @@ class OpenVocabularyInstanceMetric(CocoMetric):
             data_samples: Each with ``img_id``, ``ori_shape`` and ``pred_instances``.
         """
         first = len(self.results)
+        own = [OwnVocabulary.of(sample, self.dataset_meta) for sample in data_samples]
+        data_samples = [sample if each is None else each.translate(sample)
+                        for sample, each in zip(data_samples, own, strict=True)]
         super().process(data_batch, data_samples)
-        for (truth, pred), sample in zip(self.results[first:], data_samples, strict=True):
+        for (truth, pred), sample, vocabulary in zip(
+                self.results[first:], data_samples, own, strict=True):
             truth['anns'] = []
             if not self.format_only:
                 truth['anns'] = self._read_things(sample) if self._is_panoptic else (
@@ -95,6 +105,22 @@ class OpenVocabularyInstanceMetric(CocoMetric):
                     f'{type(self).__name__}: the result of {sample.get("img_path")} has an instance'
                     f' of label {max(pred["labels"])}, and the data set {self._num_things} things. '
                     'Is it of another vocabulary?')
+            if vocabulary is not None:
+                truth['only_present'] = vocabulary.is_only(
+                    self._present(truth['anns']), self._num_things)
+
+    def _present(self, annotations: Sequence[Mapping]) -> set[int]:
+        """Labels of annotations."""
+        places = {category_id: label for label, category_id in enumerate(self._category_ids)}
+        return {places[annotation['category_id']] for annotation in annotations
+                if annotation['category_id'] in places}
+
+    def _name(self, figures: Mapping[str, float], results: list) -> dict[str, float]:
+        """Call figures, those of classes too, oracle ones if the vocabularies of images are."""
+        flags = [truth.get('only_present') for truth, _ in results]
+        self.per_class = {name: name_figures(values, flags)
+                          for name, values in self.per_class.items()}
+        return name_figures(figures, flags)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Compute the metrics.
@@ -108,7 +134,17 @@ class OpenVocabularyInstanceMetric(CocoMetric):
         self.per_class = {
             name: dict(AP=100 * known[key]) for name in self.dataset_meta['classes'][
                 :self._num_things] if (key := f'{name.strip()}_precision') in known}
-        return known
+        return self._name({**known, **self._group_means()}, results)
+
+    def _group_means(self) -> dict[str, float]:
+        """Mean AP of the base and of the novel classes."""
+        novel, means = set(self.dataset_meta.get('novel_classes') or ()), {}
+        for group, is_novel in (('base', False), ('novel', True)) if novel else ():
+            values = [figures['AP'] / 100 for name, figures in self.per_class.items()
+                      if (name in novel) == is_novel]
+            if values:
+                means[f'{group}_{self.metrics[-1]}_mAP'] = float(np.mean(values))
+        return means
 
     def _index(self, results: list) -> list:
         """Index the annotations; return results of categories that the file knows."""

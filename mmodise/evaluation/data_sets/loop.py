@@ -27,7 +27,7 @@ from mmengine.runner.amp import autocast
 from mmengine.runner.base_loop import BaseLoop
 from torch.utils.data import DataLoader, Dataset
 
-from ...vocabulary import Vocabulary
+from ..class_figures import with_novel_classes
 from .image_records import ImageRecords
 from .report import DataSetsReport
 
@@ -91,10 +91,17 @@ class DataSetsTestLoop(BaseLoop):
         self._settings = {key: value for key, value in dataloader.items()
                           if key not in ('dataset', 'sampler', 'batch_sampler')}
         super().__init__(runner, None)
-        self.data_sets, self.fp16 = data_sets, fp16
         self.folder = Path(runner.work_dir, 'data_sets')
+        self.data_sets, self.fp16 = data_sets, fp16
         self.report = DataSetsReport(
             self.folder, runner.experiment_name.rsplit('_', 2)[0], list(data_sets), tables)
+
+    def save_predictions(self) -> None:
+        """Keep predictions, in ``data_sets/NAME/predictions``; see :class:`PredictionDump`."""
+        self.data_sets = {
+            name: dict(parts, metrics=[*parts['metrics'], dict(
+                type='PredictionDump', out_dir=str(self.folder / name / 'predictions'))])
+            for name, parts in self.data_sets.items()}
 
     def run(self) -> dict:
         """Test.
@@ -137,20 +144,11 @@ class DataSetsTestLoop(BaseLoop):
             self.report.leave_out(name, str(error))
             records.close()
             return None
-        evaluator.dataset_meta = self._complete(loader.dataset.metainfo)
+        evaluator.dataset_meta = with_novel_classes(
+            loader.dataset.metainfo, self.runner.model)
         before = f', of which {len(set(done))} were done before' if done else ''
         print_log(f'{name}: {len(loader.dataset)} pictures{before}', 'current')
         return loader, evaluator, records
-
-    def _complete(self, metainfo: dict) -> dict:
-        """Say which classes are novel to the model, if the data set does not."""
-        model = getattr(self.runner.model, 'module', self.runner.model)
-        training = getattr(getattr(model, 'panoptic_head', None), 'vocabulary', None)
-        if training is None or metainfo.get('novel_classes') is not None:
-            return metainfo
-        seen = Vocabulary.from_metainfo(metainfo).seen_in(training)
-        return dict(metainfo, novel_classes=tuple(
-            name for name, is_seen in zip(metainfo['classes'], seen, strict=True) if not is_seen))
 
     def _test(self, loader: DataLoader, evaluator: Evaluator, records: ImageRecords) -> dict:
         self.dataloader, self.evaluator = loader, evaluator

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +11,8 @@ from mmengine.fileio import dump
 from mmengine.logging import print_log
 
 from ...utils.whole_file_backend import WholeFileBackend
-from .class_chart import draw_classes
+from ..class_figures import ClassFigures, write_csv
+from ..own_vocabulary import find_figure
 
 #: Figures of the papers: their keys in the metrics, and what makes percent of them.
 FIGURES = {
@@ -34,7 +33,7 @@ class DataSetsReport:
     Into ``folder`` go ``tables.md``, laid out as in papers, a row a model and columns of data sets;
     ``figures.csv`` and ``figures.json`` with all figures; and for each data set
     ``NAME/classes.csv`` and ``NAME/classes_FIGURE.png``, classes apart that were not seen in
-    training.
+    training. Figures under oracle vocabularies are called so, see :class:`OwnVocabulary`.
 
     Args:
         folder (Path): Where it is written.
@@ -74,24 +73,31 @@ class DataSetsReport:
     def add(self, name: str, figures: Mapping[str, float], evaluator: Evaluator) -> None:
         """Take the figures of a data set; write those of its classes."""
         self._figures[name] = dict(figures)
-        self._write_classes(name, evaluator)
+        ClassFigures.of(evaluator.metrics, evaluator.dataset_meta).write(self._folder / name, name)
 
     def write(self) -> None:
         """Write tables and figures, and the tables into the log."""
         text = '\n'.join(self._table(*table) for table in self._all_tables().items())
         text += ''.join(
             f'\n{name} was left out: {why}\n' for name, why in self._left_out.items())
-        _write(self._folder / 'tables.md', text)
-        _write_csv(self._folder / 'figures.csv', ('data set', 'figure', 'value'), [
+        WholeFileBackend().put_text(text, self._folder / 'tables.md')
+        write_csv(self._folder / 'figures.csv', ('data set', 'figure', 'value'), [
             (name, key, value) for name, figures in self._figures.items()
             for key, value in figures.items()])
         dump(self._figures, str(self._folder / 'figures.json'), indent=1)
         print_log(f'\n{text}\nTables, figures and charts are in {self._folder}', 'current')
 
     def value(self, name: str, key: str) -> float:
-        """A figure of :data:`FIGURES` in percent; nan if there is none."""
-        metric, factor = FIGURES[key]
-        return factor * float(self._figures.get(name, {}).get(metric, math.nan))
+        """A figure of :data:`FIGURES` in percent, or the oracle's; nan if there is none."""
+        found = self._find(name, key)
+        return math.nan if found is None else FIGURES[key][1] * float(found[1])
+
+    def _find(self, name: str, key: str) -> tuple[str, float] | None:
+        return find_figure(self._figures.get(name, {}), FIGURES[key][0])
+
+    def _title(self, name: str, key: str) -> str:
+        found = self._find(name, key)
+        return f'{name} {key} (oracle)' if found and found[0] else f'{name} {key}'
 
     def _all_tables(self) -> Mapping[str, Mapping[str, Sequence[str]]]:
         if self._tables:
@@ -102,40 +108,8 @@ class DataSetsReport:
 
     def _table(self, title: str, columns: Mapping[str, Sequence[str]]) -> str:
         pairs = [(name, key) for name, keys in columns.items() for key in keys]
-        rows = [['', *(f'{name} {key}' for name, key in pairs)], ['---'] * (len(pairs) + 1)]
+        rows = [['', *(self._title(*pair) for pair in pairs)], ['---'] * (len(pairs) + 1)]
         values = [self.value(*pair) for pair in pairs]
         rows.append([self._model, *('-' if math.isnan(v) else f'{v:.1f}' for v in values)])
         lines = '\n'.join(f'| {" | ".join(row)} |' for row in rows)
         return f'**{title}**\n\n{lines}\n'
-
-    def _write_classes(self, name: str, evaluator: Evaluator) -> None:
-        metainfo, classes = evaluator.dataset_meta, {}
-        for metric in evaluator.metrics:
-            for class_name, figures in getattr(metric, 'per_class', {}).items():
-                classes.setdefault(class_name, {}).update(figures)
-        if not classes:
-            return
-        keys = list(dict.fromkeys(key for figures in classes.values() for key in figures))
-        novel, order = set(metainfo.get('novel_classes') or ()), metainfo['classes']
-        found = [class_name for class_name in order if class_name in classes]
-        folder = self._folder / name
-        _write_csv(folder / 'classes.csv', ('class', 'seen in training', *keys), [
-            (class_name, '' if not novel else 'no' if class_name in novel else 'yes',
-             *(classes[class_name].get(key, '') for key in keys)) for class_name in found])
-        for key in set(keys).intersection(('PQ', 'AP', 'IoU')):
-            values = {class_name: classes[class_name][key] for class_name in found
-                      if key in classes[class_name]}
-            draw_classes(values, folder / f'classes_{key}.png', f'{name}: {key} in percent', novel)
-
-
-def _write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(header)
-    writer.writerows([f'{cell:.4f}' if isinstance(cell, float) else cell for cell in row]
-                     for row in rows)
-    _write(path, text.getvalue())
-
-
-def _write(path: Path, text: str) -> None:
-    WholeFileBackend().put_text(text, path)
