@@ -15,7 +15,9 @@ def parse_args() -> argparse.Namespace:
         help='checkpoint file; none (the default) if nothing in the model is trained')
     parser.add_argument(
         '--work-dir', help='folder for logs and metrics (default: work_dirs/CONFIG_NAME)')
-    parser.add_argument('--out', metavar='FILE.pkl', help='write the predictions to a pickle file')
+    parser.add_argument(
+        '--out', metavar='FILE.pkl',
+        help='write the predictions to a pickle file; of several data sets FILE_DATA-SET.pkl each')
     parser.add_argument(
         '--save-predictions', action='store_true',
         help='keep the predictions, in WORK_DIR/TIMESTAMP/predictions, for analyze_predictions')
@@ -48,7 +50,7 @@ def main() -> None:
     from mmdet.evaluation import DumpDetResults
 
     from mmodise.engine import EvaluationRunner, launched, load_config
-    from mmodise.evaluation import run_test
+    from mmodise.evaluation import DataSetsTestLoop, run_test
     cfg = load_config(
         args.config, args.cfg_options, work_dir=args.work_dir, launcher=args.launcher)
     cfg.load_from = None if args.checkpoint == 'none' else args.checkpoint
@@ -56,7 +58,9 @@ def main() -> None:
         cfg = trigger_visualization_hook(cfg, args)
     with launched(cfg):
         runner = EvaluationRunner.from_cfg(cfg)
-        if args.out:
+        if args.out and isinstance(runner.test_loop, DataSetsTestLoop):
+            runner.test_loop.out_file = args.out
+        elif args.out:
             runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
         run_test(runner, args.save_predictions)
 

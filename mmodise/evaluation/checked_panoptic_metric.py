@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os.path as osp
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import mmcv
@@ -51,9 +51,9 @@ class CheckedPanopticMetric(CocoPanopticMetric):
         outfile_prefix (str, optional): Of the files that results are written to. Defaults to None,
             none are written.
         areas (str): ``'pixels'``; or ``'file'``, as panopticapi has them: those of the annotation
-            file where they are larger, and a segment without pixels is missed. ADE20K's usual files
-            have areas of before instances were pasted over stuff, and published figures are made
-            with these. Defaults to 'pixels'.
+            file, if it has them (but no overlap exceeds 1), and a segment without pixels is missed.
+            ADE20K's usual files have areas of before instances were pasted over stuff, and
+            published figures are made with these. Defaults to 'pixels'.
         **kwargs: As for ``CocoPanopticMetric``; ``nproc`` has no effect.
 
     Raises:
@@ -108,6 +108,19 @@ class CheckedPanopticMetric(CocoPanopticMetric):
         self._metainfo = dict(dataset_meta)  # with the synonyms of things
         self._dataset_meta = dict(dataset_meta, thing_classes=thing_classes(dataset_meta))
 
+    def check_images(self, samples: Sequence[Mapping]) -> None:
+        """Look for the truth of images before any is tested.
+
+        Args:
+            samples (Sequence[Mapping]): Each with ``img_id`` and ``img_path``.
+
+        Raises:
+            FileNotFoundError: If maps are missing.
+            ValueError: If the annotation file does not list an image.
+        """
+        if self._truth is not None:
+            self._truth.check_images(samples)
+
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Compare results with the ground truth, and write them if they are asked for.
 
@@ -129,8 +142,7 @@ class CheckedPanopticMetric(CocoPanopticMetric):
                 written = self._write(sample, segment_ids, numbers, labels)
             self.results.append((stats, written))
             if own is not None and truth is not None:
-                only_present = own.is_only({info['label'] for info in truth.infos})
-                self.results[-1] += (only_present, )
+                self.results[-1] += (own.is_only({info['label'] for info in truth.infos}), )
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Compute the metrics, in percent.
@@ -138,23 +150,20 @@ class CheckedPanopticMetric(CocoPanopticMetric):
         Args:
             results: What ``process`` has stored: an element per image.
         """
-        stats = self._stats(results)
+        total = self._total(results)
         if self.outfile_prefix is not None:
             dump(dict(annotations=[result[1] for result in results]),
                  f'{self.outfile_prefix}.panoptic.json')
         if self.format_only:
             print_log(f'Results are in {self.outfile_prefix}.panoptic.json', 'current')
             return {}
-        self._note_classes(stats)
+        self._note_classes(total)
         flags = only_present(results)
         self.per_class = {
             name: name_figures(figures, flags) for name, figures in self.per_class.items()}
-        return name_figures(super().compute_metrics(stats), flags)
+        return name_figures(super().compute_metrics([total]), flags)
 
-    def _note_classes(self, stats: list[PQStat]) -> None:
-        total = PQStat()
-        for stat in stats:
-            total += stat
+    def _note_classes(self, total: PQStat) -> None:
         self.per_class = {}
         for label, name in enumerate(self.dataset_meta['classes']):
             count = total[label]
@@ -163,18 +172,23 @@ class CheckedPanopticMetric(CocoPanopticMetric):
                 self.per_class[name] = {
                     key.upper(): 100 * float(found[label][key]) for key in ('pq', 'sq', 'rq')}
 
-    def _stats(self, results: list) -> list[PQStat]:
+    def _total(self, results: Iterable) -> PQStat:
         """Counts of the images that are annotated."""
-        stats = [result[0] for result in results if result[0] is not None]
-        if not self.format_only and len(stats) < len(results):
+        total, tested, annotated = PQStat(), 0, 0
+        for stat, *_ in results:
+            tested += 1
+            if stat is not None:
+                annotated += 1
+                total += stat
+        if not self.format_only and annotated < tested:
             findings = Findings(self._truth.file.path)
-            findings.warning(f'of {len(results)} images that were tested have no annotation',
-                             advice='They do not count.', count=len(results) - len(stats))
-            if not stats:
-                findings.error('images were tested, and none is annotated', count=len(results))
+            findings.warning(f'of {tested} images that were tested have no annotation',
+                             advice='They do not count.', count=tested - annotated)
+            if not annotated:
+                findings.error('images were tested, and none is annotated', count=tested)
             findings.raise_errors()
             findings.tell()
-        return stats
+        return total
 
     def read_prediction(self, sample: Mapping) -> PredictedSegments:
         """The predicted segments of an image, of classes that the ground truth has.
@@ -200,8 +214,9 @@ class CheckedPanopticMetric(CocoPanopticMetric):
         if self._truth is not None:
             truth = self._truth.read(sample)
             if truth is not None and self.areas == 'file':
-                areas = [info.get('area') or 0 for info in truth.infos]
-                return replace(truth, areas=np.maximum(truth.areas, areas))
+                return replace(truth, areas=np.array([
+                    info.get('area') or pixels
+                    for info, pixels in zip(truth.infos, truth.areas.tolist(), strict=True)]))
             return truth
         path = sample.get('seg_map_path') or osp.join(
             self.seg_prefix, f'{osp.splitext(osp.basename(sample["img_path"]))[0]}.png')
@@ -239,10 +254,10 @@ class CheckedPanopticMetric(CocoPanopticMetric):
                 for number, label in enumerate(labels, start=1)])
 
 
-def only_present(results: Sequence[tuple]) -> list[bool | None]:
+def only_present(results: Iterable[tuple]) -> list[bool | None]:
     """Of images that brought their own vocabularies, whether these had only what is in them.
 
     Args:
-        results (Sequence[tuple]): What a :class:`CheckedPanopticMetric` has stored.
+        results (Iterable[tuple]): What a :class:`CheckedPanopticMetric` has stored.
     """
     return [result[2] for result in results if len(result) > 2]

@@ -10,7 +10,7 @@ from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
 from ..datasets.panoptic.classes import thing_classes
-from ..datasets.panoptic.segments import Segments
+from ..datasets.panoptic.segments import Runs, Segments
 from .own_vocabulary import OwnVocabulary, name_figures
 from .panoptic_quality import overlaps, shared_pixels
 from .panoptic_truth import PanopticTruth
@@ -60,6 +60,18 @@ class ClassAgnosticMetric(BaseMetric):
         self._num_things = len(thing_classes(dataset_meta))
         self._dataset_meta = dict(dataset_meta)
 
+    def check_images(self, samples: Sequence[Mapping]) -> None:
+        """Look for the truth of images before any is tested.
+
+        Args:
+            samples (Sequence[Mapping]): Each with ``img_id`` and ``img_path``.
+
+        Raises:
+            FileNotFoundError: If maps are missing.
+            ValueError: If the annotation file does not list an image.
+        """
+        self._truth.check_images(samples)
+
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Compare results with the ground truth.
 
@@ -85,9 +97,10 @@ class ClassAgnosticMetric(BaseMetric):
         """The predicted segments, from 1 on, (H, W); 0 is void."""
         segments = predicted['sem_seg'].cpu().numpy()[0]
         void = predicted.get('ignore_index', len(self.dataset_meta['classes']))
-        values, places = np.unique(segments, return_inverse=True)
+        runs = Runs.of(segments)
+        values, places = np.unique(runs.values, return_inverse=True)
         is_segment = values % INSTANCE_OFFSET != void
-        return (is_segment.cumsum() * is_segment)[places].reshape(segments.shape)
+        return runs.paint((is_segment.cumsum() * is_segment)[places])
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Compute the metrics, in percent; a group without segments has none.

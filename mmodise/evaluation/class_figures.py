@@ -46,9 +46,10 @@ class ClassFigures(NamedTuple):
                 found.setdefault(name, {}).update(figures)
         if not found:
             return cls({}, {})
-        novel = set(metainfo.get('novel_classes') or ())
+        novel = metainfo.get('novel_classes')
         values = {name: found[name] for name in metainfo['classes'] if name in found}
-        return cls(values, {name: name not in novel for name in values} if novel else {})
+        return cls(values, {} if novel is None else {
+            name: name not in novel for name in values})
 
     @property
     def keys(self) -> list[str]:

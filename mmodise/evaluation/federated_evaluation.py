@@ -71,21 +71,26 @@ class FederatedEvaluation(COCOeval):
             found['dtIgnore'] |= found['dtMatches'] == 0
         return found
 
-    def average_precision(
-        self, category_ids: Collection | None = None, iou: float | None = None, area: str = 'all'
-    ) -> float:
-        """Mean average precision, from 0 to 1; nan if nothing of the classes is annotated.
 
-        Args:
-            category_ids (Collection, optional): Of the classes. Defaults to None, all.
-            iou (float, optional): A threshold. Defaults to None, the mean over all.
-            area (str): 'all', 'small', 'medium' or 'large'. Defaults to 'all'.
-        """
-        params = self.params
-        precision = self.eval['precision'][..., params.areaRngLbl.index(area), -1]
-        if iou is not None:
-            precision = precision[np.isclose(params.iouThrs, iou)]
-        if category_ids is not None:
-            precision = precision[..., np.isin(params.catIds, list(category_ids))]
-        precision = precision[precision > -1]
-        return float(precision.mean()) if precision.size else float('nan')
+def average_precision(
+    evaluation: COCOeval,
+    category_ids: Collection | None = None,
+    iou: float | None = None,
+    area: str = 'all',
+) -> float:
+    """Mean average precision, from 0 to 1; nan if nothing of the classes is annotated.
+
+    Args:
+        evaluation (COCOeval): Whose precision was computed.
+        category_ids (Collection, optional): Of the classes. Defaults to None, all.
+        iou (float, optional): A threshold. Defaults to None, the mean over all.
+        area (str): 'all', 'small', 'medium' or 'large'. Defaults to 'all'.
+    """
+    params = evaluation.params
+    precision = evaluation.eval['precision'][..., params.areaRngLbl.index(area), -1]
+    if iou is not None:
+        precision = precision[np.isclose(params.iouThrs, iou)]
+    if category_ids is not None:
+        precision = precision[..., np.isin(params.catIds, list(category_ids))]
+    precision = precision[precision > -1]
+    return float(precision.mean()) if precision.size else float('nan')

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os.path as osp
 import re
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import redirect_stdout
 
 from mmdet.datasets.api_wrappers import COCO
 from pycocotools import mask as mask_utils
@@ -103,6 +105,26 @@ class InstanceTruth:
         return found if image['id'] == image_id else [
             dict(annotation, image_id=image_id) for annotation in found]
 
+    def check_images(self, samples: Sequence[Mapping]) -> None:
+        """Look for images before any is tested.
+
+        Args:
+            samples (Sequence[Mapping]): Each with ``img_id`` and ``img_path``.
+
+        Raises:
+            ValueError: If the file does not list one of them; counts them.
+        """
+        missing = []
+        for sample in samples:
+            try:
+                self.find(sample)
+            except ValueError:
+                missing.append(sample['img_path'])
+        if missing:
+            raise ValueError(
+                f'{len(missing)} of {len(samples)} images that are to be tested are not listed in '
+                f'{self.path}, the first is {missing[0]}. Was it made of another split?')
+
     def find(self, sample: Mapping) -> dict:
         """The entry of an image: the only one of its name, endings aside, else that of its id.
 
@@ -171,7 +193,8 @@ def index_instances(
     coco = COCO()
     coco.dataset = dict(categories=categories, images=images, annotations=[
         dict(annotation, id=number) for number, annotation in enumerate(annotations, start=1)])
-    coco.createIndex()
+    with redirect_stdout(io.StringIO()):  # it prints that it does
+        coco.createIndex()
     for annotation in coco.dataset['annotations']:
         if annotation.get('segmentation') and not (
                 annotation.get('area') and annotation.get('bbox')):

@@ -122,6 +122,19 @@ class OpenVocabularySemanticMetric(SemSegMetric):
                     'novel_classes', 'classes')
         self._dataset_meta = dict(dataset_meta)
 
+    def check_images(self, samples: Sequence[Mapping]) -> None:
+        """Look for the truth of images before any is tested.
+
+        Args:
+            samples (Sequence[Mapping]): Each with ``img_id`` and ``img_path``.
+
+        Raises:
+            FileNotFoundError: If maps are missing.
+            ValueError: If the annotation file does not list an image.
+        """
+        for truth in filter(None, (self._truth, self._maps)):
+            truth.check_images(samples)
+
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Compare results with the ground truth, and write them if they are asked for.
 
@@ -155,14 +168,16 @@ class OpenVocabularySemanticMetric(SemSegMetric):
         self, pred_label: Tensor, label: Tensor, num_classes: int, ignore_index: int
     ) -> dict[str, Tensor]:
         """Pixels of the classes that occur; mmdet's histogram takes labels of many for others."""
-        mask = label != ignore_index
-        label, predicted = label[mask], pred_label[mask]
+        def count(labels: Tensor, is_counted: Tensor) -> Tensor:
+            # what does not count goes into one more bin, which is faster than taking it out
+            labels = torch.where(is_counted, labels, num_classes).flatten().long()
+            return torch.bincount(labels, minlength=num_classes + 1)[:num_classes]
 
-        def count(labels: Tensor) -> Tensor:
-            is_class = (labels >= 0) & (labels < num_classes)
-            return torch.bincount(labels[is_class].long(), minlength=num_classes).cpu()
-
-        areas = torch.stack([count(label[predicted == label]), count(predicted), count(label)])
+        is_known = label != ignore_index
+        is_class = is_known & (pred_label >= 0) & (pred_label < num_classes)
+        areas = torch.stack([
+            count(label, is_known & (pred_label == label)), count(pred_label, is_class),
+            count(label, is_known)]).cpu()
         occurs = areas.any(0)  # few of a long vocabulary
         return dict(labels=occurs.nonzero()[:, 0].int(), areas=areas[:, occurs].int())
 

@@ -61,7 +61,8 @@ def shared_pixels(truth: Segments, predicted: np.ndarray, count: int) -> np.ndar
 
 def overlaps(truth: Segments, shared: np.ndarray) -> np.ndarray:
     """Intersections over unions without void, (N, count), of :func:`shared_pixels`."""
-    unions = truth.areas[:, None] + shared[1:].sum(0) - shared[1:]
+    # areas that a file gives may be less than what is shared
+    unions = np.maximum(truth.areas[:, None] + shared[1:].sum(0) - shared[1:], shared[1:])
     return (shared[1:] / unions)[:, 1:]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import os.path as osp
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
@@ -18,7 +18,7 @@ from ..datasets.panoptic.classes import (
     match_classes,
     respell,
 )
-from ..datasets.panoptic.file_names import FolderListings, result_names
+from ..datasets.panoptic.file_names import FolderListings, refuse_missing, result_names
 from ..datasets.panoptic.findings import Findings
 from ..datasets.panoptic.orientation import sizes_differ
 from ..datasets.panoptic.segments import Segments, read_segments
@@ -100,6 +100,25 @@ class PanopticTruth:
             dict(info, label=labels[place])
             for place, info in zip(kept, segments.infos, strict=True)))
 
+    def check_images(self, samples: Sequence[Mapping]) -> None:
+        """Look for images and their maps before any is tested.
+
+        Args:
+            samples (Sequence[Mapping]): Each with ``img_id`` and ``img_path``.
+
+        Raises:
+            FileNotFoundError: If maps are missing; counts them.
+            ValueError: If the file does not list one of the images.
+        """
+        strays = [sample['img_path'] for sample in samples
+                  if sample['img_id'] not in self.file.images]
+        if strays:
+            raise ValueError(
+                f'{len(strays)} of {len(samples)} images that are to be tested are not listed in '
+                f'{self.file.path}, the first is {strays[0]}. Was it made of another split?')
+        self._maps.look_for([sample['img_id'] for sample in samples
+                             if sample['img_id'] in self.file.annotations])
+
     def labels_without_pixels(self, image_id: Hashable, segments: Segments) -> list[int]:
         """Labels of what the file lists for an image, no groups, and its map does not show."""
         shown = {info['id'] for info in segments.infos}
@@ -135,6 +154,13 @@ class _Maps:
             raise FileNotFoundError(
                 f'None of the {len(names)} maps that {self.file.path} names, such as {names[0]!r}, '
                 f'is in seg_prefix={folder!r}.')
+
+    def look_for(self, image_ids: Sequence[Hashable]) -> None:
+        names = map(self.file.map_name, image_ids)
+        if self._is_local and self._folder is not None:
+            refuse_missing(
+                [name for name in names if not self._listings.find(self._folder, name)],
+                len(image_ids), f'maps that {self.file.path} names', self._folder)
 
     def read(self, image_id: Hashable) -> tuple[Segments, str]:
         """The segments of an image, and the path of its map."""

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from mmdet.evaluation import INSTANCE_OFFSET
 
+from ..datasets.panoptic.segments import Runs
+
 
 class PredictedSegments(NamedTuple):
     """The segments of mmdet's panoptic result.
@@ -40,7 +42,8 @@ def predicted_segments(
     result = sample['pred_panoptic_seg']
     segments = result['sem_seg'].cpu().numpy()[0]
     voids = {num_classes, result.get('ignore_index', num_classes)}
-    values = np.unique(segments)
+    runs = Runs.of(segments)  # few, beside pixels
+    values, places = np.unique(runs.values, return_inverse=True)
     labels = values % INSTANCE_OFFSET
     strange = [label for label in labels if label >= num_classes and label not in voids]
     if strange:
@@ -52,4 +55,4 @@ def predicted_segments(
     table = np.zeros(len(values), np.int64)
     table[kept] = np.arange(1, len(kept) + 1)
     return PredictedSegments(
-        values[kept], table[np.searchsorted(values, segments)], labels[kept].tolist())
+        values[kept], runs.paint(table[places]), labels[kept].tolist())

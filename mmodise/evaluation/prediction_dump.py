@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -55,17 +56,12 @@ class PredictionDump(BaseMetric):
                 ``pred_panoptic_seg`` and ``pred_sem_seg``.
 
         Raises:
-            ValueError: If there are neither, or a label is no class.
+            ValueError: If a label is no class.
         """
         if not self._has_begun:
             (self.out_dir / FILE_NAME).unlink(missing_ok=True)  # it tells that all are there
             self._has_begun = True
-        for sample in data_samples:
-            if 'pred_panoptic_seg' not in sample and 'pred_sem_seg' not in sample:
-                raise ValueError(
-                    f'{type(self).__name__}: the model gives neither a panoptic nor a semantic '
-                    f'result of {sample["img_path"]}, and nothing else is kept.')
-            self.results.append(self._write(sample))
+        self.results += [self._write(sample) for sample in data_samples]
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Write ``panoptic.json``.
@@ -76,6 +72,10 @@ class PredictionDump(BaseMetric):
         Returns:
             dict[str, float]: Nothing.
         """
+        if not any(annotation for _, annotation in results):
+            print_log('The model gave neither panoptic nor semantic results: no predictions are '
+                      f'kept in {self.out_dir}.', 'current', logging.WARNING)
+            return {}
         content = dict(
             images=[image for image, _ in results],
             annotations=[annotation for _, annotation in results],
@@ -94,7 +94,7 @@ class PredictionDump(BaseMetric):
         return [dict(category, novel=int(category['name'] in novel)) for category in categories]
 
     def _write(self, sample: Mapping) -> tuple[dict, dict]:
-        """Write the maps of a result; return its image and its annotation."""
+        """Write the maps of a result; return its image, and its annotation if there is one."""
         image_id, (height, width) = sample['img_id'], sample['ori_shape'][:2]
         name, num_classes = _map_name(sample), len(self.dataset_meta['classes'])
         own, infos, more = OwnVocabulary.of(sample, self.dataset_meta), [], {}
@@ -111,8 +111,10 @@ class PredictionDump(BaseMetric):
             labels = _as_array(sample['pred_sem_seg']['sem_seg'])
             mmcv.imwrite(labels.astype(np.uint8 if num_classes <= 256 else np.uint16),
                          str(self.out_dir / 'semantic' / name))
-        return (dict(id=image_id, file_name=sample['img_path'], height=height, width=width),
-                dict(image_id=image_id, file_name=name, segments_info=infos, **more))
+        image = dict(id=image_id, file_name=sample['img_path'], height=height, width=width)
+        if 'pred_panoptic_seg' not in sample and 'pred_sem_seg' not in sample:
+            return image, {}
+        return image, dict(image_id=image_id, file_name=name, segments_info=infos, **more)
 
 
 def _as_array(labels: Tensor) -> np.ndarray:
@@ -123,4 +125,4 @@ def _map_name(sample: Mapping) -> str:
     """The name of a picture's maps, which no other picture has: it is as its id."""
     stem, image_id = Path(sample['img_path']).stem, str(sample['img_id'])
     named = stem if image_id == stem else f'{stem}-{image_id}'
-    return f'{re.sub(r"[^-.=+@ 0-9A-Za-z_]", "_", named)}.png'
+    return re.sub(r'[^\w.=+@ -]', lambda found: f'%{ord(found[0]):02X}', named) + '.png'

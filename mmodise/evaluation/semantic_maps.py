@@ -10,6 +10,7 @@ import numpy as np
 from mmdet.registry import DATASETS
 
 from ..datasets.panoptic.classes import check_classes, match_classes
+from ..datasets.panoptic.file_names import refuse_missing
 from ..datasets.panoptic.findings import Findings
 from ..datasets.panoptic.orientation import sizes_differ
 from ..datasets.panoptic.segment_map import read_numbers
@@ -87,6 +88,19 @@ class SemanticMaps:
             ignored.add(self._ignore_index)
         self._labels[list(ignored)] = self._void
 
+    def check_images(self, samples: Sequence[Mapping]) -> None:
+        """Look for the maps of pictures before any is tested.
+
+        Args:
+            samples (Sequence[Mapping]): Each with ``img_path``.
+
+        Raises:
+            FileNotFoundError: If some are missing; counts them.
+        """
+        missing = [sample['img_path'] for sample in samples
+                   if not any(map(os.path.exists, self._places(sample['img_path'])))]
+        refuse_missing(missing, len(samples), 'maps of pictures', self.folder)
+
     def read(self, sample: Mapping, shape: tuple[int, int]) -> np.ndarray:
         """Labels of a picture, (H, W); the number of classes where it is void.
 
@@ -111,12 +125,15 @@ class SemanticMaps:
                 'data set? A further value that is void is given as ignore_index.')
         return labels
 
-    def _find(self, image_path: str) -> str:
+    def _places(self, image_path: str) -> list[str]:
         before, name = osp.split(image_path)
         old, new = self._suffixes
         stem = name[:-len(old)] if name.endswith(old) else _stem(name)
-        paths = [osp.join(self.folder, *folders, stem + new)
-                 for folders in ((), (osp.basename(before), ))]
+        return [osp.join(self.folder, *folders, stem + new)
+                for folders in ((), (osp.basename(before), ))]
+
+    def _find(self, image_path: str) -> str:
+        paths = self._places(image_path)
         for path in paths:
             if os.path.exists(path):
                 return path
@@ -168,6 +185,12 @@ class DataSetMaps:
         self._labels = {
             value: void if label == self._ignore_index else labels.get(label, void)
             for value, label in self._label_map.items()}
+
+    def check_images(self, samples: Sequence[Mapping]) -> None:
+        """Look for the maps of pictures, as :class:`SemanticMaps` does."""
+        missing = [sample['img_path'] for sample in samples
+                   if _stem(sample['img_path']) not in self._paths]
+        refuse_missing(missing, len(samples), 'maps of pictures', self.folder)
 
     def read(self, sample: Mapping, shape: tuple[int, int]) -> np.ndarray:
         """Labels of a picture, as those of :class:`SemanticMaps`."""

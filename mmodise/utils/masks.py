@@ -1,6 +1,12 @@
-"""What can be read off a mask."""
+"""What can be read off masks."""
 
+from __future__ import annotations
+
+import cv2
 import numpy as np
+import torch
+from pycocotools import mask as mask_utils
+from torch import Tensor
 
 
 def bounding_box(mask: np.ndarray) -> list[int]:
@@ -8,3 +14,22 @@ def bounding_box(mask: np.ndarray) -> list[int]:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     left, top = int(columns[0]), int(rows[0])
     return [left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top]
+
+
+def encode_masks(masks: Tensor | np.ndarray) -> list[dict]:
+    """COCO's run lengths of masks of one image, as mmdet's ``encode_mask_results``, in less time.
+
+    Args:
+        masks (Tensor | ndarray): Of bool or 0 and 1, (N, H, W).
+
+    Returns:
+        list[dict]: Of each ``size`` and ``counts``, bytes.
+    """
+    masks = torch.as_tensor(masks)
+    masks = masks.view(torch.uint8) if masks.dtype == torch.bool else masks.to(torch.uint8)
+    columns = np.empty(masks.shape[:0:-1], np.uint8)  # which COCO goes down
+    encoded = []
+    for mask in masks.cpu().numpy():
+        cv2.transpose(np.ascontiguousarray(mask), columns)
+        encoded.append(mask_utils.encode(columns.T))
+    return encoded

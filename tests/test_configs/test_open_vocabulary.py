@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from mmdet.evaluation import INSTANCE_OFFSET
-from mmdet.registry import DATASETS, METRICS
+from mmdet.registry import DATASETS, METRICS, MODELS
 from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
@@ -18,7 +18,14 @@ from mmengine.structures import InstanceData, PixelData
 from PIL import Image
 
 from mmodise.datasets.converters.ade20k_150 import prepare_ade20k_150
+from mmodise.datasets.converters.ade20k_full import prepare_ade20k_full
+from mmodise.datasets.converters.cityscapes_benchmark import prepare_cityscapes
+from mmodise.datasets.converters.lvis import prepare_lvis
+from mmodise.datasets.converters.open_images import prepare_open_images
+from mmodise.datasets.converters.pascal_context import prepare_pascal_context
+from mmodise.datasets.converters.pascal_voc import prepare_pascal_voc
 from mmodise.engine import load_config
+from mmodise.vocabulary import Vocabulary
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs/open_vocabulary/odise_sd-v1_open-vocabulary.py'
@@ -36,6 +43,16 @@ def load(monkeypatch, tmp_path):
         config.test_dataloader.update(num_workers=0, persistent_workers=False)
         return config
     return load
+
+
+@pytest.fixture(autouse=True)
+def charts(monkeypatch):
+    """The charts that would be drawn, which takes longer than all else here."""
+    drawn = []
+    monkeypatch.setattr('mmengine.runner.Runner._log_env', lambda *args: None)  # runs compilers
+    monkeypatch.setattr('mmodise.evaluation.class_figures.draw_classes',
+                        lambda values, path, title, novel: drawn.append(path))
+    return drawn
 
 
 class Persons(BaseModel):
@@ -70,6 +87,82 @@ def test_all_parts_are_there(load):
             assert set(metric) - {'type'} <= taken, name
     with pytest.raises(ValueError, match='None of the data sets A-150, COCO, A-847'):
         run(config)
+
+
+class Random(BaseModel):
+    """Random masks and scores of the classes that samples bring, made into the real results."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.panoptic_fusion_head = MODELS.build(
+            dict(model.panoptic_fusion_head, test_cfg=model.test_cfg))
+        self.panoptic_head = torch.nn.Module()
+        self.panoptic_head.vocabulary = Vocabulary.named('coco')
+
+    def forward(self, inputs, data_samples=None, mode='predict'):
+        for sample in data_samples:
+            vocabulary = Vocabulary.from_texts(sample.text, sample.get('stuff_text'))
+            sample.set_metainfo(dict(batch_input_shape=sample.img_shape[:2]))
+            results, = self.panoptic_fusion_head.predict(
+                [5 * torch.randn(9, len(vocabulary) + 1)], [torch.randn(9, 6, 8)], [sample],
+                [vocabulary])
+            for name, key in dict(pan_results='pred_panoptic_seg', ins_results='pred_instances',
+                                  sem_results='pred_sem_seg').items():
+                if name in results:
+                    setattr(sample, key, results[name])
+        return data_samples
+
+
+def prepare_all(root):
+    """All trees, as they are downloaded and prepared; Mapillary as in the package 2.0."""
+    for tree in ('coco_panoptic', 'cityscapes', 'mapillary', 'open_images'):
+        shutil.copytree(TREES / tree, root / tree)
+    for tree in ('ade20k_150', 'ade20k_full', 'pascal_context', 'pascal_voc', 'lvis', 'coco_stuff'):
+        shutil.copytree(TREES / tree, root, dirs_exist_ok=True)
+    split = root / 'mapillary/validation'
+    (split / 'v1.2').mkdir()
+    for folder in ('labels', 'instances', 'panoptic'):
+        (split / folder).rename(split / 'v1.2' / folder)
+    prepare_ade20k_150(root, split='val')
+    prepare_ade20k_full(root, split='val')
+    prepare_cityscapes(root / 'cityscapes', split='val')
+    prepare_pascal_context(root, root / 'context', split='val')
+    prepare_pascal_voc(root, root / 'voc', split='val')
+    prepare_lvis(root, split='val')
+    prepare_open_images(root / 'open_images', split='validation')
+    return dict(
+        COCO_ROOT='coco_panoptic', ADE20K_ROOT='ADEChallengeData2016', LVIS_ROOT='lvis',
+        ADE20K_FULL_ROOT='ADE20K_2021_17_01', PASCAL_CONTEXT_ROOT='context',
+        PASCAL_VOC_ROOT='voc', CITYSCAPES_ROOT='cityscapes', MAPILLARY_ROOT='mapillary',
+        OPEN_IMAGES_ROOT='open_images')
+
+
+@pytest.mark.skipif(not TREES.is_dir(), reason='needs ../shared')
+def test_all_data_sets_from_their_downloads_to_the_tables(load, tmp_path, charts):
+    roots = prepare_all(tmp_path)
+    config = load(**{key: tmp_path / folder for key, folder in roots.items()})
+    sets = config.test_cfg.data_sets
+    sets['LVIS'].dataset.data_prefix.img = str(tmp_path / 'coco')  # the trees have pictures apart
+    sets['COCO-Stuff'].dataset.data_root = str(tmp_path)
+    for parts in sets.values():
+        parts.dataset.pipeline[1].scale = (96, 64)
+    torch.manual_seed(0)
+    figures = run(config, Random(config.model))
+    found = {}
+    for key, value in figures.items():
+        found.setdefault(key.split('/')[0], {})[key.split('/')[-1]] = value
+        assert np.isfinite(value), key
+    assert list(found) == list(sets)
+    tables = [line for line in (tmp_path / 'work/data_sets/tables.md').read_text().splitlines()
+              if line.startswith('| nothing')]
+    # the trees have no common class of LVIS, and of A-150 none that is novel to AP and mIoU
+    assert len(tables) == 5 and sum(line.count(' - ') for line in tables) == 3
+    for name in sets:
+        folder = tmp_path / 'work/data_sets' / name
+        lines = (folder / 'classes.csv').read_text().splitlines()
+        assert len(lines) > 2 and any(path.parent == folder for path in charts), name
+    words = (tmp_path / 'work/data_sets/PAS-21/classes.csv').read_text()
+    assert '\nbackground,' in words
 
 
 class Truth(BaseModel):
@@ -107,6 +200,36 @@ class Truth(BaseModel):
 
 def read_ids(path):
     return np.asarray(Image.open(path).convert('RGB')).astype(int) @ [1, 256, 65536]
+
+
+def draw_garden_and_roofs(root):
+    pixels = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    for name in ('garden/val/a.jpg', 'roofs/images/b.jpg', 'garden/panoptic_val/a.png',
+                 'roofs/maps/b.png'):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        colours = np.stack([pixels // 8 + 1, pixels * 0, pixels * 0], axis=-1)
+        Image.fromarray(pixels % 2 if 'roofs/maps' in name else colours).save(root / name)
+    names = ('owl', 'lawn', 'hedgehog')
+    (root / 'garden/panoptic_val.json').write_text(json.dumps(dict(
+        images=[dict(id=1, file_name='a.jpg', height=4, width=6)],
+        categories=[dict(id=i, name=name) for i, name in enumerate(names, start=1)],
+        annotations=[dict(image_id=1, file_name='a.png', segments_info=[
+            dict(id=i, category_id=i, iscrowd=0, area=8) for i in (1, 2, 3)])])))
+
+
+def test_the_readmes_own_data_sets(tmp_path, monkeypatch):
+    draw_garden_and_roofs(tmp_path / 'data')
+    code = (CONFIG.parent / 'README.md').read_text().split('```python\n')[1].split('```')[0]
+    (tmp_path / 'own.py').write_text(code.replace("'./odise", f"'{CONFIG.parent}/odise"))
+    monkeypatch.chdir(tmp_path)
+    config = load_config(tmp_path / 'own.py', work_dir=tmp_path / 'work')
+    config.test_dataloader.update(num_workers=0, persistent_workers=False)
+    figures = run(config, Random(config.model))
+    assert {key.split('/')[0] for key in figures} == {'garden', 'roofs'}
+    table = (tmp_path / 'work/data_sets/tables.md').read_text().splitlines()
+    assert table[0] == '**All data sets**'
+    assert table[2].startswith('|  | garden PQ | ') and table[2].endswith('roofs mIoU novel |')
+    assert 'garden AP' in table[2] and 'ODISE' not in ''.join(table)
 
 
 @pytest.mark.skipif(not TREES.is_dir(), reason='needs ../shared')

@@ -95,7 +95,7 @@ def test_tables_say_so(tmp_path):
     report = DataSetsReport(tmp_path, 'owl', ['one'])
     report._figures['one'] = {'coco_panoptic/oracle_PQ': 40.0, 'semantic/mIoU': 30.0}
     report.write()
-    assert '|  | one PQ (oracle) | one mIoU |' in (tmp_path / 'tables.md').read_text()
+    assert '| owl (oracle) | 40.0 | 30.0 |' in (tmp_path / 'tables.md').read_text()
     assert name_figures(dict(PQ=1), [None, True, None]) == dict(oracle_PQ=1)
     assert name_figures(dict(PQ=1), [None, None]) == dict(PQ=1)
     assert find_figure({'a/PQ': 1}, 'a/SQ') is None

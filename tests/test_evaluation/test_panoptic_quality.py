@@ -11,7 +11,9 @@ from mmdet.evaluation import CocoPanopticMetric as MmdetsMetric
 from mmdet.structures import DetDataSample
 from mmengine.structures import PixelData
 
+from mmodise.datasets.panoptic.segments import Runs, Segments
 from mmodise.evaluation import CheckedPanopticMetric
+from mmodise.evaluation.panoptic_quality import match_segments
 
 SIZE, IMAGES = 40, 6
 THINGS, STUFF = ('ball', 'box', 'star'), ('grass', 'sky')
@@ -113,16 +115,17 @@ def test_areas_of_the_file_as_mmdet_has_them(files, tmp_path):
         CheckedPanopticMetric(**paths, areas='json')
 
 
-def test_areas_of_the_file_that_are_too_small_are_those_of_the_pixels(files, tmp_path):
-    """Else an intersection over union could be over 1, or of nothing."""
-    paths, samples = files
-    expected = evaluate(CheckedPanopticMetric(**paths), clone(samples))
-    content = json.loads((tmp_path / 'panoptic.json').read_text())
-    for annotation in content['annotations']:
-        for info in annotation['segments_info']:
-            info['area'] = 1
-    (tmp_path / 'panoptic.json').write_text(json.dumps(content))
-    assert evaluate(CheckedPanopticMetric(**paths, areas='file'), clone(samples)) == expected
+@pytest.mark.parametrize(('area', 'found', 'overlap'), [
+    (10, 8, 8/10), (9, 6, 6/9), (9, 8, 8/9), (9, 10, 1), (1, 10, 1), (20, 10, 10/20),
+    (19, 10, 10/19)])
+def test_areas_of_the_file_count_larger_or_smaller(area, found, overlap):
+    """Of 10 pixels; but no intersection over union exceeds 1, as it would in panopticapi."""
+    numbers = np.ones((1, 10), np.uint8)
+    predicted = np.where(np.arange(10) < found, 1, 0)[None]
+    truth = Segments(Runs.of(numbers), (dict(label=3, iscrowd=0), ), np.array([area]))
+    stat = match_segments(truth, predicted, [3])[3]
+    assert stat.iou == (pytest.approx(overlap) if overlap > 0.5 else 0)
+    assert (stat.tp, stat.fp, stat.fn) == ((1, 0, 0) if overlap > 0.5 else (0, 1, 1))
 
 
 def test_the_files_are_mmdets(files, tmp_path):

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from mmodise.models import FrozenCLIP
+from mmodise.models.clip import frozen_clip
 from mmodise.models.clip.masked_tokens import check_mask_tokens
 from mmodise.models.clip.text_embeddings import TextEmbeddings
 
@@ -134,9 +135,11 @@ def test_texts_are_embedded_once(clip, clip_cfg, reference, monkeypatch):
     embedded = []
     monkeypatch.setattr(clip.frozen, 'texts', TextEmbeddings(100))
     clip.encode_texts(texts)
-    encode = clip.frozen.model.encode_text
+    encode = frozen_clip.encode_tokens
     monkeypatch.setattr(
-        clip.frozen.model, 'encode_text', lambda t: (embedded.append(len(t)), encode(t))[1])
+        frozen_clip, 'encode_tokens',
+        lambda model, tokens, device: (
+            embedded.append(len(tokens)), encode(model, tokens, device))[1])
     clip.encode_texts([*texts, 'sand', 'sand'])
     assert embedded == [1]
 
@@ -146,8 +149,9 @@ def test_ten_thousand_names_are_embedded_once(clip, monkeypatch):
     monkeypatch.setattr(clip.frozen, 'texts', TextEmbeddings(65536))
     embedded = []
     monkeypatch.setattr(
-        clip.frozen.model, 'encode_text',
-        lambda tokens: embedded.append(len(tokens)) or tokens[:, :clip.embed_dim].float())
+        frozen_clip, 'encode_tokens',
+        lambda model, tokens, device: (
+            embedded.append(len(tokens)) or tokens[:, :clip.embed_dim].float()))
     names = [f'class {i}' for i in range(10000)]
     prompts = [f'a photo of a {name}.' for name in names]
     for _ in range(2):

@@ -27,8 +27,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--steps', type=int, default=6, metavar='N',
                         help='values of alpha, and of beta, from 0 to 1 (default: 6)')
     parser.add_argument('--pictures', type=int, metavar='N',
-                        help='take the first N (default: all); the results of instances of all '
-                        'pairs are in memory')
+                        help='take the first N (default: all)')
     parser.add_argument('--out-dir', type=Path, default=Path('work_dirs/ensemble'),
                         help='folder to write into (default: work_dirs/ensemble)')
     parser.add_argument(

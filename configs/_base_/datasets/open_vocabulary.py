@@ -3,7 +3,6 @@
 # 1024 pixels on the short side and 2560 at most on the long one, as the official release has it.
 _base_ = './coco_panoptic.py'
 
-meta_keys = {{_base_.meta_keys}}
 coco = '{{$COCO_ROOT:data/coco}}/'
 ade20k = '{{$ADE20K_ROOT:data/ADEChallengeData2016}}/'
 ade20k_full = '{{$ADE20K_FULL_ROOT:data/ADE20K_2021_17_01}}/'
@@ -17,27 +16,30 @@ open_images = '{{$OPEN_IMAGES_ROOT:data/open_images}}/'
 load = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(2560, 1024), keep_ratio=True, backend='pillow')]
-pack = dict(type='PackDetInputs', meta_keys=meta_keys)
+pack = dict(type='PackDetInputs', meta_keys={{_base_.meta_keys}})
 panoptic_set = dict(test_mode=True, return_classes=True, pipeline=[*load, pack])
 # maps of classes stay as large as the original picture
 semantic_set = dict(
     test_mode=True, return_classes=True, pipeline=[*load, dict(type='LoadSemanticMap'), pack])
-# PQ with the areas of the file, as published figures have it; mIoU over classes with truth
-pq = dict(type='CocoPanopticMetric', areas='file')
+# Metrics without files of their own get those of the data set. PQ takes the areas of the file, as
+# published figures have it; mIoU is over classes with truth.
+pq = dict(type='OpenVocabularyPanopticMetric', areas='file')
+ap = dict(type='OpenVocabularyInstanceMetric')
 miou = dict(type='OpenVocabularySemanticMetric')
-coco_maps = dict(
-    ann_file=coco + 'annotations/panoptic_val2017.json',
-    seg_prefix=coco + 'annotations/panoptic_val2017/')
-ade20k_maps = dict(
-    ann_file=ade20k + 'ade20k_panoptic_val.json', seg_prefix=ade20k + 'ade20k_panoptic_val/')
-cityscapes_maps = dict(
-    ann_file=cityscapes + 'gtFine/cityscapes_panoptic_val.json',
-    seg_prefix=cityscapes + 'gtFine/cityscapes_panoptic_val/')
-mapillary_maps = dict(
-    ann_file=mapillary + 'validation/panoptic/panoptic_2018.json',
-    seg_prefix=mapillary + 'validation/panoptic/')
-lvis_file = lvis + 'lvis_v1_val.json'
-open_images_file = open_images + 'annotations/validation_expanded.json'
+recall = dict(type='ClassAgnosticMetric')
+# results that nothing reads are not made; a panoptic map holds 999 classes at most
+semantic_only = dict(
+    metrics=[miou], test_cfg=dict(panoptic_on=False, instance_on=False, semantic_on=True))
+instances_only = dict(  # LVIS looks at 300 an image
+    metrics=[dict(type='LVISInstanceMetric')], test_cfg=dict(
+        panoptic_on=False, instance_on=True, semantic_on=False, max_per_image=300))
+# of maps of classes that were prepared: class, folder, folders of pictures and of maps
+prepared_maps = {
+    'A-847': ('ADE20KFullDataset', ade20k_full, 'images_detectron2', 'annotations_detectron2'),
+    'PC-459': ('PascalContext459Dataset', context, 'images', 'annotations_ctx459'),
+    'PC-59': ('PascalContext59Dataset', context, 'images', 'annotations_ctx59'),
+    'PAS-21': ('PascalVOC21Dataset', voc, 'images', 'annotations_pascal21'),
+    'PAS-20': ('PascalVOC20Dataset', voc, 'images', 'annotations_pascal20')}
 
 data_sets = {
     'A-150': dict(
@@ -46,54 +48,24 @@ data_sets = {
             data_prefix=dict(img='images/validation/', seg='ade20k_panoptic_val/'),
             **panoptic_set),
         metrics=[
-            dict(pq, **ade20k_maps),
-            dict(type='OpenVocabularyInstanceMetric', ann_file=ade20k + 'ade20k_instance_val.json'),
+            pq, recall, dict(ap, ann_file=ade20k + 'ade20k_instance_val.json'),
             dict(miou, maps=dict(  # not the panoptic ones, which lack things without instances
                 type='ADE20KSemanticBenchmark', data_root=ade20k, data_prefix=dict(
-                    img_path='images/validation/', seg_map_path='annotations/validation/'))),
-            dict(type='ClassAgnosticMetric', **ade20k_maps)]),
+                    img_path='images/validation/', seg_map_path='annotations/validation/')))]),
     'COCO': dict(
-        dataset={{_base_.val_dataloader.dataset}},
+        dataset=dict(
+            type='COCOPanopticBenchmark', data_root=coco,
+            ann_file='annotations/panoptic_val2017.json',
+            data_prefix=dict(img='val2017/', seg='annotations/panoptic_val2017/'),
+            **panoptic_set),
         metrics=[
-            dict(pq, **coco_maps),
-            dict(type='OpenVocabularyInstanceMetric',
-                 ann_file=coco + 'annotations/instances_val2017.json'),
-            dict(miou, **coco_maps), dict(type='ClassAgnosticMetric', **coco_maps)]),
-    'A-847': dict(
+            pq, recall, dict(ap, ann_file=coco + 'annotations/instances_val2017.json'), miou]),
+    **{name: dict(
         dataset=dict(
-            type='ADE20KFullDataset', data_root=ade20k_full,
-            data_prefix=dict(img_path='images_detectron2/validation/',
-                             seg_map_path='annotations_detectron2/validation/'),
+            type=kind, data_root=root, data_prefix=dict(
+                img_path=f'{images}/validation/', seg_map_path=f'{maps}/validation/'),
             **semantic_set),
-        metrics=[miou]),
-    'PC-459': dict(
-        dataset=dict(
-            type='PascalContext459Dataset', data_root=context,
-            data_prefix=dict(
-                img_path='images/validation/', seg_map_path='annotations_ctx459/validation/'),
-            **semantic_set),
-        metrics=[miou]),
-    'PC-59': dict(
-        dataset=dict(
-            type='PascalContext59Dataset', data_root=context,
-            data_prefix=dict(
-                img_path='images/validation/', seg_map_path='annotations_ctx59/validation/'),
-            **semantic_set),
-        metrics=[miou]),
-    'PAS-21': dict(
-        dataset=dict(
-            type='PascalVOC21Dataset', data_root=voc,
-            data_prefix=dict(
-                img_path='images/validation/', seg_map_path='annotations_pascal21/validation/'),
-            **semantic_set),
-        metrics=[miou]),
-    'PAS-20': dict(
-        dataset=dict(
-            type='PascalVOC20Dataset', data_root=voc,
-            data_prefix=dict(
-                img_path='images/validation/', seg_map_path='annotations_pascal20/validation/'),
-            **semantic_set),
-        metrics=[miou]),
+        **semantic_only) for name, (kind, root, images, maps) in prepared_maps.items()},
     'Cityscapes': dict(
         dataset=dict(
             type='CityscapesPanopticDataset', data_root=cityscapes,
@@ -101,9 +73,7 @@ data_sets = {
             data_prefix=dict(img='leftImg8bit/val/', seg='gtFine/cityscapes_panoptic_val/'),
             **panoptic_set),
         metrics=[
-            dict(pq, **cityscapes_maps),
-            dict(type='OpenVocabularyInstanceMetric', **cityscapes_maps),
-            dict(miou, maps=dict(
+            pq, ap, dict(miou, maps=dict(
                 type='CityscapesSemanticDataset', data_root=cityscapes,
                 data_prefix=dict(img_path='leftImg8bit/val/', seg_map_path='gtFine/val/')))]),
     'Mapillary': dict(
@@ -113,8 +83,7 @@ data_sets = {
             data_prefix=dict(img='validation/images/', seg='validation/panoptic/'),
             **panoptic_set),
         metrics=[
-            dict(pq, **mapillary_maps),
-            dict(miou, maps=dict(
+            pq, dict(miou, maps=dict(
                 type='MapillarySemanticDataset', data_root=mapillary, data_prefix=dict(
                     img_path='validation/images/', seg_map_path='validation/labels/')))]),
     'COCO-Stuff': dict(
@@ -122,14 +91,16 @@ data_sets = {
             type='COCOStuffDataset', data_root=coco, original=True,
             data_prefix=dict(img_path='val2017/', seg_map_path='stuffthingmaps/val2017/'),
             **semantic_set),
-        metrics=[miou]),
+        **semantic_only),
     'LVIS': dict(
         dataset=dict(
-            type='LVISBenchmark', ann_file=lvis_file, data_prefix=dict(img=coco), **panoptic_set),
-        metrics=[dict(type='LVISInstanceMetric', ann_file=lvis_file)]),
+            type='LVISBenchmark', ann_file=lvis + 'lvis_v1_val.json', data_prefix=dict(img=coco),
+            **panoptic_set),
+        **instances_only),
     'Open Images': dict(
         dataset=dict(
-            type='OpenImagesSegmentation', data_root=open_images, ann_file=open_images_file,
-            data_prefix=dict(img=''), **panoptic_set),
-        metrics=[dict(type='LVISInstanceMetric', ann_file=open_images_file)]),
+            type='OpenImagesSegmentation', data_root=open_images,
+            ann_file='annotations/validation_expanded.json', data_prefix=dict(img=''),
+            **panoptic_set),
+        **instances_only),
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
 from ...engine import EvaluationRunner
 from ...evaluation import sweep_ensemble
@@ -57,10 +58,8 @@ def sweep(
     if len(sets) > 1:
         raise ValueError(f'{cfg.filename} tests on several data sets: say which with --data-set, '
                          f'{", ".join(each.name for each in sets)}.')
+    init_default_scope(cfg.get('default_scope', 'mmdet'))  # parts are built before the runner
     sets[0].put_into(cfg)
-    for metric in cfg.test_evaluator:
-        if metric['type'] == 'OpenVocabularyInstanceMetric':
-            metric['classwise'] = True  # of which the means over base and novel classes are made
     if num_pictures:
         cfg.test_dataloader['dataset']['indices'] = num_pictures
     cfg.update(load_from=checkpoint, log_level='ERROR')

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from mmengine.config import Config
+from mmengine.runner import Runner
+from torch.utils.data import Dataset
 
+from ...evaluation.data_sets.entry import complete_metric
 from ...evaluation.prediction_dump import FILE_NAME
 
 
@@ -17,16 +22,25 @@ class EvaluatedSet(NamedTuple):
         name (str): What it is called.
         loader (dict): Settings of its data loader.
         metrics (list[dict]): Settings of its metrics.
+        test_cfg (dict): Settings of ``model.test_cfg`` that are others for it. Defaults to none.
     """
 
     name: str
     loader: dict
     metrics: list[dict]
+    test_cfg: Mapping = {}
+
+    def complete_metrics(self, dataset: Dataset) -> list[dict]:
+        """Settings of its metrics, with the data set's files where they have none."""
+        return [complete_metric(metric, dataset) for metric in copy.deepcopy(self.metrics)]
 
     def put_into(self, cfg: Config) -> None:
         """Let a config test on this data set alone."""
-        cfg.test_dataloader, cfg.test_evaluator = self.loader, self.metrics
+        dataset = Runner.build_dataloader(self.loader).dataset
+        cfg.test_dataloader, cfg.test_evaluator = self.loader, self.complete_metrics(dataset)
         cfg.test_cfg = dict(type='TestLoop')
+        if self.test_cfg:
+            cfg.model.test_cfg = {**cfg.model.get('test_cfg', {}), **self.test_cfg}
 
 
 def evaluated_sets(cfg: Config, name: str | None = None) -> list[EvaluatedSet]:
@@ -40,7 +54,8 @@ def evaluated_sets(cfg: Config, name: str | None = None) -> list[EvaluatedSet]:
     Raises:
         ValueError: If there is none of this name, or none at all.
     """
-    several = (cfg.get('test_cfg') or {}).get('data_sets')
+    several = {each: parts for each, parts in
+               ((cfg.get('test_cfg') or {}).get('data_sets') or {}).items() if parts}
     if cfg.get('test_dataloader') is None:
         raise ValueError(f'{cfg.filename} has no test_dataloader: it tests on nothing.')
     loader = dict(cfg.test_dataloader)
@@ -56,7 +71,7 @@ def evaluated_sets(cfg: Config, name: str | None = None) -> list[EvaluatedSet]:
                 if key not in ('dataset', 'sampler', 'batch_sampler')}
     sampler = dict(type='DefaultSampler', shuffle=False)
     found = [EvaluatedSet(each, dict(settings, dataset=parts['dataset'], sampler=sampler),
-                          list(parts['metrics']))
+                          list(parts['metrics']), parts.get('test_cfg') or {})
              for each, parts in several.items() if name in (None, each)]
     if not found:
         raise ValueError(f'{cfg.filename} does not test on {name!r}, but on {", ".join(several)}.')

@@ -70,7 +70,8 @@ class Replay:
         self.loader = Runner.build_dataloader(dict(
             loader, dataset=self.dataset, batch_sampler=None,
             sampler=dict(type='mmdet.PendingSampler', done=missing)))
-        self.metrics = list(_build_metrics(evaluated.metrics, self.metainfo))
+        self.metrics = list(_build_metrics(
+            evaluated.complete_metrics(self.dataset), self.metainfo))
         if not self.metrics:
             raise ValueError(f'{evaluated.name}: none of its metrics is one of panoptic or '
                              'semantic results, which are what is saved.')
@@ -216,7 +217,7 @@ def _build_metrics(settings: list[dict], metainfo: Mapping) -> Iterator[BaseMetr
         kind = METRICS.get(each['type'])
         if issubclass(kind, CheckedPanopticMetric | OpenVocabularySemanticMetric):
             metric = METRICS.build({
-                key: value for key, value in copy.deepcopy(dict(each)).items()
+                key: value for key, value in each.items()
                 if key not in ('outfile_prefix', 'output_dir', 'format_only')})
             metric.dataset_meta = metainfo
             yield metric

@@ -3,22 +3,18 @@
 from mmdet.datasets import VOCDataset
 from mmdet.registry import DATASETS
 
+from ...vocabulary.named import load_named
 from .metainfo import semantic_metainfo
-from .pascal_context import CONTEXT_59
 from .semantic import SemanticDataset
 
 #: The 20 objects, in the order of their values from 1.
 OBJECTS = tuple(VOCDataset.METAINFO['classes'])
-_SAME = {'table': 'diningtable'}  # of PASCAL Context
 
 
 def _with_background() -> dict:
-    """PAS-21: the words of the background are the classes of PASCAL Context that are no objects."""
-    others = [name for name in CONTEXT_59 if _SAME.get(name, name) not in OBJECTS]
-    background = ', '.join(semantic_metainfo(others, 'pascal_context')['thing_classes'])
-    objects = semantic_metainfo(OBJECTS, 'voc')
+    objects, (background, ) = semantic_metainfo(OBJECTS, 'voc'), load_named('voc_21').stuff
     return dict(objects, classes=('background', *OBJECTS),
-                thing_classes=(background, *objects['thing_classes']))
+                thing_classes=(', '.join(background), *objects['thing_classes']))
 
 
 @DATASETS.register_module()
@@ -40,8 +36,9 @@ class PascalVOC20Dataset(SemanticDataset):
 class PascalVOC21Dataset(PascalVOC20Dataset):
     """PASCAL VOC 2012 with background, the label 0, and 20 classes (PAS-21).
 
-    The maps are VOC's own. The words of the background are 39 names: the classes of PASCAL Context
-    that are none of VOC's, scored as synonyms.
+    The maps are VOC's own. The background's names are that word, which users see, and the 39
+    classes of PASCAL Context that are none of VOC's; they are scored as synonyms. (Papers score the
+    39 alone.)
     """
 
     METAINFO = _with_background()

@@ -21,7 +21,8 @@ class SemanticDataset(BaseSegDataset):
     It differs in this:
 
     - ``img_id`` of a sample is the image's name, with folders below the prefix and without ending.
-    - Images without a map are left out, and counted; images that ``ann_file`` lists must have one.
+    - Images without a map are left out, and counted; but images that ``ann_file`` lists must have
+      one, and in tests all: there maps without an image are an error, too.
     - ``label_map`` of a sample is complete: every value that maps may have, and its label or
       ``ignore_index``. :class:`LoadSemanticMap` refuses others.
 
@@ -56,10 +57,13 @@ class SemanticDataset(BaseSegDataset):
                 f'{self.data_prefix["img_path"]}. Check data_root and data_prefix.')
         pairs = [(name, *self._paths(name)) for name in names]
         missing = [seg_map for _, _, seg_map in pairs if not listings.has(seg_map)]
-        if missing and (self.ann_file or len(missing) == len(pairs)):
+        if missing and (self.ann_file or self.test_mode or len(missing) == len(pairs)):
             raise FileNotFoundError(
                 f'{type(self).__name__}: {len(missing)} of {len(pairs)} maps are not there, the '
-                f'first is {missing[0]}. {self.advice()}')
+                f'first is {missing[0]}. {self.advice()} If only some images have a map, list them '
+                'in ann_file.')
+        if self.test_mode and not self.ann_file:
+            self._refuse_stray_maps({seg_map for _, _, seg_map in pairs})
         if missing:
             print_log(f'{type(self).__name__}: {len(missing)} of {len(pairs)} images have no map, '
                       f'such as {missing[0]}, and are left out.', 'current', logging.WARNING)
@@ -80,6 +84,18 @@ class SemanticDataset(BaseSegDataset):
                     self.data_prefix['img_path'], list_dir=False, suffix=self.img_suffix,
                     recursive=True, backend_args=self.backend_args):
                 yield path.removesuffix(self.img_suffix)
+
+    def _refuse_stray_maps(self, expected: set[str]) -> None:
+        folder = self.data_prefix['seg_map_path']
+        found = [osp.join(folder, name) for name in list_dir_or_file(
+            folder, list_dir=False, suffix=self.seg_map_suffix, recursive=True,
+            backend_args=self.backend_args)]
+        strays = [path for path in found if path not in expected]
+        if strays:
+            raise FileNotFoundError(
+                f'{type(self).__name__}: of {len(found)} maps, {len(strays)} have no image in '
+                f'{self.data_prefix["img_path"]}, the first is {strays[0]}. Images are missing; or '
+                'list in ann_file those that are to be tested.')
 
     def _paths(self, name: str) -> tuple[str, str]:
         return (osp.join(self.data_prefix['img_path'], f'{name}{self.img_suffix}'),

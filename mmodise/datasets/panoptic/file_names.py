@@ -7,7 +7,7 @@ import os
 import os.path as osp
 import re
 import unicodedata
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from urllib.parse import unquote
 
 
@@ -56,6 +56,27 @@ class FolderListings:
             there = osp.isdir(folder or '.')
             self._listings[folder] = set(os.listdir(folder or '.')) if there else set()
         return self._listings[folder]
+
+
+def refuse_missing(
+    missing: Sequence[str], number: int, what: str, folder: str, advice: str = ''
+) -> None:
+    """Refuse files that are not there.
+
+    Args:
+        missing (Sequence[str]): Their names or paths; nothing is done if there are none.
+        number (int): Of files that were looked for.
+        what (str): What they are.
+        folder (str): Where they were looked for.
+        advice (str): What to do. Defaults to ''.
+
+    Raises:
+        FileNotFoundError: Counts them, and names the first.
+    """
+    if missing:
+        raise FileNotFoundError(
+            f'{len(missing)} of {number} {what} are not in {folder}, the first is {missing[0]}.'
+            f'{f" {advice}" if advice else ""}')
 
 
 def result_names(image_names: Mapping[Hashable, str]) -> dict[Hashable, str]:

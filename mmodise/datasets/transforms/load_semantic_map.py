@@ -11,6 +11,8 @@ from mmdet.registry import TRANSFORMS
 from ..converters.annotated import AnnotationError
 from ..converters.class_maps import check_shape, read_numbers
 
+_UNKNOWN = -1
+
 
 @TRANSFORMS.register_module()
 class LoadSemanticMap(BaseTransform):
@@ -45,14 +47,15 @@ def map_labels(values: np.ndarray, label_map: Mapping[int, int], path: str) -> n
     Raises:
         AnnotationError: If a value has none; names the map, the value and how often it is there.
     """
-    found, places = np.unique(values, return_inverse=True)
-    unknown = [value for value in found.tolist() if value not in label_map]
-    if unknown:
+    table = np.full(max(label_map) + 2, _UNKNOWN, np.int32)  # the last: of all other values
+    table[list(label_map)] = list(label_map.values())
+    labels = table[values.astype(np.int64).clip(-1, len(table) - 1)]
+    if labels.min() == _UNKNOWN:
+        unknown = np.unique(values[labels == _UNKNOWN]).tolist()
         count = int((values == unknown[0]).sum())
         known = sorted(label_map)
         raise AnnotationError(
             f'{path}: {count} pixels have the value {unknown[0]}; expected one of the '
             f'{len(known)} values from {known[0]} to {known[-1]} that the data set knows. Is it '
             "this data set's map, and in the form that the data set reads?")
-    labels = np.array([label_map[value] for value in found.tolist()], np.int32)
-    return labels[places.reshape(values.shape)]
+    return labels

@@ -14,6 +14,7 @@ from ..frozen import FrozenModule, FrozenNetworks
 from .masked_tokens import check_mask_tokens, embed_masks
 from .prompts import Prompt, Text, fill_prompt
 from .text_embeddings import TextEmbeddings
+from .text_tower import encode_tokens
 from .tokens import tokenize, warn_of_equal_names
 
 # texts whose embeddings are kept: 10,000 names with synonyms, bare and in a prompt, 0.2 GB of a
@@ -153,9 +154,8 @@ class FrozenCLIP(FrozenModule):
         frozen = self.frozen
         with torch.device('cpu'):  # whatever the default is
             tokens = tokenize(frozen.tokenizer, texts, frozen.model.context_length)
-        tokens = tokens.to(frozen.device, non_blocking=True)
         with self.own_precision():
-            return _widen(frozen.model.encode_text(tokens))
+            return _widen(encode_tokens(frozen.model, tokens, frozen.device))
 
     def remember_names(self, vocabulary: Vocabulary, prompt: Prompt, embeddings: Tensor) -> None:
         """Know embeddings that were computed before, and warn of no names any more.

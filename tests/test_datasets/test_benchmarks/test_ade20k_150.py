@@ -122,7 +122,12 @@ def test_semantic_truth_is_of_the_semantic_maps(ade):
                             if name in pixels], 'things first'
     assert count_pixels(semantic(ade), 1) == ({}, 12)
     reduced = np.where(CLASSES == 0, 255, CLASSES - 1)
-    write_image(ade / 'annotations_detectron2/validation/ADE_val_00000001.png', reduced)
+    folder = ade / 'annotations_detectron2/validation'
+    write_image(folder / 'ADE_val_00000001.png', reduced)
+    with pytest.raises(FileNotFoundError, match=r'1 of 2 maps .*/ADE_val_00000002\.png'):
+        len(build('ADE20KSemanticBenchmark', ade, zero_is_void=False, data_prefix=dict(
+            img_path='images/validation', seg_map_path=str(folder.relative_to(ade)))))
+    write_image(folder / 'ADE_val_00000002.png', np.full_like(reduced, 255))
     dataset = build('ADE20KSemanticBenchmark', ade, zero_is_void=False, data_prefix=dict(
         img_path='images/validation', seg_map_path='annotations_detectron2/validation'))
     assert count_pixels(dataset, 0) == (pixels, void)

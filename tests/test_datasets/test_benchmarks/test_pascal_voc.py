@@ -74,9 +74,9 @@ def test_words_of_the_classes(voc, tmp_path):
     out = prepare_pascal_voc(tmp_path, tmp_path / 'out', split='val').out
     text = data_set(out, 21)[0]['data_samples'].text
     background = text[0].split(', ')
-    assert len(text) == 21 and len(background) == 39
-    assert background[:2] == ['bag', 'bed'] and background[-1] == 'wood'
-    assert not {'table', 'background', 'person', 'tv'} & set(background)
+    assert len(text) == 21 and len(background) == 40
+    assert background[:3] == ['background', 'bag', 'bed'] and background[-1] == 'wood'
+    assert not {'table', 'person', 'tv'} & set(background)
     assert text[11] == 'dining table' and text[20].startswith('tv')
     assert text[1:] == data_set(out, 20)[0]['data_samples'].text
 
