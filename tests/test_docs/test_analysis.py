@@ -11,7 +11,7 @@ PAGE = (ROOT / 'docs/analysis.md').read_text(encoding='utf-8')
 
 
 def commands():
-    page = PAGE.replace('--steps 5', '--steps 2')  # for the sake of time
+    page = PAGE.replace('--steps 11', '--steps 2')  # for the sake of time
     for block in re.findall('```bash\n(.*?)```', page, re.DOTALL):
         yield from block.replace('\\\n', '').splitlines()
 

@@ -13,7 +13,7 @@ from ...evaluation.class_figures import write_csv
 from ..charts import shorten
 
 _MAX_CLASSES = 40  # of a table of colours: more cannot be read
-_MAX_PAIRS = 30
+_MAX_PAIRS, _MAX_NOTHING = 20, 10  # of two names, and of a name and nothing
 _MAX_VALUES = 26  # classes with which there is room for numbers
 
 
@@ -41,11 +41,10 @@ def write_confusion(
     if any(pair.pixels for pair in pairs):
         pictures.append(folder / 'confused_pixels.png')
         total = confusion.pixels.sum()
-        draw_pairs(pairs[:_MAX_PAIRS], [100 * pair.pixels / total for pair in pairs[:_MAX_PAIRS]],
-                   pictures[-1], title,
-                   'pixels, in percent of all; beside the bar, of the true name')
-    by_segments = sorted(pairs, key=lambda pair: -pair.segments)[:_MAX_PAIRS]
-    by_segments = [pair for pair in by_segments if pair.segments]
+        by_pixels = _first(pairs, 'pixels')
+        draw_pairs(by_pixels, [100 * pair.pixels / total for pair in by_pixels], pictures[-1],
+                   title, 'pixels, in percent of all; beside the bar, of the true name')
+    by_segments = _first(pairs, 'segments')
     if by_segments:
         pictures.append(folder / 'confused_segments.png')
         draw_pairs(by_segments, [pair.segments for pair in by_segments], pictures[-1],
@@ -55,6 +54,15 @@ def write_confusion(
         pictures.append(folder / 'confusion.png')
         draw_confusion(confusion, shown, pictures[-1], title)
     return pictures
+
+
+def _first(pairs: Sequence[ConfusedPair], key: str) -> list[ConfusedPair]:
+    """The most frequent pairs, pairs of two names and those with nothing apart."""
+    order = sorted((pair for pair in pairs if getattr(pair, key)),
+                   key=lambda pair: -getattr(pair, key))
+    with_nothing = [pair for pair in order if NOTHING in pair][:_MAX_NOTHING]
+    named = [pair for pair in order if NOTHING not in pair][:_MAX_PAIRS]
+    return [pair for pair in order if pair in named or pair in with_nothing]
 
 
 def draw_pairs(
