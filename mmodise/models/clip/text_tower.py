@@ -27,11 +27,11 @@ def encode_tokens(model: nn.Module, tokens: Tensor, device: torch.device) -> Ten
     if not _ends_at_end_token(model):
         return model.encode_text(tokens.to(device, non_blocking=True))
     lengths, order = (tokens.argmax(dim=-1) + 1).sort()
+    longest = lengths.tolist()[_AT_ONCE - 1::_AT_ONCE] + lengths[-1:].tolist()
     parts = []
-    for rows, part in zip(order.split(_AT_ONCE), lengths.split(_AT_ONCE), strict=True):
-        longest = int(part[-1])
-        short = tokens[rows, :longest].to(device, non_blocking=True)
-        parts.append(_shortened(model, longest).encode_text(short))
+    for rows, length in zip(order.split(_AT_ONCE), longest, strict=False):
+        short = tokens[rows, :length].to(device, non_blocking=True)
+        parts.append(_shortened(model, length).encode_text(short))
     return torch.cat(parts)[order.argsort().to(device, non_blocking=True)]
 
 
