@@ -6,6 +6,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from mmengine.config import Config
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / 'docs/analysis.md').read_text(encoding='utf-8')
 
@@ -20,6 +22,7 @@ def test_the_page_runs(tmp_path, demo_dir, monkeypatch, load_tool, capsys):
     shutil.copytree(demo_dir / 'data', tmp_path / 'data')
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('LOCAL_RANK', '0')
+    monkeypatch.setattr(Config, 'pretty_text', '')  # takes longer than a test
     told = {}
     for command in commands():
         python, module, package, name, *words = shlex.split(command)
@@ -39,5 +42,5 @@ def test_the_page_runs(tmp_path, demo_dir, monkeypatch, load_tool, capsys):
     for path in re.findall(r'images/\w+\.\w+', PAGE):
         assert (ROOT / 'docs' / path).stat().st_size < 200_000
     written = {path.name for path in tmp_path.rglob('*') if path.is_file()}
-    named = re.findall(r'`(?:\w+/)?(\w+\.(?:csv|png))`', PAGE)
-    assert len(named) > 8 and set(named) <= written
+    named = set(re.findall(r'`(?:\w+/)?(\w+\.(?:csv|png))`', PAGE)) - {'01_NAME.png'}
+    assert len(named) > 8 and named <= written
