@@ -55,8 +55,8 @@ class OwnVocabulary:
         if own is None and text is None and stuff_text is None:
             return None
         given = metainfo.get('thing_classes', metainfo['classes']), metainfo.get('stuff_classes')
-        if own is None and (text, stuff_text) == given:
-            return None
+        if own is None and (text, stuff_text or ()) == (given[0], given[1] or ()):
+            return None  # what an ordinary test costs
         own = own or Vocabulary.from_texts(text, stuff_text)
         labels = _find_labels(own, metainfo)
         num_classes = len(metainfo['classes'])
