@@ -22,10 +22,11 @@ from .own_vocabulary import OwnVocabulary, name_figures
 from .panoptic_quality import match_segments
 from .panoptic_truth import PanopticTruth
 from .predicted_segments import PredictedSegments, predicted_segments
+from .truth_check import ChecksTruth
 
 
 @METRICS.register_module(name='CocoPanopticMetric', force=True)  # old configs gain, too
-class CheckedPanopticMetric(CocoPanopticMetric):
+class CheckedPanopticMetric(ChecksTruth, CocoPanopticMetric):
     """mmdet's ``CocoPanopticMetric``, under its name, with what it takes on trust checked.
 
     Figures are mmdet's where the data are as they should be. It differs in this:
@@ -107,19 +108,6 @@ class CheckedPanopticMetric(CocoPanopticMetric):
             self._category_ids = self._truth.match(dataset_meta).category_ids
         self._metainfo = dict(dataset_meta)  # with the synonyms of things
         self._dataset_meta = dict(dataset_meta, thing_classes=thing_classes(dataset_meta))
-
-    def check_images(self, samples: Sequence[Mapping]) -> None:
-        """Look for the truth of images before any is tested.
-
-        Args:
-            samples (Sequence[Mapping]): Each with ``img_id`` and ``img_path``.
-
-        Raises:
-            FileNotFoundError: If maps are missing.
-            ValueError: If the annotation file does not list an image.
-        """
-        if self._truth is not None:
-            self._truth.check_images(samples)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Compare results with the ground truth, and write them if they are asked for.

@@ -14,10 +14,11 @@ from ..datasets.panoptic.segments import Runs, Segments
 from .own_vocabulary import OwnVocabulary, name_figures
 from .panoptic_quality import overlaps, shared_pixels
 from .panoptic_truth import PanopticTruth
+from .truth_check import ChecksTruth
 
 
 @METRICS.register_module()
-class ClassAgnosticMetric(BaseMetric):
+class ClassAgnosticMetric(ChecksTruth, BaseMetric):
     """The best overlap of each annotated segment with a predicted one of any class.
 
     The overlap is the intersection over union without void, as in panoptic quality; groups of
@@ -59,18 +60,6 @@ class ClassAgnosticMetric(BaseMetric):
         self._truth.match(dataset_meta)
         self._num_things = len(thing_classes(dataset_meta))
         self._dataset_meta = dict(dataset_meta)
-
-    def check_images(self, samples: Sequence[Mapping]) -> None:
-        """Look for the truth of images before any is tested.
-
-        Args:
-            samples (Sequence[Mapping]): Each with ``img_id`` and ``img_path``.
-
-        Raises:
-            FileNotFoundError: If maps are missing.
-            ValueError: If the annotation file does not list an image.
-        """
-        self._truth.check_images(samples)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Compare results with the ground truth.

@@ -8,6 +8,7 @@ import re
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import redirect_stdout
 
+import numpy as np
 from mmdet.datasets.api_wrappers import COCO
 from pycocotools import mask as mask_utils
 
@@ -170,7 +171,8 @@ class InstanceTruth:
             key = 'segmentation' if self._with_masks else 'bbox'
             findings.error(f'annotations without {key!r}', short(entry), _LAYOUT)
         if isinstance(masks, list):
-            entry['segmentation'] = [part for part in masks if len(part) >= 6]
+            # as arrays they take a third of the memory
+            entry['segmentation'] = [np.array(part, float) for part in masks if len(part) >= 6]
             if self._with_masks and masks and not entry['segmentation']:
                 findings.warning('annotations whose polygons have less than three points',
                                  short(entry), 'They are left out.')

@@ -20,6 +20,7 @@ from .image_matches import ImageMatches, accumulate
 from .instance_truth import InstanceTruth, index_instances
 from .own_vocabulary import OwnVocabulary, name_figures
 from .panoptic_truth import PanopticTruth
+from .truth_check import ChecksTruth
 
 # COCO's figures, as mmdet calls them
 _FIGURES = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l', 'AR@100', 'AR@300', 'AR@1000',
@@ -27,7 +28,7 @@ _FIGURES = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l', 'AR@100', 'AR@
 
 
 @METRICS.register_module()
-class OpenVocabularyInstanceMetric(CocoMetric):
+class OpenVocabularyInstanceMetric(ChecksTruth, CocoMetric):
     """mmdet's ``CocoMetric`` for panoptic data sets, which have stuff and perhaps no boxes.
 
     Figures are mmdet's, AP from 0 to 1. It differs in this:
@@ -103,18 +104,6 @@ class OpenVocabularyInstanceMetric(CocoMetric):
         self._names = {key: name for key, name in zip(
             self._category_ids, dataset_meta['classes'], strict=False) if key is not None}
         self._dataset_meta = dict(dataset_meta)
-
-    def check_images(self, samples: Sequence[Mapping]) -> None:
-        """Look for the annotations of images before any is tested.
-
-        Args:
-            samples (Sequence[Mapping]): Each with ``img_id`` and ``img_path``.
-
-        Raises:
-            FileNotFoundError: If maps are missing.
-            ValueError: If the annotation file does not list an image.
-        """
-        self._truth.check_images(samples)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Compare results with the annotations of their images.

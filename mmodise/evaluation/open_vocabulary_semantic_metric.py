@@ -17,12 +17,13 @@ from ..datasets.panoptic.labels import void_label
 from .own_vocabulary import OwnVocabulary, name_figures
 from .panoptic_truth import PanopticTruth
 from .semantic_maps import VOID_VALUES, DataSetMaps, SemanticMaps
+from .truth_check import ChecksTruth
 
 _MEANS = ('truth', 'truth or prediction')
 
 
 @METRICS.register_module()
-class OpenVocabularySemanticMetric(SemSegMetric):
+class OpenVocabularySemanticMetric(ChecksTruth, SemSegMetric):
     """mmdet's ``SemSegMetric`` for vocabularies of any size, against any kind of truth.
 
     The ground truth, at the image's original size, is one of these:
@@ -121,19 +122,6 @@ class OpenVocabularySemanticMetric(SemSegMetric):
         check_known(dataset_meta.get('novel_classes') or (), tuple(dataset_meta['classes']),
                     'novel_classes', 'classes')
         self._dataset_meta = dict(dataset_meta)
-
-    def check_images(self, samples: Sequence[Mapping]) -> None:
-        """Look for the truth of images before any is tested.
-
-        Args:
-            samples (Sequence[Mapping]): Each with ``img_id`` and ``img_path``.
-
-        Raises:
-            FileNotFoundError: If maps are missing.
-            ValueError: If the annotation file does not list an image.
-        """
-        for truth in filter(None, (self._truth, self._maps)):
-            truth.check_images(samples)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Compare results with the ground truth, and write them if they are asked for.

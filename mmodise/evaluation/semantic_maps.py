@@ -158,7 +158,8 @@ class DataSetMaps:
     """
 
     def __init__(self, data_set: Mapping, backend_args: dict | None = None) -> None:
-        built = DATASETS.build(dict(data_set, pipeline=[], test_mode=True))
+        built = DATASETS.build(
+            dict(data_set, pipeline=[], test_mode=True, serialize_data=False))
         self.folder = str(built.data_prefix['seg_map_path'])
         self._classes = built.metainfo['classes']
         self._backend_args = backend_args

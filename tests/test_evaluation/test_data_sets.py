@@ -13,6 +13,7 @@ from mmdet.evaluation import INSTANCE_OFFSET
 from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmengine.structures import PixelData
+from mmengine.visualization import Visualizer
 from PIL import Image
 
 from mmodise.engine import EvaluationRunner
@@ -79,7 +80,7 @@ def data_set(root, name, classes):
     return dict(
         dataset=dict(
             type='CheckedPanopticDataset', data_root=str(root / name), ann_file='panoptic.json',
-            test_mode=True, metainfo=dict(classes=classes),
+            test_mode=True, metainfo=dict(classes=classes), serialize_data=False,
             data_prefix=dict(img='images/', seg='maps/'),
             pipeline=[dict(type='LoadImageFromFile'), dict(type='PackDetInputs', meta_keys=(
                 'img_id', 'img_path', 'ori_shape', 'img_shape'))]),
@@ -89,6 +90,7 @@ def data_set(root, name, classes):
 
 def test_on(root, model=None, out_file=None, settings=None, **more):
     sets = {name: data_set(root, name, classes) for name, (classes, _) in SETS.items()}
+    Visualizer._instance_dict.clear()  # one of another test may have been made in this second
     runner = Loaded(
         model or Known(), default_scope='mmdet', work_dir=str(root / 'work'), log_level='ERROR',
         experiment_name='owl_watcher', cfg=Config(dict(model=dict(type='Known'))),
@@ -228,7 +230,7 @@ def run_two(root, folder):
 
 def test_two_processes_find_what_one_does_and_go_on_with_its_records(root, tmp_path_factory):
     expected, _ = test_on(root)
-    shutil.rmtree(root / 'work')
+    shutil.rmtree(root / 'work/data_sets')
     found = run_two(root, tmp_path_factory.mktemp('first'))
     assert [asked for *_, asked in found] == [['one0', 'one2', 'two0'], ['one1', 'two1']]
     assert found[0][1] == found[1][1] == expected
@@ -236,7 +238,7 @@ def test_two_processes_find_what_one_does_and_go_on_with_its_records(root, tmp_p
     second.write_bytes(second.read_bytes()[:-1])  # killed while it wrote
     figures, model = test_on(root)
     assert (figures, model.asked) == (expected, ['one1'])
-    shutil.rmtree(root / 'work')
+    shutil.rmtree(root / 'work/data_sets')
     with pytest.raises(KeyboardInterrupt):
         test_on(root, Known(stop_after=2))
     found = run_two(root, tmp_path_factory.mktemp('second'))
