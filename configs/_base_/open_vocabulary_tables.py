@@ -8,7 +8,8 @@ tables = {
         'PAS-21': ['mIoU'], 'PAS-20': ['mIoU'], 'COCO': ['mIoU']},
     'Other data sets': {
         'Cityscapes': ['PQ', 'AP', 'mIoU'], 'Mapillary': ['PQ', 'mIoU'], 'COCO-Stuff': ['mIoU'],
-        'LVIS': ['LVIS AP', 'APr', 'APc', 'APf'], 'Open Images': ['LVIS AP50']},
+        'LVIS': ['LVIS AP', 'APr', 'APc', 'APf'], 'Open Images': ['LVIS AP50'],
+        'Visual Genome': ['region recall']},
     'Classes that were seen in training (base), and that were not (novel)': {
         'A-150': ['PQ base', 'PQ novel', 'AP base', 'AP novel', 'mIoU base', 'mIoU novel'],
         'A-847': ['mIoU base', 'mIoU novel'], 'PC-459': ['mIoU base', 'mIoU novel'],

@@ -11,6 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
@@ -60,3 +62,17 @@ class CaptionedPictures(Dataset):
 def leave_out(captions: list[str]) -> list[str]:
     """Leave a tenth of the captions out, so that a generator learns what the empty one means."""
     return ['' if random.random() < 0.1 else caption for caption in captions]
+
+
+def cut_out(images: Tensor, smallest: float, size: int | tuple[int, int]) -> Tensor:
+    """Cut the same random square out of all images, and resize it.
+
+    Args:
+        images (Tensor): (N, 3, SIZE, SIZE).
+        smallest (float): Share of the side that is left at least.
+        size (int | tuple[int, int]): Of the result.
+    """
+    side = random.randint(int(smallest * SIZE), SIZE)
+    top, left = random.randint(0, SIZE - side), random.randint(0, SIZE - side)
+    return F.interpolate(
+        images[..., top:top + side, left:left + side], size, mode='bilinear')

@@ -29,6 +29,8 @@ import mmodise  # noqa: F401  registers its parts
 from ..checkpoints import load_from_local
 from ..engine import launched, load_config, set_max_iters
 from ..evaluation import summarize, sweep_ensemble
+from .comparisons import COMPARISONS
+from .cross_classifiers import evaluate_with
 
 IN_VOCABULARY_ALONE = 0.0, 0.0
 #: A run may be interrupted, is tested at its end, and nothing reads its other results.
@@ -50,6 +52,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--grid', type=int, default=0, metavar='N',
         help='evaluate with alpha and beta at 0, 1 / N ... 1 each (default: as configured only)')
+    parser.add_argument(
+        '--classifiers-of', metavar='TABLE',
+        help='also test with the classifiers of this table, each over a grid of fifths')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE',
         help='override settings of the config')
@@ -104,7 +109,10 @@ def measure_cost(runner: Runner) -> dict[str, float]:
     data = model.data_preprocessor(batch, training=True)
     images = data['inputs']
     with FlopCounterMode(display=False) as counter:
-        sum(maps.sum() for maps in model.extract_feat(images, data['data_samples'])).backward()
+        maps = model.extract_feat(images, data['data_samples'])
+        trained = [one.sum() for one in maps if one.requires_grad]  # none over a frozen backbone
+        if trained:
+            sum(trained).backward()
     return dict(
         seconds_per_iteration=round(statistics.median(seconds.tolist()), 4),
         trained_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
@@ -134,6 +142,9 @@ def main() -> None:
         runner = Runner.from_cfg(cfg)
         runner.train()
         results = evaluate(runner, args.grid)
+        if args.classifiers_of:
+            classifiers = COMPARISONS[args.classifiers_of].classifiers
+            results['classifiers'] = evaluate_with(runner, classifiers, steps=5)
     record = dict(
         config=args.config.stem, seed=args.seed, iterations=cfg.train_cfg.max_iters,
         batch_size=cfg.train_dataloader.batch_size, date=date.today().isoformat(),

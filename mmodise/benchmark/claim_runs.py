@@ -25,6 +25,8 @@ def make_run(comparison: Comparison, line: str, seed: int, args: argparse.Namesp
                '--seed', seed, '--work-dir', folder]
     if line == BASELINE and comparison.grid:
         command += ['--grid', comparison.grid]
+    if comparison.classifiers:
+        command += ['--classifiers-of', comparison.name]
     if args.max_iters:
         command += ['--max-iters', args.max_iters]
     if args.cfg_options:

@@ -16,6 +16,7 @@ from mmengine.config import Config
 from ..evaluation import Spread, judge
 from ..utils.paths import configs_folder
 from .charts import draw_bars
+from .cross_classifiers import Classifier
 
 CONFIGS = configs_folder()
 BASELINE = 'recipe'
@@ -68,6 +69,7 @@ class Comparison(NamedTuple):
         grid: Steps of alpha and beta that the recipe is evaluated over; 0 for none.
         extra: Draws more pictures into the folder of pages and returns one more section.
         borrows: Other comparisons whose records of the same configs count, too.
+        classifiers: What each trained model is tested with as well.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Comparison(NamedTuple):
     grid: int = 0
     extra: Callable[[Records, Path], str] | None = None
     borrows: tuple[str, ...] = ()
+    classifiers: Mapping[str, Classifier] = {}
 
     def records_file(self, docs: Path) -> Path:
         """Where its records are."""

@@ -89,7 +89,7 @@ def _offsets(condition: Mapping[str, int | None]) -> list[Tensor | None]:
 def _count(run: Callable[[], None], weights: Sequence[Tensor]) -> tuple[int, int]:
     """Operations of a call, and the most bytes that it holds at once, apart from the weights."""
     with mock.patch.object(F, 'scaled_dot_product_attention', _fused_attention), \
-            flop_counter() as operations, _HeldBytes(weights) as held:
+            flop_counter() as operations, HeldBytes(weights) as held:
         run()
     return operations.get_total_flops(), held.most
 
@@ -99,7 +99,7 @@ def _fused_attention(query: Tensor, key: Tensor, value: Tensor, *_, **__) -> Ten
     return FUSED_ATTENTION(query, key, value)[0]
 
 
-class _HeldBytes(TorchDispatchMode):
+class HeldBytes(TorchDispatchMode):
     """Adds up what operations make, while it lives; views of what was there before are nothing.
 
     Args:

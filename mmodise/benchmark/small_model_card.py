@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm, trange
 
 from ..datasets.shapes_world import STUFF, THINGS, draw_picture
-from ..models import FrozenCLIP
+from ..models import CLIPClassifier, FrozenCLIP
 from .small_model_quality import (
     SEED,
     denoising,
@@ -108,6 +108,7 @@ def draw_samples(pipeline: StableDiffusionPipeline, path: Path) -> None:
 def measure(weights: Path, count: int) -> dict:
     """All figures of the card; ``count`` pictures, and a quarter as many portraits a class."""
     clip = FrozenCLIP(str(weights / 'clip'))
+    classifier = CLIPClassifier(dict(type='FrozenCLIP', model=str(weights / 'clip')))
     pipeline = StableDiffusionPipeline.from_pretrained(
         weights / 'stable_diffusion', local_files_only=True).to(torch.float32)
     pipeline.set_progress_bar_config(disable=True)
@@ -119,7 +120,7 @@ def measure(weights: Path, count: int) -> dict:
     return dict(
         things=zero_shot(clip, list(THINGS), count // 4),
         classes=zero_shot(clip, [*THINGS, *STUFF], count // 4),
-        masks=masks_in_scenes(weights / 'clip', count),
+        masks=masks_in_scenes(classifier, count),
         reconstruction=reconstruction(pipeline, images),
         denoising=denoising(pipeline, images, captions),
         megabytes={path.parent.name: path.stat().st_size / 1e6

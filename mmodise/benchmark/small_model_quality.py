@@ -14,11 +14,12 @@ from torch import Tensor
 from tqdm import tqdm, trange
 
 from ..datasets.shapes_world import NOVEL_CLASSES, STUFF, THINGS, draw_portrait, draw_scene
-from ..models import CLIPClassifier, FrozenCLIP
+from ..models import FrozenCLIP, MaskClassifier, PooledCLIPClassifier
 from ..vocabulary import Vocabulary
 
 SEED = 1_000_000  # not the training's
 PROMPT = 'a photo of a {}.'
+SCALES = 1, 1.5, 2, 3
 
 
 def to_tensor(images: Sequence[np.ndarray]) -> Tensor:
@@ -48,9 +49,8 @@ def zero_shot(clip: FrozenCLIP, class_names: Sequence[str], count: int) -> dict[
     return accuracies(hits)
 
 
-def masks_in_scenes(clip_dir: Path, count: int) -> dict[str, float]:
+def masks_in_scenes(classifier: MaskClassifier, count: int) -> dict[str, float]:
     """Accuracy in percent on the true masks of scenes, among the names of all classes."""
-    classifier = CLIPClassifier(dict(type='FrozenCLIP', model=str(clip_dir)))
     vocabulary = Vocabulary.from_lists(list(THINGS), list(STUFF))
     classes = [*THINGS, *STUFF]
     hits = {name: [] for name in classes}
@@ -63,6 +63,24 @@ def masks_in_scenes(clip_dir: Path, count: int) -> dict[str, float]:
         for name, best in zip(scene.class_names, scores.logits.argmax(dim=1).tolist(), strict=True):
             hits[name].append(classes[best] == name)
     return accuracies(hits)
+
+
+def tower_accuracies(folder: Path, count: int) -> dict[str, dict[str, float]]:
+    """Accuracies in percent of a CLIP whose image tower gives maps.
+
+    Args:
+        folder (Path): In open_clip's format.
+        count (int): Scenes, and four times the portraits a class.
+
+    Returns:
+        dict[str, dict[str, float]]: On portraits, and on true masks by pooling in scenes that are
+        enlarged so many times; among the names of all classes.
+    """
+    config = dict(type='FrozenCLIP', model=str(folder))
+    masks = {f'masks, {scale} times as large': masks_in_scenes(
+        PooledCLIPClassifier(config, prompt=PROMPT, scale=scale), count) for scale in SCALES}
+    return dict(
+        portraits=zero_shot(FrozenCLIP(str(folder)), [*THINGS, *STUFF], count // 4), **masks)
 
 
 @torch.no_grad()

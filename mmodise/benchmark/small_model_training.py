@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,9 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from ..checkpoints import reading_safely
 from ..datasets.shapes_world import SIZE
-from .captioned_pictures import SEED, CaptionedPictures, leave_out
+from .captioned_pictures import SEED, CaptionedPictures, cut_out, leave_out
 from .small_captioner_training import train_captioner
+from .small_clip_towers import TOWERS, train_tower
 from .small_generator_training import train_tokens, train_transformer, train_vq
 from .small_models import (
     CONTEXT_LENGTH,
@@ -44,6 +46,8 @@ SCHEDULES = {  # iterations, batch size, largest learning rate
     'vq': (2500, 16, 1e-3),
     'tokens': (1800, 32, 1e-3),
     'captioner': (1500, 32, 5e-4),
+    'clip-convnext': (2000, 64, 3e-3),
+    'clip-resnet': (700, 128, 1e-3),
 }
 LOSSES = {'clip': 'contrastive loss', 'vae': 'absolute error + 1e-6 KL divergence',
           'unet': 'squared error of the predicted noise',
@@ -51,7 +55,9 @@ LOSSES = {'clip': 'contrastive loss', 'vae': 'absolute error + 1e-6 KL divergenc
           'transformer': 'squared error of the predicted velocity',
           'vq': 'absolute error + squared distance to the codes',
           'tokens': 'cross entropy of masked tokens',
-          'captioner': 'cross entropy of the caption'}
+          'captioner': 'cross entropy of the caption',
+          'clip-convnext': 'contrastive loss',
+          'clip-resnet': 'contrastive loss'}
 
 
 class ContrastiveTraining(BaseModel):
@@ -67,7 +73,7 @@ class ContrastiveTraining(BaseModel):
 
     def forward(self, images: Tensor, captions: list[str], mode: str = 'loss') -> dict[str, Tensor]:
         """Losses of (N, 3, SIZE, SIZE) uint8 with a caption each."""
-        images = self.crop(images / 255)
+        images = cut_out(images / 255, 0.8, self.clip.visual.image_size)
         images = (images - self.mean) / self.std
         texts = self.tokenizer(list(captions)).to(images.device)
         image_features, text_features, scale = self.clip(images, texts)
@@ -77,13 +83,6 @@ class ContrastiveTraining(BaseModel):
             hits = best == torch.arange(len(images), device=images.device)
         loss = self.loss(image_features, text_features, scale)
         return dict(loss=loss, accuracy=hits.float().mean(), scale=scale.detach())
-
-    def crop(self, images: Tensor) -> Tensor:
-        """Cut most of each image out, the same part of all, and resize it to CLIP's size."""
-        side = random.randint(int(0.8 * SIZE), SIZE)
-        top, left = random.randint(0, SIZE - side), random.randint(0, SIZE - side)
-        images = images[..., top:top + side, left:left + side]
-        return F.interpolate(images, self.clip.visual.image_size, mode='bilinear')
 
 
 class AutoencoderTraining(BaseModel):
@@ -218,7 +217,8 @@ def _train_unet(
 _TRAININGS = {
     'clip': _train_clip, 'vae': _train_vae, 'unet': _train_unet, 'unet-xl': train_unet_xl,
     'transformer': train_transformer, 'vq': train_vq, 'tokens': train_tokens,
-    'captioner': train_captioner}
+    'captioner': train_captioner,
+    **{part: partial(train_tower, part) for part in TOWERS}}
 
 
 def train_part(
@@ -228,10 +228,10 @@ def train_part(
 
     Args:
         part (str): One of :data:`SCHEDULES`. 'unet' reads what 'clip' and 'vae' have written,
-            'tokens' what 'vq' has; those of other generators read the CLIP and the VAE that come
-            with mmodise.
+            'tokens' what 'vq' has; the others read the CLIP and the VAE that come with mmodise.
         out_dir (Path): Gets ``clip/`` and ``stable_diffusion/``, ``stable_diffusion_xl/``,
-            ``stable_diffusion_3/``, ``amused/`` or ``captioner/``.
+            ``stable_diffusion_3/``, ``amused/``, ``captioner/``, ``clip_convnext/`` or
+            ``clip_resnet/``.
         work_dir (Path): Folder for pictures, logs and checkpoints.
         num_pictures (int): Pictures to learn from.
         max_iters (int, optional): Iterations. Defaults to those of :data:`SCHEDULES`.

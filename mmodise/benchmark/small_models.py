@@ -5,6 +5,7 @@ Diffusion 1.x, the text encoder is CLIP's own text tower.
 """
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -74,11 +75,16 @@ MODEL_INDEX = dict(
     vae=['diffusers', 'AutoencoderKL'])
 
 
-def build_clip(**vision: object) -> open_clip.CLIP:
-    """A small CLIP with random weights; ``vision`` adds to its ``vision_cfg``."""
+def build_clip(vision: Mapping | None = None, **more: object) -> open_clip.CLIP:
+    """A small CLIP with random weights.
+
+    Args:
+        vision (Mapping, optional): open_clip's ``vision_cfg``. Defaults to that of the small CLIP.
+        **more: Adds to it.
+    """
     text = dict(CLIP_CONFIG['text_cfg'], vocab_size=len(vocabulary()[0]))
-    config = dict(CLIP_CONFIG, text_cfg=text, vision_cfg={**CLIP_CONFIG['vision_cfg'], **vision})
-    return open_clip.CLIP(**config)
+    vision = {**(vision or CLIP_CONFIG['vision_cfg']), **more}
+    return open_clip.CLIP(**dict(CLIP_CONFIG, text_cfg=text, vision_cfg=vision))
 
 
 def build_vae() -> AutoencoderKL:
@@ -171,14 +177,22 @@ def transformer_weights(transformer: open_clip.transformer.Transformer) -> dict[
     return weights
 
 
-def save_clip(clip: open_clip.CLIP, folder: Path) -> None:
-    """Write a CLIP so that ``open_clip.create_model('local-dir:FOLDER')`` reads it."""
+def save_clip(clip: open_clip.CLIP, folder: Path, vision: Mapping | None = None) -> None:
+    """Write a CLIP so that ``open_clip.create_model('local-dir:FOLDER')`` reads it.
+
+    Args:
+        clip (CLIP): As :func:`build_clip` builds it.
+        folder (Path): Gets its files.
+        vision (Mapping, optional): Its ``vision_cfg``. Defaults to that of the small CLIP.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: value.contiguous() for name, value in clip.state_dict().items()}
     save_file(weights, folder / 'open_clip_model.safetensors')
     text = dict(CLIP_CONFIG['text_cfg'], vocab_size=clip.vocab_size)
     _write_json(folder / 'open_clip_config.json',
-                dict(model_cfg=dict(CLIP_CONFIG, text_cfg=text), preprocess_cfg=PREPROCESS_CONFIG))
+                dict(model_cfg=dict(CLIP_CONFIG, text_cfg=text,
+                                    vision_cfg=vision or CLIP_CONFIG['vision_cfg']),
+                     preprocess_cfg=PREPROCESS_CONFIG))
     save_tokenizer(folder)
 
 

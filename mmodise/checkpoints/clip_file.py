@@ -9,12 +9,17 @@ from collections.abc import Mapping
 import open_clip
 import torch
 from mmengine.logging import print_log
+from open_clip.transformer import LayerNormFp32
 from torch import Tensor
 
+from .convnext import name_of_weights, register_convnext
 from .filling import build_empty, fill
+from .official import CLIP_PREFIX
 from .safe_loading import read_weights
 from .torchscript_reading import is_torchscript, read_torchscript
 
+# a weight of each kind of image tower: vision transformer, OpenAI's ResNet, ConvNeXt
+_TOWERS = {'visual.proj', 'visual.attnpool.c_proj.weight', 'visual.trunk.stem.0.weight'}
 # numbers that OpenAI's files have next to the weights
 _OPENAI_MARKS = {'input_resolution', 'context_length', 'vocab_size'}
 _DTYPES = dict(fp32=torch.float32, fp16=torch.float16, bf16=torch.bfloat16)
@@ -27,7 +32,7 @@ def load_clip_file(
 
     Args:
         path (str): A state dict (of torch or safetensors), or a TorchScript archive, of which only
-            the numbers are read.
+            the numbers are read; or a checkpoint of FC-CLIP's that holds its CLIP.
         name (str, optional): open_clip's name of the architecture.
         precision (str): 'fp32', 'bf16', 'fp16'.
         architecture (Mapping): As open_clip's model configs; settings of the name that differ, or
@@ -58,6 +63,7 @@ def load_clip_file(
         raise ValueError(
             'the text tower is too narrow for heads of width 64, as usual, and no file tells '
             'another: set architecture=dict(text_cfg=dict(heads=...)).')
+    register_convnext(config['vision_cfg'].get('timm_model_name'))
     network = build_empty(
         open_clip.CLIP, **config, cast_dtype=open_clip.get_cast_dtype(precision))
     fit = fill(network, weights)
@@ -65,7 +71,7 @@ def load_clip_file(
         raise ValueError(f'the weights are not of this architecture: {fit}' + _names_of(weights))
     _check_activation(path, name, architecture, config.get('quick_gelu', False), quick_gelu)
     if precision != 'fp32':
-        open_clip.convert_weights_to_lp(network, _DTYPES[precision])
+        _lower(network, _DTYPES[precision])
     if name:
         return network, open_clip.get_tokenizer(name)
     return network, open_clip.SimpleTokenizer(context_length=network.context_length)
@@ -82,13 +88,21 @@ def _read(path: str) -> tuple[dict[str, Tensor], bool | None]:
         weights = read_weights(path)
     if _OPENAI_MARKS & set(weights):
         quick_gelu = True
+    weights = clip_part(weights) or weights
     weights = {name.removeprefix('module.'): value for name, value in weights.items()
                if name not in _OPENAI_MARKS and not name.endswith('attn_mask')}
-    if not {'visual.proj', 'text_projection'} <= set(weights):
+    if 'text_projection' not in weights or not _TOWERS & set(weights):
         raise ValueError(
-            "these are not the weights of a CLIP with a vision transformer in open_clip's names; "
-            f'they begin with {", ".join(list(weights)[:3])}.')
+            'these are not the weights of a CLIP with a vision transformer, a ConvNeXt or one of '
+            f"OpenAI's ResNets in open_clip's names; they begin with "
+            f'{", ".join(list(weights)[:3])}.')
     return weights, quick_gelu
+
+
+def clip_part(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The CLIP in a checkpoint of FC-CLIP's, in open_clip's names; empty if it holds none."""
+    return {name.removeprefix(CLIP_PREFIX): value for name, value in weights.items()
+            if name.startswith(CLIP_PREFIX)}
 
 
 def _check_activation(
@@ -137,18 +151,41 @@ def wrong_activation(weights: str, name: str | None, trained_with_quick_gelu: bo
 
 def _sizes(weights: Mapping[str, Tensor]) -> dict:
     """What shapes tell of the architecture; heads are of width 64, as in all that have a name."""
-    width, _, _, patch = weights['visual.conv1.weight'].shape
     text_width = weights['ln_final.weight'].shape[0]
-    side = round((len(weights['visual.positional_embedding']) - 1) ** 0.5)
     return dict(
         embed_dim=weights['text_projection'].shape[1],
-        vision_cfg=dict(
-            image_size=patch * side, layers=_count(weights, 'visual.transformer.resblocks.'),
-            width=width, patch_size=patch),
+        vision_cfg=_tower_sizes(weights),
         text_cfg=dict(
             context_length=len(weights['positional_embedding']),
             vocab_size=len(weights['token_embedding.weight']), width=text_width,
             heads=text_width // 64, layers=_count(weights, 'transformer.resblocks.')))
+
+
+def _tower_sizes(weights: Mapping[str, Tensor]) -> dict:
+    """The same of the image tower; a ConvNeXt's do not tell for which size it was trained."""
+    if 'visual.trunk.stem.0.weight' in weights:
+        return dict(timm_model_name=name_of_weights(weights))
+    if 'visual.proj' not in weights:  # a ResNet
+        cells = len(weights['visual.attnpool.positional_embedding']) - 1
+        return dict(
+            image_size=32 * round(cells**0.5), width=len(weights['visual.conv3.weight']),
+            layers=[_count(weights, f'visual.layer{i}.') for i in range(1, 5)], patch_size=None)
+    width, _, _, patch = weights['visual.conv1.weight'].shape
+    side = round((len(weights['visual.positional_embedding']) - 1) ** 0.5)
+    return dict(
+        image_size=patch * side, layers=_count(weights, 'visual.transformer.resblocks.'),
+        width=width, patch_size=patch)
+
+
+def _lower(network: open_clip.CLIP, dtype: torch.dtype) -> None:
+    """To half precision, as open_clip does it."""
+    if not hasattr(network.visual, 'trunk'):
+        open_clip.convert_weights_to_lp(network, dtype)
+        return
+    network.to(dtype)  # timm's towers in one piece
+    for module in network.modules():
+        if isinstance(module, LayerNormFp32):
+            module.float()
 
 
 def _count(weights: Mapping[str, Tensor], prefix: str) -> int:

@@ -11,6 +11,7 @@ from torch import nn
 
 from ..weights import locate
 from .clip_file import load_clip_file, wrong_activation
+from .convnext import register_convnext
 from .file_content import what_it_is
 from .finite import check_finite
 
@@ -85,17 +86,30 @@ def _load(
             'their own.')
     if tag.get('quick_gelu') and not config.get('quick_gelu'):
         raise ValueError(wrong_activation(f'pretrained={pretrained!r}', name, True))
-    name = f'local-dir:{model}' if os.path.isdir(model) else model
+    if os.path.isdir(model):
+        register_convnext(_tower_of_folder(model))
+        name = f'local-dir:{model}'
+    else:
+        name = model
     network = open_clip.create_model(  # reads weights only
         name, pretrained=pretrained, precision=precision, require_pretrained=True)
     return network, open_clip.get_tokenizer(name)
 
 
 def _is_plain(config: Mapping) -> bool:
-    """Whether both towers of a name are open_clip's own."""
-    return bool(config) and not (
-        config.get('custom_text') or 'hf_model_name' in config['text_cfg']
-        or 'timm_model_name' in config['vision_cfg'])
+    """Whether both towers of a name are open_clip's own, or the image tower is a ConvNeXt."""
+    tower = config.get('vision_cfg', {}).get('timm_model_name', 'convnext')
+    return bool(config) and tower.startswith('convnext') and not (
+        config.get('custom_text') or 'hf_model_name' in config['text_cfg'])
+
+
+def _tower_of_folder(folder: str) -> str | None:
+    """What a folder's config calls its image tower, if that is one of timm's."""
+    path = os.path.join(folder, 'open_clip_config.json')
+    if not os.path.isfile(path):
+        return None
+    with open(path, encoding='utf-8') as file:
+        return json.load(file).get('model_cfg', {}).get('vision_cfg', {}).get('timm_model_name')
 
 
 def _why(model: str) -> str | None:

@@ -11,12 +11,13 @@ from torch import nn
 from torch.distributed.fsdp import FullyShardedDataParallel as FSDP
 
 from .finite import check_finite
-from .official import kind_of
+from .official import TITLES, kind_of
 
 # the recipe of each kind of model, at full size
 RECIPES = dict(
     label='configs/odise/odise_sd-v1_32xb2-lsj-50e_coco-panoptic.py',
-    caption='configs/odise/odise-caption_sd-v1_32xb2-lsj-50e_coco-panoptic.py')
+    caption='configs/odise/odise-caption_sd-v1_32xb2-lsj-50e_coco-panoptic.py',
+    fcclip='configs/fcclip/fcclip_convnext-l_8xb2-lsj-50e_coco-panoptic.py')
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ class CheckpointFit:
     def _other_clip(self) -> str:
         """A hint where what projects CLIP's embeddings takes others than it gets."""
         for name in self.reshaped:
-            widths = re.search(r'text_proj\.weight \(\d+, (\d+)\), expected \(\d+, (\d+)\)', name)
+            widths = re.search(
+                r'(?:text_proj|void_embedding)\.weight \(\d+, (\d+)\), expected \(\d+, (\d+)\)',
+                name)
             if widths and widths[1] != widths[2]:
                 return (f" (it was trained with a CLIP of width {widths[1]}, the config's is "
                         f'{widths[2]} wide)')
@@ -73,14 +76,14 @@ class CheckpointFit:
             + self._other_kind())
 
     def _other_kind(self) -> str:
-        """Words for a label model's checkpoint in a caption model, or the reverse."""
+        """Words for a checkpoint of another kind, such as a label model's in a caption model."""
         found, expected = kind_of(self.unexpected), kind_of(self.missing)
-        common = 'panoptic_head.text_proj.weight'  # of both kinds, and of no other model
+        common = 'panoptic_head.mask_embedding.log_scale'  # of all kinds, and of no other model
         if None in (found, expected) or common in (*self.unexpected, *self.missing):
             return ''
         return (
-            f'; the checkpoint is of a {found} model, the config of a {expected} model: what fits '
-            f'this checkpoint at full size is {RECIPES[found]}')
+            f'; the checkpoint is of the kind {TITLES[found]!r}, the config of the kind '
+            f'{TITLES[expected]!r}: what fits this checkpoint at full size is {RECIPES[found]}')
 
 
 def check_untrained(model: nn.Module, name: str) -> None:

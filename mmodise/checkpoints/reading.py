@@ -9,7 +9,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from mmengine.runner.checkpoint import load_from_local as load_as_mmengine_does
 
 from ..weights import PREFIX, locate
-from .official import is_official
+from .official import is_official, kind_of
 from .safe_loading import NUMPY_GLOBALS, load_safely
 
 
@@ -51,15 +51,17 @@ def load_from_local(filename: str, map_location: str | None = None) -> dict:
     Raises:
         FileNotFoundError: If there is no such file.
         UnsafeFileError: If it holds other objects than mmengine's checkpoints do.
-        ValueError: If it is no checkpoint, only a part of one, or one of the official ODISE.
+        ValueError: If it is no checkpoint, only a part of one, or one of the official ODISE or
+            FC-CLIP.
     """
     checkpoint = load_safely(filename, map_location, allowed=TRAINING_GLOBALS)
     if not isinstance(checkpoint, dict):
         raise ValueError(
             f'{filename} is no checkpoint: expected a dict of weights, found {type(checkpoint)}.')
     if is_official(checkpoint):
+        recipe = 'FC-CLIP' if kind_of(checkpoint['model']) == 'fcclip' else 'ODISE'
         raise ValueError(
-            f'{filename} is an official ODISE checkpoint. Convert it, then give the result: '
+            f'{filename} is an official {recipe} checkpoint. Convert it, then give the result: '
             f'mim run mmodise convert_checkpoint {filename} OUT.pth')
     return checkpoint
 

@@ -21,10 +21,12 @@ from .benchmarks import (
     VisualGenomeRegions,
 )
 from .captioned_images import CaptionedImagesDataset
+from .captioned_regions import CaptionedRegionsDataset
 from .checked_panoptic import CheckedPanopticDataset
 from .shapes import ShapesPanopticDataset
 from .transforms import (
     DrawCaption,
+    DrawRegionWords,
     DrawWords,
     InferencerLoader,
     LoadPanopticAnnotations,
@@ -40,10 +42,12 @@ __all__ = [
     'COCOPanopticBenchmark',
     'COCOStuffDataset',
     'CaptionedImagesDataset',
+    'CaptionedRegionsDataset',
     'CheckedPanopticDataset',
     'CityscapesPanopticDataset',
     'CityscapesSemanticDataset',
     'DrawCaption',
+    'DrawRegionWords',
     'DrawWords',
     'FederatedInstanceDataset',
     'InferencerLoader',

@@ -1,6 +1,7 @@
 """Images with captions and without masks."""
 
 import logging
+from collections.abc import Hashable
 
 from mmdet.registry import DATASETS
 from mmengine.logging import print_log
@@ -30,7 +31,7 @@ class CaptionedImagesDataset(CheckedPanopticDataset):
     def load_data_list(self) -> list[dict]:
         """One sample an image that has a caption; those without are told in the log."""
         content = read_captions(self.ann_file, self.backend_args)
-        captions = captions_by_image(content)
+        captions = self.describe(content)
         nameless = [image for image in content['images'] if 'file_name' not in image]
         if nameless:
             raise ValueError(
@@ -49,3 +50,7 @@ class CaptionedImagesDataset(CheckedPanopticDataset):
             print_log(f'{left} of {len(content["images"])} images of {self.ann_file} have no '
                       'caption and are left out.', 'current', logging.WARNING)
         return samples
+
+    def describe(self, content: dict) -> dict[Hashable, dict]:
+        """What samples get from a captions file, by the image's id, see `captions_by_image`."""
+        return captions_by_image(content)

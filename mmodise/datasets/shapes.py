@@ -55,6 +55,8 @@ class ShapesPanopticDataset(CheckedPanopticDataset):
         split (str): ``'all'`` for all 24 classes, ``'base'`` for the 18 that the training
             annotations know. Defaults to ``'all'``.
         metainfo (dict, optional): Replaces entries of the meta information. Defaults to None.
+        with_regions (bool): Whether samples have ``regions``, of each segment its box with the
+            names of its class, for :class:`DrawRegionWords`. Defaults to False.
         **kwargs: As for :class:`CheckedPanopticDataset`.
 
     Raises:
@@ -65,10 +67,14 @@ class ShapesPanopticDataset(CheckedPanopticDataset):
 
     METAINFO = _METAINFO['all']
 
-    def __init__(self, split: str = 'all', metainfo: dict | None = None, **kwargs) -> None:
+    def __init__(
+        self, split: str = 'all', metainfo: dict | None = None, with_regions: bool = False,
+        **kwargs,
+    ) -> None:
         if split not in _METAINFO:
             raise ValueError(f'split={split!r} of ShapesPanopticDataset: expected one of '
                              f'{tuple(_METAINFO)}.')
+        self.with_regions = with_regions
         super().__init__(metainfo={**_METAINFO[split], **(metainfo or {})}, **kwargs)
 
     def load_data_list(self) -> list[dict]:
@@ -79,6 +85,20 @@ class ShapesPanopticDataset(CheckedPanopticDataset):
                 'the data set with `mim run mmodise make_shapes data/shapes`, or set data_root '
                 'to where it is.')
         return super().load_data_list()
+
+    def parse_data_info(self, raw_data_info: dict) -> dict:
+        """As the parent's, with ``regions`` if they are asked for."""
+        info = super().parse_data_info(raw_data_info)
+        if self.with_regions:
+            info['regions'] = [
+                self._region(segment) for segment in raw_data_info['raw_ann_info']]
+        return info
+
+    def _region(self, segment: dict) -> dict:
+        name = self._metainfo['classes'][self.cat2label[segment['category_id']]]
+        left, top, width, height = segment['bbox']
+        return dict(phrase=name, phrases=(THINGS | STUFF)[name],
+                    bbox=[left, top, left + width, top + height])
 
     def _match_classes(self, file: PanopticFile, findings: Findings) -> ClassMatch:
         """Refuse other categories than the classes: one of the two splits is not the right one."""

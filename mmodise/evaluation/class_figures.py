@@ -17,7 +17,7 @@ from .own_vocabulary import ORACLE
 
 FILE_NAME = 'classes.csv'
 #: Main figures, of which there are charts.
-MAIN_FIGURES = ('PQ', 'AP', 'IoU')
+MAIN_FIGURES = ('PQ', 'AP', 'IoU', 'recall')
 _CLASS, _SEEN = 'class', 'seen in training'
 
 

@@ -1,6 +1,6 @@
 """The parts, registered with mmdet."""
 
-from .backbones import DiffusionBackbone, PixelBackbone
+from .backbones import CLIPBackbone, DiffusionBackbone, PixelBackbone
 from .captioners import (
     DataSetCaption,
     GivenCaption,
@@ -9,7 +9,13 @@ from .captioners import (
     PretrainedCaptioner,
     TextCaptioner,
 )
-from .classifiers import CLIPClassifier, MaskClassifier, MaskScores
+from .classifiers import (
+    CLIPClassifier,
+    MaskClassifier,
+    MaskScores,
+    PooledCLIPClassifier,
+    TunedCLIPClassifier,
+)
 from .clip import FrozenCLIP
 from .data_preprocessor import PanopticDataPreprocessor
 from .ensembles import GeometricEnsemble
@@ -24,6 +30,8 @@ from .extractors import (
 from .frozen import FrozenModule, FrozenNetworks
 from .heads import (
     ClusterHead,
+    FCCLIPHead,
+    Float32PixelDecoder,
     MaskFileHead,
     MaskPredictions,
     MaskSource,
@@ -39,14 +47,17 @@ from .results import OpenVocabularyFusionHead, SegmentMap
 
 __all__ = [
     'ODISE',
+    'CLIPBackbone',
     'CLIPClassifier',
     'ClusterHead',
     'ConsistencyLoss',
     'DataSetCaption',
     'DiffusionBackbone',
     'DiffusionTransformerExtractor',
+    'FCCLIPHead',
     'FeatureExtractor',
     'FeatureMap',
+    'Float32PixelDecoder',
     'FrozenCLIP',
     'FrozenModule',
     'FrozenNetworks',
@@ -67,6 +78,7 @@ __all__ = [
     'OpenVocabularyFusionHead',
     'PanopticDataPreprocessor',
     'PixelBackbone',
+    'PooledCLIPClassifier',
     'PretrainedCaptioner',
     'SAMHead',
     'SegmentMap',
@@ -74,5 +86,6 @@ __all__ = [
     'StableDiffusionXLExtractor',
     'TextCaptioner',
     'TokenDiffusionExtractor',
+    'TunedCLIPClassifier',
     'WholeBatchCrossEntropyLoss',
 ]

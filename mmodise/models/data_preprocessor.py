@@ -15,7 +15,35 @@ class PanopticDataPreprocessor(DetDataPreprocessor):
 
     Maps of bytes are padded with ``seg_pad_value``. Others hold labels above 255, of which 255 is
     a class, and are padded with a label that no class has.
+
+    Args:
+        pad_colour (Sequence[float], optional): Colour of what images are padded with, RGB as the
+            model is given it; FC-CLIP's is the mean colour of CLIP, in [0, 1]. Defaults to None:
+            ``pad_value`` in all channels.
+        **kwargs: As in :class:`mmdet.models.DetDataPreprocessor`.
+
+    Raises:
+        ValueError: If ``pad_colour`` is not three numbers, or does not go with ``batch_augments``.
     """
+
+    def __init__(self, *args, pad_colour: Sequence[float] | None = None, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        if pad_colour is not None and (len(pad_colour) != 3 or self.batch_augments is not None):
+            raise ValueError(
+                f'model.data_preprocessor.pad_colour={pad_colour!r} must be three numbers, R, G, '
+                'B, and cannot go with batch_augments, which change the sizes of images.')
+        self.pad_colour = pad_colour
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """As the parent's, with padding of the colour."""
+        sizes = [image.shape[-2:] for image in data['inputs']]
+        data = super().forward(data, training)
+        if self.pad_colour is not None:
+            colour = data['inputs'].new_tensor(self.pad_colour)[:, None, None]
+            for image, (height, width) in zip(data['inputs'], sizes, strict=True):
+                image[:, height:] = colour
+                image[:, :height, width:] = colour
+        return data
 
     def pad_gt_sem_seg(self, batch_data_samples: Sequence[DetDataSample]) -> None:
         """Pad ``gt_sem_seg`` of each sample to the size of the batch."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import reprlib
 
 from mmdet.models.detectors import MaskFormer
 from mmdet.registry import MODELS
@@ -11,15 +10,17 @@ from mmdet.structures import DetDataSample, SampleList
 from mmdet.utils import ConfigType, OptConfigType
 from mmdet.visualization import get_palette
 from mmengine.logging import print_log
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..vocabulary import Vocabulary
-from .backbones import DiffusionBackbone
+from .backbones import DiffusionBackbone, check_widths
 from .clip import FrozenCLIP, Prompt
 from .data_preprocessor import check_padding
 from .ensembles import score_objects
+from .heads import MaskTargets, true_masks
 from .observation import Observation, Scores
 from .results import SegmentMap
+from .sample import own_caption, own_vocabulary
 
 
 @MODELS.register_module()
@@ -31,19 +32,26 @@ class ODISE(MaskFormer):
     :meth:`vocabulary_of`, or else those of the training.
 
     Args:
-        backbone (dict): Any backbone of four maps, such as :class:`DiffusionBackbone`.
+        backbone (dict): Any backbone of four maps, such as :class:`DiffusionBackbone`
+            and :class:`CLIPBackbone`.
         panoptic_head (dict): A :class:`MaskSource`: :class:`ODISEHead`, :class:`ODISECaptionHead`,
-            :class:`ClusterHead`.
+            :class:`FCCLIPHead`, :class:`ClusterHead`.
         panoptic_fusion_head (dict): :class:`OpenVocabularyFusionHead`.
         classifier (dict, optional): A :class:`MaskClassifier` for out-of-vocabulary scores:
-            :class:`CLIPClassifier`. Defaults to None.
+            :class:`CLIPClassifier`, :class:`PooledCLIPClassifier`. Defaults to None.
         ensemble (dict, optional): What makes one score of in- and out-of-vocabulary scores.
             Defaults to a :class:`GeometricEnsemble`, which is also its type if none is said.
             ``alpha`` and ``beta`` of the classifier, where older configs and commands give them,
             take the place of the ensemble's.
         consistency (dict, optional): A :class:`ConsistencyLoss`, one more loss of the training.
             Defaults to None.
+        train_classifier_only (bool): Leave everything else as it was loaded, and compute none of
+            it in training; for a classifier that learns from true masks, such as
+            :class:`TunedCLIPClassifier`. Defaults to False.
         **kwargs: As in :class:`mmdet.models.MaskFormer`.
+
+    Raises:
+        ValueError: If the classifier is to be trained alone, and cannot be.
     """
 
     def __init__(
@@ -52,22 +60,54 @@ class ODISE(MaskFormer):
         classifier: OptConfigType = None,
         ensemble: OptConfigType = None,
         consistency: OptConfigType = None,
+        train_classifier_only: bool = False,
         **kwargs,
     ) -> None:
         super().__init__(*args, **kwargs)
+        if not self.with_neck:
+            check_widths(self.backbone, self.panoptic_head)
         self.classifier = self.ensemble = None
         if classifier is not None:
             self.classifier = MODELS.build(classifier)
+            self.classifier.connect(self.backbone, self.neck if self.with_neck else None)
             ensemble = {'type': 'GeometricEnsemble', **(ensemble or {})}
             self.ensemble = MODELS.build({**ensemble, **_shares(classifier, ensemble)})
         self.consistency = None
         if consistency is not None:
             self.consistency = MODELS.build(consistency)
             self.consistency.check(self.panoptic_head, self.classifier)
+        self.train_classifier_only = train_classifier_only
+        if train_classifier_only:
+            self._check_classifier_only()
+            for part in self._all_but_classifier():
+                part.requires_grad_(False)
         try:
             self.panoptic_fusion_head.check_size([self.panoptic_head.vocabulary])
         except ValueError as error:  # images may still bring smaller vocabularies
             print_log(f'Of the training vocabulary: {error}', 'current', logging.WARNING)
+
+    def _check_classifier_only(self) -> None:
+        classifier = self.classifier
+        if classifier is None or not (classifier.trains and classifier.learns_from_truth):
+            raise ValueError(
+                'model.train_classifier_only=True needs a model.classifier that learns from true '
+                f'masks, such as TunedCLIPClassifier; this one is '
+                f'{"None" if classifier is None else type(classifier).__name__}.')
+        if self.consistency is not None:
+            raise ValueError(
+                'model.train_classifier_only=True leaves the head as it is, and model.consistency '
+                'is for its training. Leave one of them out.')
+
+    def _all_but_classifier(self) -> list[nn.Module]:
+        return [part for name, part in self.named_children() if name != 'classifier']
+
+    def train(self, mode: bool = True) -> ODISE:
+        """As the parent's; what is not trained stays as it is in testing."""
+        super().train(mode)
+        if self.train_classifier_only:
+            for part in self._all_but_classifier():
+                part.eval()
+        return self
 
     def vocabulary_of(self, sample: DetDataSample) -> Vocabulary:
         """The classes to look for in an image.
@@ -79,18 +119,7 @@ class ODISE(MaskFormer):
         Raises:
             ValueError: If its own are not valid, such as none; names the image.
         """
-        own = sample.get('vocabulary')
-        text, stuff_text = sample.get('text'), sample.get('stuff_text')
-        if own is None and text is None and stuff_text is None:
-            return self.panoptic_head.vocabulary
-        try:
-            return _as_vocabulary(own) or Vocabulary.from_texts(text, stuff_text)
-        except ValueError as error:
-            brought = f'text={reprlib.repr(text)}, stuff_text={reprlib.repr(stuff_text)}'
-            raise ValueError(
-                f'The image {sample.get("img_path") or "without a name"} brings classes that '
-                f'cannot be used, {brought if own is None else f"vocabulary={own!r}"}: {error}'
-            ) from error
+        return own_vocabulary(sample) or self.panoptic_head.vocabulary
 
     def extract_feat(
         self, batch_inputs: Tensor, batch_data_samples: SampleList | None = None
@@ -117,7 +146,7 @@ class ODISE(MaskFormer):
         """What the images bring as their captions, if the backbone reads them."""
         if not getattr(self.backbone, 'reads_captions', False):
             return []
-        return [*map(_caption, batch_data_samples or [DetDataSample()] * len(batch_inputs))]
+        return [*map(own_caption, batch_data_samples or [DetDataSample()] * len(batch_inputs))]
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> dict[str, Tensor]:
         """Compute the losses of the mask source, of a classifier that trains, of consistency.
@@ -133,18 +162,25 @@ class ODISE(MaskFormer):
             ValueError: If maps of classes were padded with a class.
         """
         check_padding(self.data_preprocessor, len(self.panoptic_head.vocabulary))
-        features = self.extract_feat(batch_inputs, batch_data_samples)
-        classifier, consistency = self.classifier, self.consistency
+        head, classifier, consistency = self.panoptic_head, self.classifier, self.consistency
         trains = classifier is not None and classifier.trains
+        from_truth = trains and classifier.learns_from_truth
         is_consistent = consistency is not None and bool(consistency.weights)
-        if not trains and not is_consistent:
-            return self.panoptic_head.loss(features, batch_data_samples)
-        losses, targets = self.panoptic_head.loss_and_targets(features, batch_data_samples)
-        if trains:
-            more = classifier.loss(batch_inputs, features, batch_data_samples, targets)
-            losses |= {f'classifier.{name}': value for name, value in more.items()}
+        losses, features, targets = {}, (), None
+        if not self.train_classifier_only:
+            features = self.extract_feat(batch_inputs, batch_data_samples)
+            if is_consistent or (trains and not from_truth):
+                losses, targets = head.loss_and_targets(features, batch_data_samples)
+            else:
+                losses = head.loss(features, batch_data_samples)
         if is_consistent:
             losses |= consistency(self, batch_inputs, features, batch_data_samples, targets)
+        if trains:
+            if from_truth:
+                truth = true_masks(batch_data_samples, head.vocabulary)
+                targets = MaskTargets(head.vocabulary, truth)
+            more = classifier.loss(batch_inputs, features, batch_data_samples, targets)
+            losses |= {f'classifier.{name}': value for name, value in more.items()}
         return losses
 
     def predict(
@@ -258,7 +294,7 @@ class ODISE(MaskFormer):
 
         Args:
             scores (Scores): Of :meth:`score`.
-            **shares (float): ``alpha`` and ``beta``, in place of the ensemble's own.
+            **shares (float): ``alpha``, ``beta`` and ``trust``, in place of the ensemble's own.
 
         Returns:
             list[Tensor]: Class logits per image, "no object" last, (Q, K + 1).
@@ -277,7 +313,8 @@ class ODISE(MaskFormer):
             return list(in_vocabulary)
         if in_vocabulary is None:
             objectness = predictions.objectness or [None] * len(vocabularies)
-            return [score_objects(scores.logits, objects)
+            trust = shares.get('trust', getattr(self.ensemble, 'trust', 0.0))
+            return [score_objects(scores.logits, objects, scores.valid, trust)
                     for scores, objects in zip(out_of_vocabulary, objectness, strict=True)]
         training = self.panoptic_head.vocabulary
         images = zip(in_vocabulary, out_of_vocabulary, vocabularies, strict=True)
@@ -356,25 +393,3 @@ def _shares(classifier: ConfigType, ensemble: ConfigType) -> dict[str, float]:
                 f'{ensemble[name]} does not. To set it at the ensemble, leave it out of the '
                 'classifier.', 'current', logging.WARNING)
     return shares
-
-
-def _caption(sample: DetDataSample) -> str:
-    """What an image brings as its caption."""
-    caption = sample.get('caption')
-    if isinstance(caption, str):
-        return caption
-    found = 'no caption' if caption is None else f'caption={caption!r}, which is no string'
-    raise ValueError(
-        f'The captioner reads the caption of each image, and '
-        f'{sample.get("img_path") or "an image"} '
-        f"brings {found}: give the data set a caption_file, let the pipeline's DrawCaption choose "
-        "one, and list 'caption' in the meta_keys of PackDetInputs; or give "
-        'model.backbone.captioner another captioner, such as GivenCaption.')
-
-
-def _as_vocabulary(value: object) -> Vocabulary | None:
-    if value is None or isinstance(value, Vocabulary):
-        return value
-    raise ValueError(
-        f"'vocabulary' is a {type(value).__name__}, not a Vocabulary. Build one with "
-        'Vocabulary.from_lists, for example, or set text and stuff_text.')

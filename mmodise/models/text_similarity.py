@@ -26,12 +26,20 @@ def class_scores(
     """
     with torch.autocast(embeddings.device.type, enabled=False):
         embeddings, names = (F.normalize(e.float(), dim=-1) for e in (embeddings, names))
-        best = _best_of_classes(embeddings @ names.t(), class_indices)
+        best = best_of_classes(embeddings @ names.t(), class_indices)
         return scale.float() * best
 
 
-def _best_of_classes(cosine: Tensor, class_indices: Sequence[int]) -> Tensor:
-    """The largest of each class, (..., N) -> (..., K)."""
+def best_of_classes(cosine: Tensor, class_indices: Sequence[int]) -> Tensor:
+    """The largest score of each class, over its names.
+
+    Args:
+        cosine (Tensor): Scores of the names of all classes, (..., N).
+        class_indices (Sequence[int]): As in :func:`class_scores`.
+
+    Returns:
+        Tensor: (..., K).
+    """
     num_classes = max(class_indices) + 1
     if num_classes == len(class_indices):  # one name per class: nothing to reduce
         return cosine

@@ -1,21 +1,18 @@
-"""Read the three layouts of golden sets.
+"""Read the layouts of golden sets.
 
-Each is described by the README.md of such a folder: 'mini' (small models, weights generated from
-their names), 'open' (small models, weights stored) and 'full' (one model of full size, weights
-generated).
+Each is described by the README.md of such a folder. Of ODISE: 'mini' (small models, weights
+generated from their names), 'open' (small models, weights stored) and 'full' (one model of full
+size, weights generated). Those of FC-CLIP are read elsewhere.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
+from golden_fcclip import read_fcclip
+from golden_files import GoldenFiles, settings_of, take, total_of
 from golden_sets import Case, Classes, Golden, GoldenSet, Photo, TrainingStep
 from golden_weights import generated_files
 
@@ -35,12 +32,14 @@ def read_golden_set(folder: Path, work_dir: Path) -> GoldenSet:
     """
     if not (folder / 'meta.json').is_file():
         raise FileNotFoundError(f'{folder} is no golden set: it has no meta.json.')
-    files = _Files(folder)
+    files = GoldenFiles(folder)
     if files.meta.get('resize_antialias'):
         raise ValueError(
             f'{folder}/meta.json has resize_antialias=true: windows were resized with '
             'antialiasing, which our models, like the official release as published, do not do.')
-    if (folder / 'images.npz').is_file():
+    if (folder / 'keys_fcclip.json').is_file():
+        golden = read_fcclip(files, work_dir)
+    elif (folder / 'images.npz').is_file():
         golden = _read_open(files)
     elif (folder / 'inputs.npz').is_file():
         golden = _read_mini(files, work_dir)
@@ -49,100 +48,12 @@ def read_golden_set(folder: Path, work_dir: Path) -> GoldenSet:
     else:
         raise FileNotFoundError(
             f'{folder} has the layout of no golden set that is known: neither images.npz (open), '
-            'nor inputs.npz (mini), nor keys_odise_*.json (full).')
+            'nor inputs.npz (mini), nor keys_odise_*.json (full), nor keys_fcclip.json (FC-CLIP).')
     golden.unread = files.unread()
     return golden
 
 
-@dataclass
-class _Files:
-    """The files of a set; notes which of them are read, and what they lack.
-
-    Args:
-        folder (Path): With a ``meta.json``.
-    """
-
-    folder: Path
-    opened: set[Path] = field(default_factory=set)
-    lacking: list[tuple[str, str, str]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.meta = self.json('meta.json')
-
-    def json(self, name: str, default: dict | None = None) -> dict:
-        path = self.folder / name
-        if default is not None and not path.is_file():
-            return default
-        return json.loads(path.read_text(encoding='utf-8'))
-
-    def has(self, name: str) -> bool:
-        """Whether there is a file; notes it if there is not."""
-        found = (self.folder / name).is_file()
-        self.lacking += [] if found else [('', name, 'file (not there)')]
-        return found
-
-    def load(self, name: str) -> dict[str, np.ndarray]:
-        """The arrays of a file; none, which is noted, where there is no such file."""
-        self.opened.add(path := self.folder / name)
-        if not self.has(name):
-            return {}
-        with np.load(path) as file:
-            return {key: file[key] for key in file}
-
-    def arrays(
-        self, name: str, statistics: Mapping[str, dict] | None = None, kind: str = '',
-        case: str = '', prefix: str = ''
-    ) -> dict[str, Golden]:
-        """The arrays of a file that are results; ``statistics`` tell which of them are samples."""
-        loaded, statistics = self.load(name), statistics or {}
-        self.lacking += [(kind, case, f'{key} (listed, not stored)')
-                         for key in statistics if loaded and key not in loaded]
-        return {key.removeprefix(prefix).removesuffix('_packed'): _golden(
-            key, values, statistics.get(key)) for key, values in loaded.items()}
-
-    def names(self, pattern: str) -> list[str]:
-        """Names of files without their endings, in the order of their numbers."""
-        found = [path.stem for path in self.folder.glob(pattern)]
-        return sorted(found, key=lambda name: (len(re.sub(r'\D', '', name)), name))
-
-    def unread(self) -> list[tuple[str, str, str]]:
-        """What is lacking, and arrays' files that were not read."""
-        others = {*self.folder.rglob('*.npz')} - self.opened
-        return self.lacking + [
-            ('', str(path.relative_to(self.folder)), 'file (unknown)') for path in sorted(others)]
-
-
-def _golden(name: str, values: np.ndarray, known: Mapping | None) -> Golden:
-    """An array as it is in a file, with its entry in the statistics."""
-    if name.endswith('_packed'):
-        return Golden(np.unpackbits(values).astype(bool), packed=True)
-    known = known or dict(shape=values.shape)
-    size = math.prod(known['shape'])
-    return Golden(values, known.get('absmax'), not known.get('complete', True), size)
-
-
-def _settings(meta: dict, kind: str, record: Mapping | None = None) -> dict[str, Any]:
-    """Settings of a model that a set names: those of its own record, or of ``meta.json``."""
-    places = dict(
-        alpha='ensemble.alpha', beta='ensemble.beta', steps='backbone.extractor.timesteps',
-        object_mask_threshold='test_cfg.object_mask_thr', topk='test_cfg.max_per_image')
-    settings = {}
-    for name, place in places.items():
-        value = (record or {}).get(name, meta.get(name))
-        if isinstance(value, dict):
-            value = value.get(kind)
-        if value is not None:
-            settings[place] = value
-    return settings
-
-
-def _pop(arrays: dict[str, Golden], pattern: str) -> list[np.ndarray]:
-    """Take the arrays out whose names fit, in the order of their numbers."""
-    names = [name for name in arrays if re.fullmatch(pattern, name)]
-    return [arrays.pop(name).values for name in sorted(names, key=lambda n: (len(n), n))]
-
-
-def _read_open(files: _Files) -> GoldenSet:
+def _read_open(files: GoldenFiles) -> GoldenSet:
     meta, folder = files.meta, files.folder
     floor, images = files.json('noise_floor.json', {}), files.load('images.npz')
     models, cases, steps = {}, [], []
@@ -150,7 +61,7 @@ def _read_open(files: _Files) -> GoldenSet:
         if not (folder / kind).is_dir():
             continue
         summary = files.json(f'{kind}/summary.json')
-        models[kind] = _settings(meta, kind, summary)
+        models[kind] = settings_of(meta, kind, summary)
         for name in files.names(f'{kind}/img*.npz'):
             if not (match := re.fullmatch(r'img(\d+)(_trainvocab)?', name)):
                 continue
@@ -159,7 +70,7 @@ def _read_open(files: _Files) -> GoldenSet:
             if match[2]:
                 segments = {'thr0.8': files.json(f'{kind}/{name}_segments.json')}
             cases.append(Case(
-                kind, name, images[f'net{match[1]}'], images[f'orig{match[1]}'].shape[:2],
+                kind, name, [images[f'net{match[1]}']], [images[f'orig{match[1]}'].shape[:2]],
                 *_vocabulary(meta, match[2]), files.arrays(f'{kind}/{name}.npz'), segments))
         if 'train' in summary and files.has(f'{kind}/train.npz'):
             steps.append(_open_step(files, kind, summary['train'], floor.get(f'{kind}/train', {})))
@@ -169,26 +80,26 @@ def _read_open(files: _Files) -> GoldenSet:
         if 'short' in sizes]
     weights = dict(sd='sd_tiny.ckpt', clip='clip_tiny.pt')
     return GoldenSet(
-        meta, models, files.arrays('text_and_constants.npz'), meta.get('text', []), cases, steps,
-        photos, lambda name: folder / weights.get(name, f'{name}/odise_{name}.pth'))
+        files.folder, meta, models, files.arrays('text_and_constants.npz'), meta.get('text', []),
+        cases, steps, photos, lambda name: folder / weights.get(name, f'{name}/odise_{name}.pth'))
 
 
-def _open_step(files: _Files, kind: str, record: dict, floor: dict) -> TrainingStep:
+def _open_step(files: GoldenFiles, kind: str, record: dict, floor: dict) -> TrainingStep:
     arrays = files.arrays(f'{kind}/train.npz', prefix='train.')
     gradients = {name: arrays.pop(name) for name in list(arrays) if name.startswith('grad.')}
     noise = {
         name.removeprefix('grad.'): error / max(largest, 1e-12)
         for name, (error, largest) in floor.items() if name.startswith('grad.')}
     return TrainingStep(
-        kind, _pop(arrays, r'image\d+'), _pop(arrays, r'gt_masks\d+'),
-        [labels.tolist() for labels in _pop(arrays, r'gt_classes\d+')], *_words(record),
-        _pop(arrays, r'rand\d+'), arrays, record['losses_weighted'], _total(record),
+        kind, take(arrays, r'image\d+'), take(arrays, r'gt_masks\d+'),
+        [labels.tolist() for labels in take(arrays, r'gt_classes\d+')], *_words(record),
+        take(arrays, r'rand\d+'), arrays, record['losses_weighted'], total_of(record),
         record['matching'],
         {name.removeprefix('grad.'): golden for name, golden in gradients.items()},
         record['grad_norms_trainable'], noise)
 
 
-def _read_mini(files: _Files, work_dir: Path) -> GoldenSet:
+def _read_mini(files: GoldenFiles, work_dir: Path) -> GoldenSet:
     meta, floor = files.meta, files.json('noise_floor.json', {})
     inputs = files.load('inputs.npz')
     models, cases, steps, shared = {}, [], [], {}
@@ -196,7 +107,7 @@ def _read_mini(files: _Files, work_dir: Path) -> GoldenSet:
         if not (files.folder / f'{kind}.json').is_file():
             continue
         record = files.json(f'{kind}.json')
-        models[kind] = _settings(meta, kind, record)
+        models[kind] = settings_of(meta, kind, record)
         for file in files.names(f'{kind}_img*.npz'):
             name = file.removeprefix(f'{kind}_')
             if not (match := re.fullmatch(r'img(\d+)(_trainvocab)?', name)):
@@ -208,7 +119,7 @@ def _read_mini(files: _Files, work_dir: Path) -> GoldenSet:
                     key, *(timesteps_of(models[model]) for model in (first, kind)))}, **arrays}
             number = int(match[1])
             cases.append(Case(
-                kind, name, inputs[f'image{number}'], tuple(meta['out_hw'][number]),
+                kind, name, [inputs[f'image{number}']], [tuple(meta['out_hw'][number])],
                 *_vocabulary(meta, match[2]), arrays, record['segments'].get(name, {})))
         if 'train' in record and files.has(f'{kind}_train.npz'):
             steps.append(_mini_step(
@@ -218,12 +129,12 @@ def _read_mini(files: _Files, work_dir: Path) -> GoldenSet:
         size = math.prod(meta.get(f'{name}_shape', golden.values.shape))
         constants[name] = Golden(golden.values, sampled=golden.values.size < size, size=size)
     return GoldenSet(
-        meta, models, constants, _names(meta['vocab']), cases, steps, [],
+        files.folder, meta, models, constants, _names(meta['vocab']), cases, steps, [],
         generated_files(files.folder, work_dir))
 
 
 def _mini_step(
-    files: _Files, kind: str, record: dict, inputs: dict, floor: dict
+    files: GoldenFiles, kind: str, record: dict, inputs: dict, floor: dict
 ) -> TrainingStep:
     train = record['train']
     numbers = range(len(train['gt_classes']))
@@ -235,12 +146,12 @@ def _mini_step(
     return TrainingStep(
         kind, [inputs[f'image{number}'] for number in numbers],
         [inputs[f'masks{number}'] for number in numbers], train['gt_classes'], *_words(train),
-        _pop(arrays, r'rand\d+'), arrays, train['losses_weighted'], _total(train),
+        take(arrays, r'rand\d+'), arrays, train['losses_weighted'], total_of(train),
         train['matching'], gradients, train['grad_norms'], {'': noise},
         floor.get('grad_norm_rel_diff', {}))
 
 
-def _read_full(files: _Files, work_dir: Path) -> GoldenSet:
+def _read_full(files: GoldenFiles, work_dir: Path) -> GoldenSet:
     meta = files.meta
     kinds = [name.removeprefix('keys_odise_') for name in files.names('keys_odise_*.json')]
     cases, constants = [], {}
@@ -253,17 +164,17 @@ def _read_full(files: _Files, work_dir: Path) -> GoldenSet:
             constants.update({key: arrays.pop(key) for key in list(arrays) if '.' not in key
                               or key.startswith('tokens.')})
             cases.append(Case(
-                kind, name, image, tuple(sizes['out']), *_vocabulary(meta), arrays,
+                kind, name, [image], [tuple(sizes['out'])], *_vocabulary(meta), arrays,
                 meta['segments'].get(name, {})))
             name = f'{name}_trainvocab'
             if (files.folder / f'{name}.npz').is_file():
                 arrays = files.arrays(f'{name}.npz', meta['tensors'].get(name), kind, name)
                 cases.append(Case(
-                    kind, name, image, tuple(sizes['out']), *_vocabulary(meta, '_trainvocab'),
+                    kind, name, [image], [tuple(sizes['out'])], *_vocabulary(meta, '_trainvocab'),
                     arrays, meta['segments'].get(name, {})))
     return GoldenSet(
-        meta, {kind: _settings(meta, kind) for kind in kinds}, constants, _names(meta['vocab']),
-        cases, [], [], generated_files(files.folder, work_dir))
+        files.folder, meta, {kind: settings_of(meta, kind) for kind in kinds}, constants,
+        _names(meta['vocab']), cases, [], [], generated_files(files.folder, work_dir))
 
 
 def _vocabulary(meta: dict, of_training: str | None = None) -> tuple[Classes, list[int]]:
@@ -273,10 +184,6 @@ def _vocabulary(meta: dict, of_training: str | None = None) -> tuple[Classes, li
 
 def _names(classes: Classes) -> list[str]:
     return [name for names in classes for name in names]
-
-
-def _total(record: dict) -> float:
-    return record.get('total', sum(record['losses_weighted'].values()))
 
 
 def timesteps_of(settings: dict) -> list[int]:

@@ -23,6 +23,7 @@ class Golden:
         sampled (bool): Whether ``values`` are a sample.
         size (int, optional): Number of elements of the whole array, where it is known.
         packed (bool): Whether ``values`` are unpacked bits, up to 7 more than the whole array has.
+        tolerance (float, optional): Of the error over ``largest``, where the set suggests one.
     """
 
     values: np.ndarray
@@ -30,6 +31,7 @@ class Golden:
     sampled: bool = False
     size: int | None = None
     packed: bool = False
+    tolerance: float | None = None
 
     def fits(self, size: int) -> bool:
         """Whether this may be of an array of ``size`` elements."""
@@ -45,27 +47,41 @@ class Golden:
 
 @dataclass
 class Case:
-    """An image that is labelled with a vocabulary; classes in the set's own order.
+    """Images that are labelled with a vocabulary, mostly one; classes in the set's own order.
 
     Args:
-        model (str): 'label' or 'caption'.
+        model (str): 'label', 'caption' or 'fcclip'.
         name (str): Of the input.
-        image (ndarray): What enters the network, RGB, uint8, (3, H, W).
-        size (tuple[int, int]): Height and width of the results.
+        images (list[ndarray]): What enters the network, RGB, uint8, (3, H, W) each.
+        sizes (list[tuple[int, int]]): Height and width of the results.
         classes (list[list[str]]): Names of each class.
         things (list[int]): Which classes are things.
         arrays (dict[str, Golden]): What the official model made of it.
         segments (dict[str, list]): Segments of the panoptic maps, by threshold ('thr0.8').
+        run (str): What is changed in the model: '' for nothing.
     """
 
     model: str
     name: str
-    image: np.ndarray
-    size: tuple[int, int]
+    images: list[np.ndarray]
+    sizes: list[tuple[int, int]]
     classes: Classes
     things: list[int]
     arrays: dict[str, Golden]
     segments: dict[str, list[dict]]
+    run: str = ''
+
+    @property
+    def image(self) -> np.ndarray:
+        """The one image."""
+        image, = self.images
+        return image
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of its results."""
+        size, = self.sizes
+        return size
 
 
 @dataclass
@@ -90,7 +106,7 @@ class TrainingStep:
     """A step of training over a batch; the classes are those of the training.
 
     Args:
-        model (str): 'label' or 'caption'.
+        model (str): 'label', 'caption' or 'fcclip'.
         images (list[ndarray]): RGB, uint8, (3, H, W) each.
         masks (list[ndarray]): Bool, (n, H, W) each.
         labels (list[list[int]]): Class of each mask.
@@ -130,6 +146,7 @@ class GoldenSet:
     """A folder of golden data.
 
     Args:
+        folder (Path): Where it is.
         meta (dict): Its ``meta.json``.
         models (dict[str, dict]): For each model the settings, as a config's options, in which it
             differs from its recipe, sizes apart.
@@ -144,6 +161,7 @@ class GoldenSet:
             files that nobody knows: model, input and what it is.
     """
 
+    folder: Path
     meta: dict
     models: dict[str, dict]
     constants: dict[str, Golden]

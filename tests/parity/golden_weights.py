@@ -44,7 +44,8 @@ def generated_files(folder: Path, work_dir: Path) -> Callable[[str], Path]:
 
 def _keys(folder: Path, name: str) -> dict:
     """The list of names of a weights file."""
-    pattern = f'keys_{name}*.json' if name in ('sd', 'clip') else f'keys_odise_{name}.json'
+    own = ('sd', 'clip', 'fcclip')
+    pattern = f'keys_{name}*.json' if name in own else f'keys_odise_{name}.json'
     found = list(folder.glob(pattern))
     if len(found) != 1:
         raise FileNotFoundError(f'{folder} has {len(found)} files {pattern}, where one is needed.')

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,16 +63,16 @@ def write_golden_set(folder: Path, template: Path, setting: Setting, work_dir: P
     """
     for name in ('weights.py', 'keys_sd.json'):
         shutil.copy(template / name, folder)
-    meta = _merged(json.loads((template / 'meta.json').read_text()), setting.meta)
+    meta = merged_settings(json.loads((template / 'meta.json').read_text()), setting.meta)
     sizes = setting.sizes
     meta.update(net_hw=sizes, out_hw=[(height + 10, width // 2) for height, width in sizes])
-    _write_json(folder / 'meta.json', meta)
+    write_json(folder / 'meta.json', meta)
     clip = open_clip.CLIP(**meta['arch']['clip'])
-    _write_keys(folder, 'clip', 'clip', {k: v.shape for k, v in clip.state_dict().items()})
-    inputs = _inputs(setting)
+    write_keys(folder, 'clip', 'clip', {k: v.shape for k, v in clip.state_dict().items()})
+    inputs = draw_inputs(setting)
     np.savez(folder / 'inputs.npz', **inputs)
     for kind in setting.kinds:
-        _write_json(folder / f'{kind}.json', _record(setting, kind))
+        write_json(folder / f'{kind}.json', _record(setting, kind))
     np.savez(folder / 'common.npz')
     golden = read_golden_set(folder, work_dir)
     for kind in setting.kinds:
@@ -82,35 +82,35 @@ def write_golden_set(folder: Path, template: Path, setting: Setting, work_dir: P
         official = to_official(
             dict(state_dict=model.state_dict()), len(meta['train_labels'])
             if kind == 'label' else None).checkpoint['model']
-        _write_keys(folder, f'odise_{kind}', f'odise_{kind}',
+        write_keys(folder, f'odise_{kind}', f'odise_{kind}',
                     {name: value.shape for name, value in official.items()})
         _write_results(folder, golden, kind, setting, inputs)
 
 
-def _merged(first: dict, second: Mapping) -> dict:
+def merged_settings(first: dict, second: Mapping) -> dict:
     """A dictionary with the entries of another, level by level; 'steps' as a whole."""
     merged = deepcopy(first)
     for name, value in second.items():
         deeper = isinstance(value, Mapping) and name in merged
-        merged[name] = _merged(merged[name], value) if deeper else value
+        merged[name] = merged_settings(merged[name], value) if deeper else value
     return merged
 
 
-def _write_json(path: Path, content: dict) -> None:
+def write_json(path: Path, content: dict) -> None:
     path.write_text(json.dumps(content), encoding='utf-8')
 
 
-def _write_keys(folder: Path, name: str, kind: str, shapes: dict[str, torch.Size]) -> None:
+def write_keys(folder: Path, name: str, kind: str, shapes: dict[str, torch.Size]) -> None:
     """A list of names with shapes and checksums."""
     recipe = load_recipe(folder)
     keys = {
         key: [list(shape), None if recipe.spec(key, tuple(shape), kind) is None
               else recipe.checksum(recipe.generate(key, shape, kind))]
         for key, shape in shapes.items()}
-    _write_json(folder / f'keys_{name}.json', keys)
+    write_json(folder / f'keys_{name}.json', keys)
 
 
-def _inputs(setting: Setting) -> dict[str, np.ndarray]:
+def draw_inputs(setting: Setting) -> dict[str, np.ndarray]:
     """Images of random blocks, and masks that are boxes."""
     random, inputs = np.random.default_rng(0), {}
     for i, (height, width) in enumerate(setting.sizes):
@@ -133,10 +133,10 @@ def _write_constants(folder: Path, golden: GoldenSet, model: ODISE) -> None:
     names = ('tokens.raw', 'tokens.photo', 'uncond_inputs', 'shared_noise')
     stages = {name: values() for name, values in compared_constants(golden, model).items()
               if name in names}
-    arrays, _ = _stored(stages)
+    arrays, _ = stored(stages)
     np.savez(folder / 'common.npz', **arrays)
     golden.meta.update({f'{name}_shape': list(stages[name].shape) for name in names[2:]})
-    _write_json(folder / 'meta.json', golden.meta)
+    write_json(folder / 'meta.json', golden.meta)
 
 
 def _write_results(
@@ -148,22 +148,24 @@ def _write_results(
     for i, size in enumerate(meta['out_hw']):
         maps = {f'out.panoptic.thr{threshold:g}': Golden(np.zeros(0))
                 for threshold in meta['overlap_thresholds']}
-        case = Case(kind, f'img{i}', inputs[f'image{i}'], tuple(size), meta['vocab'],
+        case = Case(kind, f'img{i}', [inputs[f'image{i}']], [tuple(size)], meta['vocab'],
                     meta['things'], maps, {})
-        stages = _known_to_the_official(inference_stages(model, case), kind)
+        stages = known_to_the_official(inference_stages(model, case), kind)
         if kind != setting.kinds[0]:
             own = timesteps_of(golden.models[kind])
             stages = {k: v for k, v in stages.items() if not is_frozen(k, first, own)}
-        segments = {name.removeprefix('out.panoptic.'): _number_segments(stages, name, case.things)
+        segments = {name.removeprefix('out.panoptic.'): number_segments(stages, name, case.things)
                     for name in maps}
-        arrays, record['tensors'][case.name] = _stored(stages)
+        arrays, record['tensors'][case.name] = stored(stages)
         np.savez(folder / f'{kind}_{case.name}.npz', **arrays)
         record['segments'][case.name] = segments
-    record['train'] = _write_step(folder, golden, kind, setting, inputs, model, record)
-    _write_json(folder / f'{kind}.json', record)
+    record['train'] = write_step(
+        folder / f'{kind}_train.npz', golden, kind, setting, inputs, model, record,
+        meta['arch']['num_points'])
+    write_json(folder / f'{kind}.json', record)
 
 
-def _known_to_the_official(stages: Stages, kind: str) -> Stages:
+def known_to_the_official(stages: Stages, kind: str) -> Stages:
     """Stages by the names that the official sets have them under, once each."""
     known = {name: values for name, values in stages.items() if values is not None
              and '.step0.' not in name and name != 'out.sem_seg_argmax'}
@@ -172,7 +174,7 @@ def _known_to_the_official(stages: Stages, kind: str) -> Stages:
     return known
 
 
-def _number_segments(stages: Stages, name: str, things: list[int]) -> list[dict]:
+def number_segments(stages: Stages, name: str, things: list[int]) -> list[dict]:
     """Number the segments of a panoptic map from 1, as the official release does."""
     ours, segments = stages[name], []
     numbers = torch.zeros_like(ours)
@@ -184,7 +186,7 @@ def _number_segments(stages: Stages, name: str, things: list[int]) -> list[dict]
     return segments
 
 
-def _stored(stages: Stages) -> tuple[dict[str, np.ndarray], dict[str, dict]]:
+def stored(stages: Stages) -> tuple[dict[str, np.ndarray], dict[str, dict]]:
     """Arrays as the 'mini' layout has them, and what it tells of them."""
     arrays, statistics = {}, {}
     for name, values in stages.items():
@@ -197,43 +199,44 @@ def _stored(stages: Stages) -> tuple[dict[str, np.ndarray], dict[str, dict]]:
             largest = float(np.abs(array).max()) if array.size else 0.0
             statistics[name] = dict(
                 shape=list(array.shape), complete=not sampled, absmax=largest)
-        arrays[name] = _sample(array, _WHOLE) if sampled else array
+        arrays[name] = sample_of(array, _WHOLE) if sampled else array
     return arrays, statistics
 
 
-def _sample(array: np.ndarray, count: int) -> np.ndarray:
+def sample_of(array: np.ndarray, count: int) -> np.ndarray:
     places = Golden(np.zeros(count), sampled=True).places(array.size)
     return array.reshape(-1)[places]
 
 
-def _write_step(
-    folder: Path, golden: GoldenSet, kind: str, setting: Setting, inputs: dict, model: ODISE,
-    record: dict
+def write_step(
+    path: Path, golden: GoldenSet, kind: str, setting: Setting, inputs: dict, model: ODISE,
+    record: dict, num_points: int, train: Callable[..., tuple] = training_stages,
 ) -> dict:
     """A step of training over the first images; gives its entry in the set's summary."""
     numbers = range(len(setting.num_masks))
     classes, _ = golden.training_classes
     labels = [[(i + k) % len(classes) for k in range(setting.num_masks[i])] for i in numbers]
     words = [setting.words[i] for i in numbers] if kind == 'caption' else None
-    drawn = _drawn(sum(setting.num_masks), len(numbers), golden.meta['arch'])
+    drawn = _drawn(sum(setting.num_masks), len(numbers), num_points,
+                   golden.meta['arch']['head']['dec_layers'])
     step = TrainingStep(
         kind, [inputs[f'image{i}'] for i in numbers], [inputs[f'masks{i}'] for i in numbers],
         labels, words, max(map(len, words or [[]])), drawn, {}, {}, 0, [], {}, {})
-    stages, losses, matching = training_stages(
+    stages, losses, matching = train(
         model, step, ClassOrder(*golden.training_classes))
     losses = {name: value.item() for name, value in losses.items()}
     gradients = gradients_of(model, kind)
-    stages = _known_to_the_official(stages, kind)
-    arrays, record['tensors']['train'] = _stored(stages)
+    stages = known_to_the_official(stages, kind)
+    arrays, record['tensors']['train'] = stored(stages)
     arrays.update({f'rand{i:02}': values for i, values in enumerate(drawn)})
     samples = np.zeros((len(gradients), 8), dtype=np.float32)
     for row, gradient in zip(samples, gradients.values(), strict=True):
-        values = _sample(gradient.numpy(), 8)
+        values = sample_of(gradient.numpy(), 8)
         row[: len(values)] = values
-    np.savez(folder / f'{kind}_train.npz', grad_samples=samples, **arrays)
+    np.savez(path, grad_samples=samples, **arrays)
     entry = dict(
         gt_classes=labels, matching=matching, total=losses['total'],
-        losses_weighted={_official_loss(name): value for name, value in losses.items()
+        losses_weighted={official_loss(name): value for name, value in losses.items()
                          if name not in ('total', 'loss')},
         grad_norms={name: float(gradient.norm()) for name, gradient in gradients.items()})
     if words is not None:
@@ -242,15 +245,15 @@ def _write_step(
     return entry
 
 
-def _drawn(num_masks: int, batch: int, arch: dict) -> list[np.ndarray]:
+def _drawn(num_masks: int, batch: int, points: int, num_layers: int) -> list[np.ndarray]:
     """Random numbers in the official order: of the matching per image, then of the losses."""
-    random, points = np.random.default_rng(1), arch['num_points']
+    random = np.random.default_rng(1)
     shapes = [(1, points, 2)] * batch + [
         (num_masks, 3 * points, 2), (num_masks, points - int(0.75 * points), 2)]
     return [random.random(shape, dtype=np.float32)
-            for _ in range(arch['head']['dec_layers'] + 1) for shape in shapes]
+            for _ in range(num_layers + 1) for shape in shapes]
 
 
-def _official_loss(ours: str) -> str:
+def official_loss(ours: str) -> str:
     layer, _, name = ours.rpartition('.')
     return _LOSSES.get(name, name) + (f'_{layer[1:]}' if layer else '')

@@ -19,7 +19,7 @@ _EMBEDDING = re.compile(
     r'(pred\.(aux\d+\.)?mask_(embed|pooled_features)|head\.logits.*|out\..*'
     r'|clip\.(in_open_logits|mask_embed|mask_logits|fused_open_logits)|final\.(mask_cls|prob))')
 _MAP = re.compile(
-    r'image|clip\.patch_masked_out|pred\.pred_masks_positive|out\.(sem_.*|inst\.masks)')
+    r'image|clip\.(patch_masked_out|mask_visible)|dec\.layer\d+\.attn_mask|pred\.pred_masks_positive|out\.(sem_.*|inst\.masks)')
 
 
 class Span(NamedTuple):
@@ -135,7 +135,8 @@ def compare(model: str, case: str, name: str, golden: Golden, ours: Span) -> Row
     theirs = torch.from_numpy(golden.values.reshape(-1)[: len(places)])
     if not (theirs.is_floating_point() and whole.is_floating_point()):
         return whole_row(model, case, name, theirs, whole.reshape(-1)[places], whole.shape)
-    tolerance = EMBEDDING_TOLERANCE if _EMBEDDING.fullmatch(name) else TOLERANCE
+    tolerance = golden.tolerance or (
+        EMBEDDING_TOLERANCE if _EMBEDDING.fullmatch(name) else TOLERANCE)
     row = Row(model, case, name, tuple(whole.shape), tolerance=tolerance)
     return float_row(row, ours, theirs, places, golden.largest or largest_of(theirs))
 

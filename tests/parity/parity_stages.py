@@ -74,7 +74,7 @@ def inference_stages(model: ODISE, case: Case) -> Stages:
 
     Returns:
         dict[str, Tensor]: All stages by their names in the golden sets, classes in the set's
-        order; instances and panoptic maps as in :func:`_instances` and :func:`_panoptic_maps`.
+        order; instances and panoptic maps as in :func:`instances` and :func:`panoptic_maps`.
     """
     order = ClassOrder(case.classes, case.things)
     sample = DetDataSample(metainfo=dict(
@@ -89,9 +89,9 @@ def inference_stages(model: ODISE, case: Case) -> Stages:
     with torch.no_grad():
         stages = {**_window_stages(model, calls), **head_stages(model, calls)}
         stages.update(_class_stages(calls, order))
-        stages.update(_maps(scores.predictions.masks[0], stages['final.prob'], result, order))
-        stages.update(_instances(result.pred_instances, order))
-        stages.update(_panoptic_maps(model, scores, data['data_samples'], case, order))
+        stages.update(maps(scores.predictions.masks[0], stages['final.prob'], result, order))
+        stages.update(instances(result.pred_instances, order))
+        stages.update(panoptic_maps(model, scores, data['data_samples'], case, order))
     return stages
 
 
@@ -143,12 +143,7 @@ def _joined(calls: list[Call]) -> Tensor:
 
 def head_stages(model: ODISE, calls: dict[str, list[Call]]) -> Stages:
     """Features of whole images, masks and their embeddings after every layer."""
-    backbone, = calls['backbone.forward']
-    stages = {f'backbone.s{i}': feature for i, feature in enumerate(backbone.output, start=2)}
-    pixel_decoder, = calls['panoptic_head.pixel_decoder.forward']
-    stages['pixel.mask_features'], scales = pixel_decoder.output
-    stages.update({f'pixel.ms{i}': feature for i, feature in enumerate(scales)})
-
+    stages = pixel_stages(calls)
     predictions = [call.output for call in calls['panoptic_head._forward_head']]
     embeddings = [call.output for call in calls['panoptic_head.mask_embedding.forward']]
     objectness = [call.output for call in calls['panoptic_head.cls_embed.forward']]
@@ -163,6 +158,16 @@ def head_stages(model: ODISE, calls: dict[str, list[Call]]) -> Stages:
     last = calls['panoptic_head.mask_embedding.embed.forward'][len(embeddings) - 1]
     stages['pred.mask_pooled_features'] = last.args[0]
     stages['pred.logit_scale'] = model.panoptic_head.mask_embedding.scale
+    return stages
+
+
+def pixel_stages(calls: dict[str, list[Call]]) -> Stages:
+    """Features of whole images, of the backbone and of the pixel decoder."""
+    backbone, = calls['backbone.forward']
+    stages = {f'backbone.s{i}': feature for i, feature in enumerate(backbone.output, start=2)}
+    pixel_decoder, = calls['panoptic_head.pixel_decoder.forward']
+    stages['pixel.mask_features'], scales = pixel_decoder.output
+    stages.update({f'pixel.ms{i}': feature for i, feature in enumerate(scales)})
     return stages
 
 
@@ -191,7 +196,7 @@ def _class_stages(calls: dict[str, list[Call]], order: ClassOrder) -> Stages:
     }
 
 
-def _maps(masks: Tensor, prob: Tensor, result: DetDataSample, order: ClassOrder) -> Stages:
+def maps(masks: Tensor, prob: Tensor, result: DetDataSample, order: ClassOrder) -> Stages:
     """Masks and scores at full size, which are otherwise never there as a whole; and the map."""
     full = FullSizeMasks(masks, result.metainfo)
     logits = full.rows(slice(0, full.size[0]), torch.arange(len(masks)))
@@ -204,7 +209,7 @@ def _maps(masks: Tensor, prob: Tensor, result: DetDataSample, order: ClassOrder)
     }
 
 
-def _instances(instances: InstanceData, order: ClassOrder) -> Stages:
+def instances(instances: InstanceData, order: ClassOrder) -> Stages:
     """Instances, classes numbered as in the set; in no order."""
     return {
         'out.inst.scores': instances.scores,
@@ -214,7 +219,7 @@ def _instances(instances: InstanceData, order: ClassOrder) -> Stages:
     }
 
 
-def _panoptic_maps(
+def panoptic_maps(
     model: ODISE, scores: Scores, samples: list, case: Case, order: ClassOrder
 ) -> Stages:
     """Panoptic maps at each threshold: class x 1000 + instance in the set's classes, void -1."""
@@ -225,9 +230,13 @@ def _panoptic_maps(
             test_cfg['iou_thr'] = float(threshold[1])
             result, = model.make_results(scores, [samples[0].new()])
             test_cfg['iou_thr'] = kept
-            labels = result.pred_panoptic_seg.sem_seg[0]
-            classes = order.theirs[labels % INSTANCE_OFFSET]
-            stages[name] = torch.where(
-                classes == len(order.ours), -1,
-                classes * INSTANCE_OFFSET + labels // INSTANCE_OFFSET)
+            stages[name] = panoptic_map(result, order)
     return stages
+
+
+def panoptic_map(result: DetDataSample, order: ClassOrder) -> Tensor:
+    """A panoptic map: class x 1000 + instance in the set's classes, void -1."""
+    labels = result.pred_panoptic_seg.sem_seg[0]
+    classes = order.theirs[labels % INSTANCE_OFFSET]
+    return torch.where(
+        classes == len(order.ours), -1, classes * INSTANCE_OFFSET + labels // INSTANCE_OFFSET)

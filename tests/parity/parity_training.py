@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from unittest import mock
 
@@ -16,7 +16,7 @@ from mmengine.structures import InstanceData
 from parity_stages import HEAD_METHODS, ClassOrder, Stages, bgr, head_stages
 from torch import Tensor
 
-from mmodise.benchmark.recording import recorded
+from mmodise.benchmark.recording import Call, recorded
 from mmodise.models import ODISE
 
 
@@ -30,31 +30,9 @@ def training_stages(
         matching, for each prediction and image indices of queries and of masks, the predictions in
         the order of the golden sets, the last one first. Gradients stay in the parameters.
     """
-    samples = []
-    for i, (image, masks, labels) in enumerate(
-            zip(step.images, step.masks, step.labels, strict=True)):
-        height, width = image.shape[1:]
-        sample = DetDataSample(metainfo=dict(img_shape=(height, width), ori_shape=(height, width)))
-        sample.gt_instances = InstanceData(
-            labels=torch.tensor([order.ours[label] for label in labels], dtype=torch.int64),
-            masks=BitmapMasks(masks.astype(np.uint8), height, width))
-        if step.words is not None:
-            sample.set_metainfo(dict(words=step.words[i]))
-        samples.append(sample)
-    model.train()
-    model.zero_grad()
-    paths = (*HEAD_METHODS, 'panoptic_head._get_targets_single')
-    with _replayed(step.random, model.panoptic_head.transformer_decoder.num_layers + 1), \
-            recorded(model, *paths) as calls, _recorded_points() as points:
-        data = model.data_preprocessor(
-            dict(inputs=[bgr(image) for image in step.images], data_samples=samples),
-            training=True)
-        losses = model.loss(data['inputs'], data['data_samples'])
-        total, losses = model.parse_losses(losses)
-        total.backward()
+    calls, points, losses = run_step(model, step, order, HEAD_METHODS)
     stages = head_stages(model, calls)
-    count = len(calls['panoptic_head._forward_head'])
-    last_first = [count - 1, *range(count - 1)]
+    last_first = _last_first(calls)
     texts = [call.output for call in calls['panoptic_head.text_proj.forward']]
     if step.words is None:
         stages['head.null_embed'], names = texts
@@ -69,12 +47,61 @@ def training_stages(
     for i, layer in enumerate(last_first):  # none are drawn where there are no masks
         stages[f'point_coords{i:02}'] = points[layer] if points else torch.zeros(
             0, model.panoptic_head.num_points, 2)
+    return stages, losses, matching_of(calls, len(step.images))
+
+
+def run_step(
+    model: ODISE, step: TrainingStep, order: ClassOrder, methods: Sequence[str]
+) -> tuple[dict[str, list[Call]], list[Tensor], Stages]:
+    """Do a step of training with the random numbers that were recorded.
+
+    Args:
+        model (ODISE): The model; its gradients are those of the step afterwards.
+        step (TrainingStep): The step.
+        order (ClassOrder): Of the training classes.
+        methods (Sequence[str]): What is recorded beside the matching.
+
+    Returns:
+        tuple: The calls by method; the points at which the losses of each prediction are taken;
+        and the losses by mmdet's names, and 'total'.
+    """
+    samples = []
+    for i, (image, masks, labels) in enumerate(
+            zip(step.images, step.masks, step.labels, strict=True)):
+        height, width = image.shape[1:]
+        sample = DetDataSample(metainfo=dict(img_shape=(height, width), ori_shape=(height, width)))
+        sample.gt_instances = InstanceData(
+            labels=torch.tensor([order.ours[label] for label in labels], dtype=torch.int64),
+            masks=BitmapMasks(masks.astype(np.uint8), height, width))
+        if step.words is not None:
+            sample.set_metainfo(dict(words=step.words[i]))
+        samples.append(sample)
+    model.train()
+    model.zero_grad()
+    paths = (*methods, 'panoptic_head._get_targets_single')
+    with _replayed(step.random, model.panoptic_head.transformer_decoder.num_layers + 1), \
+            recorded(model, *paths) as calls, _recorded_points() as points:
+        data = model.data_preprocessor(
+            dict(inputs=[bgr(image) for image in step.images], data_samples=samples),
+            training=True)
+        losses = model.loss(data['inputs'], data['data_samples'])
+        total, losses = model.parse_losses(losses)
+        total.backward()
+    return calls, points, {**losses, 'total': total}
+
+
+def matching_of(calls: dict[str, list[Call]], batch: int) -> list:
+    """Indices of queries and of masks for each prediction, the last one first, and image."""
     targets = [call.output for call in calls['panoptic_head._get_targets_single']]
     pairs = [(target[-1].pos_inds.tolist(), target[-1].pos_assigned_gt_inds.tolist())
              for target in targets]
-    batch = len(step.images)
-    matching = [pairs[layer * batch : (layer + 1) * batch] for layer in last_first]
-    return stages, {**losses, 'total': total}, matching
+    return [pairs[layer * batch : (layer + 1) * batch] for layer in _last_first(calls)]
+
+
+def _last_first(calls: dict[str, list[Call]]) -> list[int]:
+    """The predictions in the order of the golden sets."""
+    count = len(calls['panoptic_head._forward_head'])
+    return [count - 1, *range(count - 1)]
 
 
 @contextmanager

@@ -87,6 +87,50 @@ def verify(parts, capsys, monkeypatch):
     return verify
 
 
+# of FC-CLIP, other in everything: no things; pictures smaller than a cell; one template
+FCCLIP = {
+    'golden_fcclip': dict(
+        meta=dict(
+            arch=dict(
+                clip=dict(depths=[1, 2, 1, 1], dims=[16, 24, 40, 48], embed_dim=32, image_size=96,
+                          text_cfg=dict(width=64, heads=4, layers=1)),
+                head=dict(dim=32, heads=4, enc_layers=1, dec_layers=2, queries=7, dec_ffn=48,
+                          points=32), encoder_ffn=64),
+            vocab=[['sky', 'blue sky'], ['lawn']], things=[], topk=5, alpha=0.2,
+            overlap_thresholds=[0.8]),
+        sizes=[(65, 130)], num_masks=[2], templates=['{}']),
+    'golden_fcclip_rn': dict(
+        meta=dict(
+            arch=dict(
+                clip=dict(embed_dim=40, vision_cfg=dict(layers=[2, 1, 1, 1], width=8,
+                                                        image_size=96)),
+                head=dict(dec_layers=1, enc_layers=1, queries=30)),
+            vocab=[['dog'], ['ball'], ['car']], things=[0, 1, 2], topk=40, beta=1.0,
+            train_labels=[['person'], ['dog']], train_things=[0, 1]),
+        sizes=[(64, 96), (20, 31), (128, 128)], num_masks=[1, 0, 3],
+        templates=['a photo of a {}.', 'one {}'])}
+
+
+@pytest.mark.parametrize('name', FCCLIP)
+def test_every_form_of_fcclip_is_read(parts, verify, tmp_path, name):
+    writer = importlib.import_module('golden_writer_fcclip')
+    setting = dict(FCCLIP[name])
+    templates = setting.pop('templates')
+    writer.write_fcclip_set(
+        tmp_path / 'set', ROOT / 'tests/data' / name, parts[1].Setting(**setting), templates,
+        tmp_path)
+    failed, compared = verify(tmp_path / 'set')
+    assert not failed
+    files = arrays_of(tmp_path / 'set')
+    assert files['train']['grad_samples'].any()
+    for file in set(files) - {'inputs', 'common'}:
+        assert {f'fcclip {file} {array.removesuffix("_packed")}' for array in files[file]
+                if not array.startswith(('rand', 'grad_samples', 'valid.', 'semantic_only'))
+                } <= compared
+    assert 'fcclip img0_semantic_only out.sem_argmax' in compared
+    assert ('fcclip img0_valid out.panoptic.thr0.8' in compared) == (name == 'golden_fcclip')
+
+
 def arrays_of(folder):
     """The arrays of each file."""
     return {path.stem: dict(np.load(path)) for path in folder.glob('*.npz')}

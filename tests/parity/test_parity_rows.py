@@ -79,7 +79,8 @@ def case(parts):
     arrays = {f'out.inst.{name}': sets.Golden(values) for name, values in arrays.items()}
     arrays['out.panoptic.thr0'] = sets.Golden(np.uint8([[1, 1, 2, 0]]))
     segments = [dict(id=1, category_id=1, isthing=True), dict(id=2, category_id=0, isthing=False)]
-    return sets.Case('label', 'img0', np.zeros((3, 1, 8)), (1, 8), [['a'], ['b'], ['c']], [1, 2],
+    return sets.Case('label', 'img0', [np.zeros((3, 1, 8))], [(1, 8)], [['a'], ['b'], ['c']],
+                     [1, 2],
                      arrays, dict(thr0=segments))
 
 

@@ -38,6 +38,17 @@ def test_both_models_equal_the_official_ones(tool, tmp_path, capsys):
         assert ', 0 failed' in text and 'Left out: ' in text
 
 
+@pytest.mark.parametrize(('name', 'stages'), [
+    ('golden_fcclip', ('clip.pooled', 'loss total', 'gradient void_embedding', 'img1_valid ',
+                       'img0_semantic_only ', 'img0_trainvocab ', 'segments.img1')),
+    ('golden_fcclip_rn', ('clip.mask_embed', 'valid.mask_is_visible', 'dec.layer2.attn_mask'))])
+def test_fcclip_equals_the_official_one(tool, capsys, name, stages):
+    assert verify(tool, ROOT / 'tests/data' / name) == 0
+    printed = capsys.readouterr().out
+    assert ', 0 failed' in printed and 'jump' not in printed
+    assert not [stage for stage in stages if stage not in printed]
+
+
 @pytest.mark.skipif(not OPEN.is_dir(), reason='needs ../shared')
 def test_weights_in_the_original_formats_give_the_official_numbers(tool):
     assert verify(tool, OPEN) == 0

@@ -2,8 +2,9 @@
 
 python tests/parity/verify_parity.py GOLDEN_DIR
 
-Builds the models that GOLDEN_DIR/meta.json describes from the recipes in configs/odise, loads
-weights in the original formats (CompVis Stable Diffusion, open_clip, official ODISE checkpoint),
+Builds the models that GOLDEN_DIR/meta.json describes from the recipes in configs/odise or
+configs/fcclip, loads weights in the original formats (CompVis Stable Diffusion, open_clip, official
+checkpoints of ODISE or FC-CLIP),
 runs the inputs, and prints the largest error of every stage. Windows, layers and gradients of a
 kind share a line, which shows the worst of them; --all shows each, --markdown writes a table in
 which inputs share a line, too. The exit code is 1 if any stage
@@ -27,6 +28,8 @@ from tqdm import trange
 import mmodise  # noqa: F401  completes the installation, where needed, for the libraries below
 
 # isort: split
+from fcclip_model import fcclip_model
+from fcclip_stages import fcclip_constants, fcclip_stages, fcclip_training_stages
 from golden_layouts import read_golden_set
 from golden_sets import Case, GoldenSet, TrainingStep
 from mmdet.registry import MODELS, TRANSFORMS
@@ -67,7 +70,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def build(golden: GoldenSet, kind: str) -> ODISE:
     """Build a model of a set from its recipe, and load its weights."""
-    model = without_checkpoint(golden, kind)
+    model = fcclip_model(golden) if kind == 'fcclip' else without_checkpoint(golden, kind)
     converted = from_official(read_official(golden.write(kind)))
     load_fitting(model, converted.checkpoint).check_complete(f'the {kind} checkpoint')
     return model
@@ -167,7 +170,8 @@ def compared_constants(golden: GoldenSet, model: ODISE) -> dict[str, Callable[[]
 @torch.no_grad()
 def compare_constants(golden: GoldenSet, model: ODISE) -> list[Row]:
     """Compare what belongs to no image."""
-    ours = compared_constants(golden, model)
+    compared = fcclip_constants if 'fcclip' in golden.models else compared_constants
+    ours = compared(golden, model)
     return [
         compare('', 'constants', name, array, Span.of(ours[name]())) if name in ours
         else missing('', 'constants', name)
@@ -176,6 +180,8 @@ def compare_constants(golden: GoldenSet, model: ODISE) -> list[Row]:
 
 def compare_photos(golden: GoldenSet, kind: str) -> Iterator[Row]:
     """Compare what a recipe's test pipeline makes of photos."""
+    if not golden.photos:
+        return
     pipeline = Config.fromfile(CONFIGS / RECIPES[kind]).test_pipeline
     resize, = (step for step in pipeline if step['type'] == 'Resize')
     for photo in golden.photos:
@@ -212,7 +218,8 @@ def verify_case(model: ODISE, case: Case) -> list[Row]:
     """Label an image and compare all stages."""
     spans = rows = None
     for _ in runs(model):
-        stages = inference_stages(model, case)
+        label = fcclip_stages if case.model == 'fcclip' else inference_stages
+        stages = label(model, case)
         stages.update(matched_instances(case, stages))
         spans = spans_of(stages, spans)
         rows = best(list(compare_case(case, spans, stages)), rows)
@@ -232,7 +239,8 @@ def verify_step(model: ODISE, step: TrainingStep, order: ClassOrder) -> list[Row
     """Do a step of training and compare stages, losses and gradients."""
     spans = losses = gradients = matching = None
     for _ in runs(model):
-        stages, values, pairs = training_stages(model, step, order)
+        train = fcclip_training_stages if step.model == 'fcclip' else training_stages
+        stages, values, pairs = train(model, step, order)
         matching = matching or pairs
         found = gradients_of(model, step.model)
         found.update({f'norm of {name}': grad.norm() for name, grad in [*found.items()]})
@@ -274,9 +282,11 @@ def main(argv: list[str] | None = None) -> None:
         rows = list(verify(golden))
     lines = table([(row, 1) for row in rows] if args.all else worst(rows))
     failed = [row for row in rows if not row.passed]
-    names = {*golden.constants, *(name for case in golden.cases for name in case.arrays)}
+    names = {*golden.constants, *(
+        full for case in golden.cases for name in case.arrays
+        for full in (name, f'{case.model}: {name}'))}
     unused = [f'{pattern}: {reason}' for pattern, reason in LEFT_OUT.items()
-              if any(re.fullmatch(pattern.replace('(label: )', ''), name) for name in names)]
+              if any(re.fullmatch(pattern, name) for name in names)]
     jumps = sum(row.jumps for row in rows)
     summary = [
         f'{len(rows)} comparisons, {len(failed)} failed.',

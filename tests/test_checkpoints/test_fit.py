@@ -55,7 +55,7 @@ def test_frozen_networks_are_not_asked_for(model):
 class Head(nn.Module):
     def __init__(self, kind):
         super().__init__()
-        self.text_proj = nn.Linear(1, 1)
+        self.mask_embedding = nn.ParameterDict(dict(log_scale=torch.ones(())))
         if kind == 'label':
             self.no_object = nn.Parameter(torch.ones(1, 1))
         else:
@@ -69,10 +69,26 @@ def test_a_checkpoint_of_the_other_supervision_is_told_in_words(found, expected,
         nn.ModuleDict(dict(panoptic_head=Head(kind))) for kind in (found, expected))
     fit = load_fitting(model, weights.state_dict())
     with pytest.raises(ValueError, match=(
-        f'; the checkpoint is of a {found} model, the config of a {expected} model: what fits this '
-        rf'checkpoint at full size is configs/odise/{recipe}_\S+\.py')):
+        f"; the checkpoint is of the kind 'ODISE {found}', the config of the kind 'ODISE {expected}"
+        rf"': what fits this checkpoint at full size is configs/odise/{recipe}_\S+\.py")):
         fit.check_complete('odise.pth')
     assert (Path(__file__).parents[2] / RECIPES[found]).is_file()
+
+
+def test_a_checkpoint_of_the_other_recipe_is_told_in_words():
+    label, fcclip = Head('label'), Head('label')
+    del fcclip.no_object
+    fcclip.void_embedding = nn.Embedding(1, 3)
+    label, fcclip = (nn.ModuleDict(dict(panoptic_head=head)) for head in (label, fcclip))
+    for weights, model, found, expected, recipe in (
+            (label, fcclip, 'ODISE label', 'FC-CLIP', 'odise_sd-v1'),
+            (fcclip, label, 'FC-CLIP', 'ODISE label', 'fcclip_convnext-l')):
+        with pytest.raises(ValueError, match=(
+                f"of the kind '{found}', the config of the kind '{expected}': .*/{recipe}_")):
+            load_fitting(model, weights.state_dict()).check_complete('model.pth')
+    other = {'panoptic_head.void_embedding.weight': torch.ones(1, 4)}
+    with pytest.raises(ValueError, match=r'with a CLIP of width 4, the config.s is 3 wide'):
+        load_fitting(fcclip, other).check_complete('model.pth')
 
 
 def test_mask2formers_checkpoint_is_not_taken_for_a_caption_models():

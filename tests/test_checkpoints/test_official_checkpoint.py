@@ -186,7 +186,7 @@ def test_names_of_some_weights(kind, official):
     converted = from_official(official).checkpoint['state_dict']
     assert list(official_names(converted).values()) == [
         name for name in official['model'] if name != EMPTY_WEIGHT]
-    with pytest.raises(ValueError, match=f'official {kind} model has no .*: backbone.layer1.0.a'):
+    with pytest.raises(ValueError, match=f'ODISE {kind} model has no .*: backbone.layer1.0.a'):
         official_names(['backbone.layer1.0.a'], kind)
     with pytest.raises(ValueError, match='do not tell'):
         official_names(['backbone.captioner.text_gate'])
@@ -206,9 +206,10 @@ def test_arrays_are_taken_and_other_values_refused(official):
 
 @pytest.mark.parametrize(('checkpoint', 'message'), [
     ({'state_dict': {'model.diffusion_model.x': 0}, 'global_step': 0}, 'state_dict, global_step'),
-    ({'state_dict': {'panoptic_head.no_object': 0}}, 'one of ours, .* with --to-official'),
+    ({'state_dict': {'panoptic_head.no_object': 0}},
+     "one of ours of the kind 'ODISE label', .* with --to-official"),
     ({'model': {'backbone.bottom_up.stem.conv1.weight': 0}}, 'found model'),
-    ({'model': {'backbone.feature_projections.0.0.conv1.weight': torch.ones(1)}}, 'neither'),
+    ({'model': {'backbone.feature_projections.0.0.conv1.weight': torch.ones(1)}}, 'none is there'),
     ([0], 'found list')])
 def test_other_checkpoints_are_refused(checkpoint, message):
     with pytest.raises(ValueError, match=message):
@@ -267,7 +268,7 @@ def test_files_that_cannot_be_read_are_named(official, tmp_path):
     for name, message in {
         'cut': r'cut\.pth \(100,000 bytes\) cannot be read .* cut short',
         'text': r'text\.pth is text, not weights',
-        'clip': r'clip\.pth is no official ODISE checkpoint: found visual\.conv1\.weight\.',
+        'clip': r'clip\.pth is no official checkpoint of .* FC-CLIP: found visual\.conv1\.weight\.',
     }.items():
         with pytest.raises(ValueError, match=message):
             read_official(tmp_path / f'{name}.pth')

@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,17 @@ import pytest
 import torch
 from mmdet.registry import DATASETS, MODELS
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+
+from mmodise.datasets.converters.open_images import prepare_open_images
+from mmodise.datasets.converters.visual_genome import prepare_visual_genome
 
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / 'configs/odise/odise-caption_sd-small_shapes-panoptic.py'
 SAMPLE = ROOT.parent / 'shared' / 'data' / 'coco_panoptic_sample'
+TREES = ROOT.parent / 'shared/trees/open'
 
 
 @pytest.mark.parametrize('name', ['coco', 'shapes'])
@@ -48,6 +54,32 @@ def test_photos_with_captions_pass_through_the_full_size_pipeline(monkeypatch, t
     first, second = (item['data_samples'] for item in DATASETS.build(dataset))
     assert {*first.words} == {'dogs', 'green grass', 'dogs on green grass'}
     assert {*second.words} == {'horse', 'sun'} and second.has_masks
+
+
+@pytest.mark.skipif(not TREES.is_dir(), reason='needs ../shared')
+@pytest.mark.parametrize('name', ['visual_genome', 'open_images'])
+def test_regions_beside_coco_in_one_batch(name, monkeypatch, tmp_path):
+    """Masks and captions of COCO, words with boxes of the others, at full size."""
+    root = shutil.copytree(TREES / name, tmp_path / 'tree')
+    if name == 'open_images':
+        prepare_open_images(root, split='train')
+    else:
+        prepare_visual_genome(root, exclude=[
+            TREES / 'coco_panoptic/annotations/panoptic_val2017.json'])
+    monkeypatch.setenv('COCO_ROOT', str(TREES / 'coco_panoptic'))
+    monkeypatch.setenv(f'{name.upper()}_ROOT', str(root))
+    config = Config.fromfile(ROOT / f'configs/_base_/datasets/coco_{name}.py')
+    dataset = DATASETS.build(config.train_dataloader.dataset)
+    np.random.seed(1)
+    batch = pseudo_collate([dataset[0], dataset[len(dataset) - 1]])
+    coco, other = batch['data_samples']
+    assert [picture.shape for picture in batch['inputs']] == [(3, 1024, 1024)] * 2
+    assert (coco.has_masks, other.has_masks) == (True, False)
+    assert len(coco.words) == 8 and set(coco.word_boxes) == {()}
+    assert len(other.words) == len(other.word_boxes) == 8
+    for left, top, right, bottom in (box for boxes in other.word_boxes for box in boxes):
+        assert 0 <= left < right <= 1024 and 0 <= top < bottom <= 1024
+    assert any(other.word_boxes)
 
 
 @pytest.fixture

@@ -17,7 +17,9 @@ from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData, PixelData
 from PIL import Image
+from pycocotools import mask as mask_utils
 
+from mmodise.datasets.benchmarks.visual_genome import name_of
 from mmodise.datasets.converters.ade20k_150 import prepare_ade20k_150
 from mmodise.datasets.converters.ade20k_full import prepare_ade20k_full
 from mmodise.datasets.converters.cityscapes_benchmark import prepare_cityscapes
@@ -25,6 +27,7 @@ from mmodise.datasets.converters.lvis import prepare_lvis
 from mmodise.datasets.converters.open_images import prepare_open_images
 from mmodise.datasets.converters.pascal_context import prepare_pascal_context
 from mmodise.datasets.converters.pascal_voc import prepare_pascal_voc
+from mmodise.datasets.converters.visual_genome import prepare_visual_genome
 from mmodise.engine import load_config
 from mmodise.vocabulary import Vocabulary
 
@@ -32,7 +35,8 @@ ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs/open_vocabulary/odise_sd-v1_open-vocabulary.py'
 TREES = ROOT.parent / 'shared/trees/open'
 ROOTS = ('COCO_ROOT', 'ADE20K_ROOT', 'ADE20K_FULL_ROOT', 'PASCAL_CONTEXT_ROOT', 'PASCAL_VOC_ROOT',
-         'CITYSCAPES_ROOT', 'MAPILLARY_ROOT', 'LVIS_ROOT', 'OPEN_IMAGES_ROOT')
+         'CITYSCAPES_ROOT', 'MAPILLARY_ROOT', 'LVIS_ROOT', 'OPEN_IMAGES_ROOT',
+         'VISUAL_GENOME_ROOT')
 
 
 @pytest.fixture(scope='module')
@@ -135,7 +139,7 @@ class Random(BaseModel):
 
 def prepare_all(root):
     """All trees, as they are downloaded and prepared; Mapillary as in the package 2.0."""
-    for tree in ('coco_panoptic', 'cityscapes', 'mapillary', 'open_images'):
+    for tree in ('coco_panoptic', 'cityscapes', 'mapillary', 'open_images', 'visual_genome'):
         shutil.copytree(TREES / tree, root / tree)
     for tree in ('ade20k_150', 'ade20k_full', 'pascal_context', 'pascal_voc', 'lvis', 'coco_stuff'):
         shutil.copytree(TREES / tree, root, dirs_exist_ok=True)
@@ -150,11 +154,13 @@ def prepare_all(root):
     prepare_pascal_voc(root, root / 'voc', split='val')
     prepare_lvis(root, split='val')
     prepare_open_images(root / 'open_images', split='validation')
+    prepare_visual_genome(root / 'visual_genome', exclude=[
+        root / 'coco_panoptic/annotations/panoptic_val2017.json'])
     return dict(
         COCO_ROOT='coco_panoptic', ADE20K_ROOT='ADEChallengeData2016', LVIS_ROOT='lvis',
         ADE20K_FULL_ROOT='ADE20K_2021_17_01', PASCAL_CONTEXT_ROOT='context',
         PASCAL_VOC_ROOT='voc', CITYSCAPES_ROOT='cityscapes', MAPILLARY_ROOT='mapillary',
-        OPEN_IMAGES_ROOT='open_images')
+        OPEN_IMAGES_ROOT='open_images', VISUAL_GENOME_ROOT='visual_genome')
 
 
 @pytest.mark.skipif(not TREES.is_dir(), reason='needs ../shared')
@@ -316,3 +322,58 @@ def test_lvis_is_tested_on_its_own_file(load):
     figures = run(load(COCO_ROOT=TREES / 'lvis/coco', LVIS_ROOT=TREES / 'lvis/lvis'))
     assert {key.split('/')[0] for key in figures} == {'LVIS'}
     assert 0 <= figures['LVIS/lvis/segm_AP'] < 0.2, 'all is the first class, which is not there'
+
+
+class Instances(BaseModel):
+    """Gives instances, (label, box, mask) each, by the image's id."""
+
+    def __init__(self, found):
+        super().__init__()
+        self.found = found
+
+    def forward(self, inputs, data_samples=None, mode='predict'):
+        for sample in data_samples:
+            labels, boxes, masks = zip(*self.found[sample.img_id], strict=True)
+            sample.pred_instances = InstanceData(
+                labels=torch.tensor(labels), scores=torch.ones(len(labels)),
+                bboxes=torch.tensor(boxes, dtype=torch.float),
+                masks=torch.from_numpy(np.array(masks, bool)))
+        return data_samples
+
+
+@pytest.mark.skipif(not TREES.is_dir(), reason='needs ../shared')
+def test_open_images_is_tested_by_its_hierarchy(load, tmp_path):
+    """All that is annotated is found; a teddy bear is no bear then, nor are women persons."""
+    root = shutil.copytree(TREES / 'open_images', tmp_path / 'tree')
+    prepare_open_images(root, split='validation')
+    content = json.loads((root / 'annotations/validation.json').read_text())
+    found = {image['id']: [(13, [0, 0, 1, 1], np.zeros((image['height'], image['width'])))]
+             for image in content['images']}
+    for entry in content['annotations']:
+        found[entry['image_id']].append((
+            entry['category_id'] - 1, [0, 0, 1, 1], mask_utils.decode(entry['segmentation'])))
+    figures = run(load(OPEN_IMAGES_ROOT=root), Instances(found))
+    names = {'Cat', 'Teddy bear', 'Woman', 'Car'}
+    assert {key.split('/')[0] for key in figures} == {'Open Images'}
+    assert figures['Open Images/lvis/segm_AP50'] == pytest.approx(
+        len(names) / len(names | {'Bear', 'Person'}))
+
+
+@pytest.mark.skipif(not TREES.is_dir(), reason='needs ../shared')
+def test_visual_genome_is_tested_by_its_regions(load, tmp_path):
+    root = shutil.copytree(TREES / 'visual_genome', tmp_path / 'tree')
+    prepare_visual_genome(root, exclude=[
+        TREES / 'coco_panoptic/annotations/panoptic_val2017.json'])
+    config = load(VISUAL_GENOME_ROOT=root)
+    dataset = DATASETS.build(dict(
+        config.test_cfg.data_sets['Visual Genome'].dataset, serialize_data=False))
+    names = dataset.metainfo['classes']
+    found = {}
+    for info in map(dataset.get_data_info, range(len(dataset))):
+        mask = np.zeros((info['height'], info['width']))
+        found[info['img_id']] = [
+            (names.index(name_of(region)), region['bbox'], mask)
+            for region in info['regions'] if region['bbox'] and name_of(region) in names]
+    figures = run(config, Instances(found))
+    assert figures['Visual Genome/regions/recall50'] == 100
+    assert '| nothing |' in (tmp_path / 'work/data_sets/tables.md').read_text()

@@ -132,6 +132,8 @@ def test_num_classes_are_those_of_the_training_data(path):
     if 'vocabulary' not in head:
         pytest.skip('no vocabulary')
     dataset = cfg.train_dataloader.dataset
+    dataset, *others = dataset.get('datasets', [dataset])
+    assert all(dict(other.metainfo) == dict(dataset.metainfo) for other in others)
     if dataset.type != 'ShapesPanopticDataset':
         assert dict(head.vocabulary) == dict(dataset.metainfo)
         return

@@ -319,6 +319,25 @@ def test_labels_are_things_first_and_name_the_right_class(data_root):
     assert (len(sample.text), len(sample.stuff_text)) == (16, 8)
 
 
+def test_regions_are_segments_with_the_names_of_their_class(data_root):
+    config = Config.fromfile(ROOT / 'configs/_base_/datasets/shapes_regions.py')
+    dataset = DATASETS.build(dict(
+        config.train_dataloader.dataset, data_root=str(data_root), serialize_data=False))
+    sample = dataset[0]['data_samples']
+    annotation = read(data_root, 'panoptic_train')['annotations'][0]
+    regions = dataset.get_data_info(0)['regions']
+    assert len(regions) == len(annotation['segments_info'])
+    names = {category['id']: category['name'] for category in
+             read(data_root, 'panoptic_train')['categories']}
+    for region, segment in zip(regions, annotation['segments_info'], strict=True):
+        x, y, width, height = segment['bbox']
+        name = names[segment['category_id']]
+        assert region == dict(
+            phrase=name, phrases=ALL_NAMES[name], bbox=[x, y, x + width, y + height])
+    words = {name for region in regions for name in region['phrases']}
+    assert len(sample.words) == len(sample.word_boxes) == 8 and set(sample.words) <= words
+
+
 def test_missing_annotation_file_says_how_to_draw_it(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'panoptic_val\.json.*make_shapes data/shapes'):
         DATASETS.build(dataset_config(tmp_path, 'val'))

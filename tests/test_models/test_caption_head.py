@@ -16,6 +16,7 @@ from mmengine.structures import InstanceData, PixelData
 
 from mmodise.benchmark.small_models import CLIP_CONFIG, build_clip, save_clip
 from mmodise.models import GeometricEnsemble
+from mmodise.models.losses.box_overlap import box_overlap
 from mmodise.vocabulary import Vocabulary
 
 MODEL_CONFIGS = Path(__file__).parents[2] / 'configs/_base_/models'
@@ -132,6 +133,25 @@ def test_words_are_put_into_the_prompt(head, monkeypatch):
                         lambda clip, texts: (seen.extend(texts), encode(clip, texts))[1])
     losses(head, [sample(('red ball', 'sand')), sample(words=())])
     assert seen == ['a photo of a red ball.', 'a photo of a sand.', 'a photo of a .']
+
+
+def test_boxes_of_words_are_read_if_the_loss_asks_for_them(head, monkeypatch):
+    boxes = (((0, 0, 64, 128), ), ())
+    images = [sample(word_boxes=boxes), sample(('blue box', ))]
+    paper = losses(head, images)['loss_grounding'].item()
+    assert losses(head, [sample(), sample(('blue box', ))])['loss_grounding'].item() == paper
+    masks = (head.layers(maps(2))[-1].masks[0] > 0).float()
+    overlaps = box_overlap(masks, torch.tensor(boxes[0]), (128, 128))  # of some more than others
+    monkeypatch.setattr(head.loss_grounding, 'box_weight', 1.0)
+    monkeypatch.setattr(head.loss_grounding, 'min_overlap', overlaps.median().item())
+    ours = losses(head, images)
+    assert ours['loss_grounding'].item() > paper and ours['loss_grounding'].isfinite()
+    nowhere = [sample(word_boxes=((), ())), sample((), word_boxes=())]
+    without = [sample(), sample(())]
+    assert losses(head, nowhere)['loss_grounding'].item() == losses(
+        head, without)['loss_grounding'].item()
+    with pytest.raises(ValueError, match=r'brings 2 words and word_boxes=\(\(\),\); expected'):
+        losses(head, [sample(word_boxes=((), ))])
 
 
 def test_an_image_without_masks_counts_with_its_words_only(head):

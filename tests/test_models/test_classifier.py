@@ -42,6 +42,27 @@ def test_a_patch_is_visible_if_enough_of_it_is(clip_cfg):
         CLIPClassifier(clip_cfg, min_coverage=2)
 
 
+def test_how_much_of_a_patch_is_in_a_soft_mask(clip_cfg):
+    """Bilinearly resized: what lies in the middle of a patch counts, from its four pixels."""
+    classifier = CLIPClassifier(clip_cfg, soft_masks=True)
+    side = classifier.clip.image_size[0]
+    logits = torch.full((1, side, side), -1e3)
+    logits[0, 8:12, 16:24] = 1e3  # the upper half of row 1, column 2
+    logits[0, 11, 19] = 0.0
+    patches = classifier.soft_patches(logits)
+    assert patches.shape == (1, side // 8, side // 8)
+    assert patches[0, 1, 2] == (0.5 + 1) / 4 and patches.sum() == patches[0, 1, 2]
+
+
+@pytest.mark.parametrize(('settings', 'message'), [
+    (dict(soft_masks=True, min_coverage=0.5), r'min_coverage=0\.5 says which .* how much of each'),
+    (dict(last_blocks=99), r'last_blocks=99, and the image tower has \d blocks'),
+    (dict(last_blocks=0), 'last_blocks=0')])
+def test_switches_that_do_not_fit(clip_cfg, settings, message):
+    with pytest.raises(ValueError, match=message):
+        CLIPClassifier(clip_cfg, **settings)
+
+
 def test_mixed_sizes_and_vocabularies_in_a_batch_equal_single_images(classifier):
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(2, 3, 128, 192, generator=generator)

@@ -12,6 +12,7 @@ from mmodise.models import FrozenCLIP
 from mmodise.models.clip import frozen_clip
 from mmodise.models.clip.masked_tokens import check_mask_tokens
 from mmodise.models.clip.text_embeddings import TextEmbeddings
+from mmodise.models.clip.tuned_tower import TunedTower
 
 
 @pytest.fixture(scope='module')
@@ -181,6 +182,55 @@ def test_masks_against_one_long_masked_sequence(clip, reference, side):
         expected = visual.ln_post(tokens[:, :num_masks]) @ visual.proj
     torch.testing.assert_close(
         clip.encode_masks(images, visible), expected, rtol=1e-4, atol=1e-4)
+
+
+def randomize(visual, weights, generator):
+    """Draw weights, and put them into the tower."""
+    with torch.no_grad():
+        for weight in weights.parameters():
+            weight.add_(0.05 * torch.randn(weight.shape, generator=generator))
+        weights.mask_scale.add_(6)
+        visual.positional_embedding.copy_(weights.positions)
+        for block, queries, values in zip(
+                visual.transformer.resblocks, weights.queries, weights.values, strict=True):
+            block.attn.in_proj_weight[:len(queries)] = queries
+            block.attn.in_proj_weight[-len(values):] = values
+
+
+@pytest.mark.parametrize(('soft', 'tuned'), [(False, False), (True, False), (True, True)])
+def test_masks_in_the_last_blocks_against_one_long_sequence(clip, reference, side, soft, tuned):
+    """Also MaskCLIP++'s definition: soft masks, which are added to what patches alone are seen."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(2, 3, side, side, generator=generator)
+    masks = torch.rand(2, 5, side // 8, side // 8, generator=generator)
+    masks[0, 0] = 0  # shows nothing: sees all patches alike
+    visual, weights = copy.deepcopy(reference.visual), TunedTower(reference.visual, 2)
+    scale = torch.full((2, 2), -5.0)  # blocks, heads
+    if tuned:
+        randomize(visual, weights, generator)
+        scale = weights.mask_scale.detach()
+    flat = masks.flatten(2)[:, None]
+    allowed = flat > 0.5 * flat.amax(-1, keepdim=True)
+    with torch.no_grad():
+        tokens = visual._embeds(normalized(images))
+        blocks = visual.transformer.resblocks
+        for block in blocks[:-2]:
+            tokens = block(tokens)
+        mask_tokens = tokens[:, :1].expand(-1, 5, -1)
+        for block, weight in zip(blocks[-2:], scale, strict=True):
+            bias = torch.zeros(2, 2, 5 + tokens.shape[1], 5 + tokens.shape[1])
+            bias[..., :5] = -torch.inf  # nothing sees mask tokens
+            bias[..., :5, 5] = -torch.inf if soft else 0  # the class token
+            bias[..., :5, 6:] = torch.where(
+                allowed, flat * weight.exp()[:, None, None] if soft else 0.0,
+                -100.0 if soft else -torch.inf)
+            both = block(torch.cat([mask_tokens, tokens], 1), attn_mask=bias.flatten(0, 1))
+            mask_tokens, tokens = both[:, :5], both[:, 5:]
+        expected = visual.ln_post(mask_tokens) @ visual.proj
+    given = masks if soft else allowed[:, 0].unflatten(-1, masks.shape[2:])
+    found = clip.encode_masks(images, given, last_blocks=2, tuned=weights if tuned else None)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    assert found.requires_grad == tuned
 
 
 def test_unknown_model_says_what_is_accepted():

@@ -43,9 +43,33 @@ def test_what_is_not_valid_does_not_count(ensemble):
     torch.testing.assert_close(combined[1].exp(), torch.tensor([0.4, 0.1, 0.5]))
 
 
+def test_a_sure_classifier_lowers_no_object():
+    """By trust x its largest probability, 0.9; not where it could not look at the mask."""
+    ensemble = GeometricEnsemble(alpha=0.25, beta=0.5, trust=0.5)
+    out = torch.cat([OUT_OF_VOCABULARY, torch.full((1, 2), math.nan)])
+    valid = torch.tensor([True, False])
+    combined = ensemble(IN_VOCABULARY.expand(2, 3), out, (True, False), valid).exp()
+    a, b = 0.8**0.75 * 0.1**0.25, (0.2 * 0.9)**0.5
+    none = 0.5 * (1 - 0.5 * 0.9)
+    expected = [[(1 - none) * a / (a + b), (1 - none) * b / (a + b), none], [0.4, 0.1, 0.5]]
+    torch.testing.assert_close(combined, torch.tensor(expected), rtol=1e-5, atol=1e-6)
+    plain = ensemble(IN_VOCABULARY, OUT_OF_VOCABULARY, (True, False), trust=0.0)
+    assert torch.equal(
+        plain, GeometricEnsemble(0.25, 0.5)(IN_VOCABULARY, OUT_OF_VOCABULARY, (True, False)))
+
+
+def test_a_classifier_of_one_class_is_always_sure():
+    combined = GeometricEnsemble(trust=0.5)(
+        torch.tensor([[0.2, 0.8]]).log(), torch.tensor([[-7.0]]), (True, ))
+    torch.testing.assert_close(
+        combined.exp(), torch.tensor([[0.6, 0.4]]), rtol=1e-5, atol=1e-6)
+
+
 def test_weights_are_shares():
     with pytest.raises(ValueError, match=r'beta=1\.5 is not between 0 and 1'):
         GeometricEnsemble(beta=1.5)
+    with pytest.raises(ValueError, match=r'trust=-0\.5 is not between 0 and 1'):
+        GeometricEnsemble()(IN_VOCABULARY, OUT_OF_VOCABULARY, (True, False), trust=-0.5)
 
 
 def test_masks_that_only_a_classifier_names():
@@ -53,3 +77,5 @@ def test_masks_that_only_a_classifier_names():
     expected = torch.tensor([[0.1, 0.9, 0.0], [0.025, 0.225, 0.75]])
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(score_objects(OUT_OF_VOCABULARY, None).exp(), expected[:1])
+    one = score_objects(OUT_OF_VOCABULARY, torch.tensor([0.25]), trust=1.0).exp()
+    torch.testing.assert_close(one[0, 2], torch.tensor(0.75 * 0.1), rtol=1e-5, atol=1e-6)

@@ -119,3 +119,22 @@ def test_as_many_classes_as_panoptic_ids():
 def test_a_misspelt_setting_is_refused():
     with pytest.raises(ValueError, match=r"test_cfg: 'max_per_img' .* mean 'max_per_image'"):
         head(max_per_img=10)
+
+
+def test_semantic_scores_at_the_inputs_size_are_resized():
+    """A pixel between two classes: the mean of their scores, not the scores of a mean mask."""
+    logits = torch.tensor([[1.0, -1.0], [-20.0, 6.0]]).view(1, 2, 1, 2)  # one is sure, one is not
+    classes = [scores([0.8, 0.1, 0.1], [0.1, 0.8, 0.1])]
+    meta = DetDataSample(metainfo=dict(
+        batch_input_shape=(1, 2), img_shape=(1, 2), ori_shape=(1, 20)))
+    prob = classes[0].softmax(-1)[:, :-1]
+    at_input = torch.einsum('qk,qhw->khw', prob, logits[0].sigmoid())
+    expected = torch.nn.functional.interpolate(
+        at_input[None], (1, 20), mode='bilinear')[0].argmax(0)
+    fusion = head(semantic_at_input=True, max_result_bytes=64)  # a class at a time
+    result, = fusion.predict(classes, logits, [meta], [CAT_SKY])
+    assert result['sem_results'].sem_seg[0].tolist() == expected.tolist()
+    other, = head().predict(classes, logits, [meta], [CAT_SKY])
+    assert other['sem_results'].sem_seg[0].tolist() != expected.tolist()
+    small, = fusion.predict(classes, logits, [meta], [CAT_SKY], rescale=False)
+    assert small['sem_results'].sem_seg.shape == (1, 1, 2)

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from mmodise.models import GroundingLoss
+from mmodise.models.losses.box_overlap import box_overlap, masks_in_boxes
 
 GOLDEN = Path(__file__).parents[1] / 'data/golden_open_parts'
 SPLITS = ((2, 2), (3, 1))  # images of each rank
@@ -65,6 +66,86 @@ def test_definition(counts, with_caption):
     assert loss.item() == pytest.approx(expected, rel=1e-5, abs=1e-6)
     loss.backward()
     assert all(x.grad.isfinite().all() for x in (masks, scale, *words))
+
+
+def some_masks(counts, queries=4, seed=0):
+    """About half of the masks of each image for each of its words, at least one."""
+    generator = torch.Generator().manual_seed(seed)
+    chosen = [torch.rand(queries, count, generator=generator) > 0.5 for count in counts]
+    for of_image in chosen:
+        of_image[0] |= ~of_image.any(0)
+    return chosen
+
+
+def test_words_look_at_the_masks_of_their_boxes():
+    """The mean, over the words that have a choice, of -log of what their softmax gives to it."""
+    counts, valid = (3, 1, 2), [True, True, False]
+    masks, words, scale = batch(counts)
+    candidates = some_masks(counts)
+    candidates[2][:, 1] = True  # of this word nothing is known
+    terms = []
+    for image, own, chosen in zip(masks, words, candidates, strict=True):
+        for k, word in enumerate(own):
+            if not chosen[:, k].all():
+                weights = [math.exp(scale * torch.cosine_similarity(mask, word, dim=0))
+                           for mask in image]
+                terms.append(-math.log(sum(
+                    w for w, named in zip(weights, chosen[:, k], strict=True) if named
+                ) / sum(weights)))
+    assert len(terms) == 5
+    paper = by_definition(masks, words, valid, scale)
+    loss = GroundingLoss(loss_weight=1.5, box_weight=0.7)(masks, words, valid, scale, candidates)
+    assert loss.item() == pytest.approx(1.5 * (paper + 0.7 * sum(terms) / 5), rel=1e-5)
+    loss.backward()
+    assert all(x.grad.isfinite().all() for x in (masks, scale, *words))
+
+
+def test_without_boxes_it_is_the_papers_to_the_digit():
+    masks, words, scale = batch((3, 1, 2))
+    loss, paper = GroundingLoss(box_weight=1.0), GroundingLoss()
+    nowhere = [torch.full((count, 2, 4), torch.nan) for count in (3, 1, 2)]
+    shapes = torch.randn(3, 4, 2, 2)
+    candidates = loss.candidates([shapes], nowhere, [(8, 8)] * 3)
+    assert [c.shape for c in candidates] == [(1, 4, 3), (1, 4, 1), (1, 4, 2)]
+    assert paper.candidates([shapes], nowhere, [(8, 8)] * 3) is None
+    ours, papers = (fn(masks[None], words, [True] * 3, scale, chosen)
+                    for fn, chosen in ((loss, candidates), (paper, None)))
+    assert ours.item() == papers.item()
+
+
+def test_overlap_of_masks_and_boxes():
+    """A picture of 8 x 8 pixels, masks of 4 x 4 cells; boxes end between cells."""
+    masks = torch.full((4, 4, 4), -1.0)
+    masks[0, :2, :2] = 1  # pixels 0 to 4
+    masks[1] = 1
+    masks[2, 3, 3] = 1  # 6 to 8
+    boxes = torch.tensor([[0, 0, 3, 4], [5, 5, 8, 8], [0, 0, 8, 8], [2, 2, 2, 2], [torch.nan] * 4])
+    overlaps = box_overlap((masks > 0).float(), boxes[:4], (8, 8))
+    expected = [[1, 0, 1, 0], [1, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
+    torch.testing.assert_close(overlaps, torch.tensor(expected, dtype=torch.float))
+    third = box_overlap((masks[:1] > 0).float(), torch.tensor([[3, 0, 8, 4]]), (8, 8))
+    assert third.item() == pytest.approx(1 / 4), 'a quarter of the mask is in the box'
+    boxes = torch.stack([boxes, boxes[[1, 4, 4, 3, 4]]], dim=1)  # of the first word two
+    found = masks_in_boxes(masks, boxes, (8, 8), 0.5)
+    assert found.T.tolist() == [
+        [True, True, True, False], [False, True, True, False], [True, True, True, False],
+        [True] * 4, [True] * 4], 'all, if there is no mask in the box, or no box'
+
+
+def test_overlaps_are_counted_in_float32():
+    """131,584 cells, which bfloat16 would round."""
+    masks = torch.full((2, 512, 512), -1.0)
+    masks[0, :, :257] = 1
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        found = masks_in_boxes(masks, torch.tensor([[[0, 0, 257, 512]]]), (512, 512), 1)
+    assert found.tolist() == [[True], [False]]
+
+
+@pytest.mark.parametrize(('key', 'value'), [
+    ('min_overlap', 0), ('min_overlap', 1.5), ('box_weight', -1)])
+def test_settings_that_have_no_meaning(key, value):
+    with pytest.raises(ValueError, match=f'{key}={value}, expected a number'):
+        GroundingLoss(**{key: value})
 
 
 def test_every_input_learns():
@@ -125,18 +206,21 @@ class Model(nn.Module):
         self.masks = nn.Linear(5, 6)
         self.words = nn.Linear(5, 6)
         self.scale = nn.Parameter(torch.tensor(2.0))
-        self.loss = GroundingLoss()
+        self.loss = GroundingLoss(box_weight=0.5)
 
-    def forward(self, masks, words, valid):
+    def forward(self, masks, words, valid, candidates):
         words = [self.words(caption) for caption in words]
         masks = torch.stack([self.masks(masks), self.masks(masks**2)])  # two layers
-        return self.loss(masks, words, valid, self.scale).sum()
+        candidates = [torch.stack([chosen, torch.ones_like(chosen)]) for chosen in candidates]
+        return self.loss(masks, words, valid, self.scale, candidates).sum()
 
 
 def train(model, start=0, end=4):
-    """Loss and gradients of some of four images; the last has no caption."""
-    masks, words, _ = batch((3, 2, 3, 1))
-    loss = model(masks[start:end], words[start:end], [True, True, True, False][start:end])
+    """Loss and gradients of some of four images; the last has no caption, words have boxes."""
+    counts = 3, 2, 3, 1
+    masks, words, _ = batch(counts)
+    loss = model(masks[start:end], words[start:end], [True, True, True, False][start:end],
+                 some_masks(counts)[start:end])
     loss.backward()
     gradients = {name.removeprefix('module.'): p.grad for name, p in model.named_parameters()}
     return loss.item(), gradients

@@ -51,6 +51,21 @@ def loss_and_gradients(model, dtype):
     return losses, {name: p.grad for name, p in model.named_parameters()}
 
 
+def test_fcclips_pixel_decoder_stays_in_float32():
+    cfg = Config.fromfile(CONFIGS.parent / '_base_/models/fcclip.py').model.panoptic_head
+    cfg.pixel_decoder.encoder.num_layers = 1
+    decoder = MODELS.build(dict(
+        cfg.pixel_decoder, in_channels=[8, 8, 8, 8], strides=[4, 8, 16, 32], feat_channels=256,
+        out_channels=256)).eval()
+    generator = torch.Generator().manual_seed(0)
+    maps = [torch.rand(1, 8, side, side, generator=generator) for side in (16, 8, 4, 2)]
+    with torch.no_grad():
+        expected, _ = decoder(maps)
+        with torch.autocast('cpu', dtype=torch.bfloat16):
+            features, _ = decoder(maps)
+    assert features.dtype == torch.float32 and torch.equal(features, expected)
+
+
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
 def test_finite_and_close(model, dtype):
     exact, _ = loss_and_gradients(model, torch.float32)

@@ -264,6 +264,26 @@ def test_a_classifier_may_train(small_models):
         assert sorted(matches[matches >= 0].tolist()) == [*range(number)]
 
 
+def test_a_classifier_may_train_alone(small_models):
+    """Nothing else is computed, changed or in training mode; its true masks are the head's."""
+    clip = dict(type='FrozenCLIP', model=str(small_models / 'clip'))
+    tuned = dict(type='TunedCLIPClassifier', clip=clip, last_blocks=2)
+    model = build(small_models, classifier=tuned, train_classifier_only=True).train()
+    images, samples = batch()
+    losses = model.loss(images, with_truth(samples))
+    assert {*losses} == {'classifier.loss_masks', 'classifier.acc_masks'}
+    losses['classifier.loss_masks'].backward()
+    trained = {name for name, p in model.named_parameters() if p.requires_grad}
+    assert trained == {name for name, p in model.named_parameters() if p.grad is not None}
+    assert {name.split('.')[0] for name in trained} == {'classifier'}
+    assert model.classifier.training and not any(
+        part.training for part in (model.backbone, *model.panoptic_head.modules()))
+    with_head = build(small_models, classifier=tuned).train().loss(images, with_truth(samples))
+    assert {'loss_cls', 'classifier.loss_masks'} < with_head.keys()
+    with pytest.raises(ValueError, match=r'learns from true masks.* this one is CLIPClassifier'):
+        build(small_models, train_classifier_only=True)
+
+
 class OnlyMasks(MaskSource):
     """As many masks per image as there are samples before it."""
 

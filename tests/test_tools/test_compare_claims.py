@@ -124,6 +124,27 @@ def test_what_generators_cost_at_full_size(tools, tmp_path):
     assert '| `TokenDiffusionExtractor` | aMUSEd' in page
 
 
+def test_backbones_with_classifiers_that_they_were_not_trained_with(tools, tmp_path):
+    """Shares that are best in the mean over seeds, and the smallest cost."""
+    comparison = tools['comparisons'].COMPARISONS['recipes']
+    (tmp_path / 'recipes').mkdir()
+    records = [make_record(comparison, 'r18', seed, 60.0 + seed, classifiers=dict(
+        none=dict(cost=dict(seconds=0.5, gflops=2.0, megabytes=10.0, parameters=2_000_000)),
+        **{name: dict(
+            result={group: dict(PQ=70.0 + seed) for group in GROUPS},
+            cost=dict(seconds=1.0 + seed, gflops=3.0, megabytes=20.0, parameters=3_000_000),
+            grid=[dict(alpha=0.2, beta=0.4, base=1.0, novel=2.0, all=3.0 - 2 * seed),
+                  dict(alpha=0.6, beta=0.8, base=4.0, novel=5.0, all=2.5)])
+           for name in comparison.classifiers})) for seed in range(2)]
+    comparison.records_file(tmp_path).write_text('\n'.join(map(json.dumps, records)))
+    page = comparison.write_report(tmp_path, max_iters=10).read_text()
+    label = comparison.lines['r18'][1]
+    assert f'| {label} | none | 58.5 ± 0.7 | 1.0 ± 0.0 | 57.5 ± 0.7 | - |' in page
+    assert (f'| {label} | mask tokens | 70.5 ± 0.7 | 70.5 ± 0.7 | 70.5 ± 0.7 | 0.6, 0.8 | '
+            '4.0 ± 0.0 | 5.0 ± 0.0 | 2.5 ± 0.0 |') in page
+    assert f'| {label} | pooled ConvNeXt | 1.000 | 3.0 | 20 | 3.00 |' in page
+
+
 def test_an_unknown_table_lists_those_there_are(tools):
     with pytest.raises(SystemExit, match='--table claim: expected one of claims, captioners, cons'):
         tools['compare_claims'].main(['--table', 'claim'])
@@ -140,7 +161,8 @@ def test_an_unknown_line_lists_those_there_are(tools):
         tools['compare_claims'].main(['--lines', 'recipe', 'r81'])
 
 
-@pytest.mark.parametrize('name', ['claims', 'captioners', 'consistency', 'generators'])
+@pytest.mark.parametrize(
+    'name', ['claims', 'captioners', 'consistency', 'generators', 'recipes'])
 def test_every_line_has_a_config_and_every_claim_its_lines(tools, name):
     report = tools['comparisons'].COMPARISONS[name]
     claims = TOOLS.parent / 'configs' / name

@@ -37,7 +37,7 @@ def test_there_and_back_is_the_same(run, official, tmp_path, capsys, kind, own):
     run(official, tmp_path / 'ours.pth')
     lines = capsys.readouterr().out.splitlines()
     start = lines.index(f'{official} -> {tmp_path / "ours.pth"}')
-    assert lines[start + 1] == f'{kind} model, checkpoint of mmodise, 2.5 MB; parameters:'
+    assert lines[start + 1] == f'ODISE {kind} model, checkpoint of mmodise, 2.5 MB; parameters:'
     counts = dict(line.strip().rsplit(None, 1) for line in lines[start + 2 : -1])
     others = {
         'captioner': '14,864', 'projections': '185,856', 'pixel decoder': '206,432',

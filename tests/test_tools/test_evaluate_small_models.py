@@ -7,7 +7,7 @@ from diffusers import StableDiffusionPipeline
 from mmodise.benchmark import small_model_quality as quality
 from mmodise.benchmark.small_model_card import write_card
 from mmodise.datasets.shapes_world import THINGS, draw_picture
-from mmodise.models import FrozenCLIP
+from mmodise.models import CLIPClassifier, FrozenCLIP
 
 
 @pytest.fixture(scope='module')
@@ -28,7 +28,8 @@ def test_the_names_of_things_are_known_base_and_novel_alike(small_models):
 
 
 def test_masks_in_scenes_are_named_better_than_by_chance(small_models):
-    accuracy = quality.masks_in_scenes(small_models / 'clip', 6)
+    accuracy = quality.masks_in_scenes(
+        CLIPClassifier(dict(type='FrozenCLIP', model=str(small_models / 'clip'))), 6)
     assert accuracy['all'] == pytest.approx(39.4, abs=6.1)  # two of 33; by chance 4.2
 
 

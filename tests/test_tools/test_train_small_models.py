@@ -6,6 +6,7 @@ from diffusers import AutoencoderKL
 from safetensors.torch import load_file
 
 from mmodise.benchmark.captioned_pictures import SEED, CaptionedPictures
+from mmodise.benchmark.small_clip_towers import four_in_one, quarters
 from mmodise.benchmark.small_generator_training import QuantizedAutoencoderTraining
 from mmodise.benchmark.small_model_training import SCHEDULES
 from mmodise.datasets.shapes_world import draw_picture
@@ -18,7 +19,8 @@ from mmodise.models import (
     TokenDiffusionExtractor,
 )
 
-PARTS = ('clip', 'vae', 'unet', 'unet-xl', 'transformer', 'vq', 'tokens', 'captioner')
+PARTS = ('clip', 'vae', 'unet', 'unet-xl', 'transformer', 'vq', 'tokens', 'captioner',
+         'clip-convnext', 'clip-resnet')
 
 
 @pytest.fixture(scope='module')
@@ -45,6 +47,11 @@ def trained(tool, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope='module')
+def small_clip():
+    return FrozenCLIP('mmodise://shapes/clip')
+
+
 def test_what_is_written_is_read_as_any_weights(trained):
     clip = FrozenCLIP(str(trained / 'out/clip'))
     assert clip.encode_texts(['a zebra']).shape == (1, 64)
@@ -60,9 +67,10 @@ def test_what_is_written_is_read_as_any_weights(trained):
     captioner = PretrainedCaptioner(str(trained / 'out/captioner'), max_words=2)
     assert isinstance(captioner(torch.rand(1, 3, 64, 64))[0], str)
     files = [*(trained / 'out').rglob('*.safetensors')]
-    assert len(files) == 16
+    assert len(files) == 18
     for path in files:
-        assert {value.dtype for value in load_file(path).values()} == {torch.float16}
+        assert {value.dtype for name, value in load_file(path).items()
+                if not name.endswith('num_batches_tracked')} == {torch.float16}
 
 
 def test_the_text_encoder_is_the_trained_text_tower(trained):
@@ -70,6 +78,30 @@ def test_the_text_encoder_is_the_trained_text_tower(trained):
     clip = load_file(trained / 'out/clip/open_clip_model.safetensors')
     embedding, = (value for name, value in text.items() if name.endswith('token_embedding.weight'))
     assert torch.equal(embedding, clip['token_embedding.weight'])
+
+
+@pytest.mark.parametrize(('tower', 'widths'), [
+    ('convnext', (32, 64, 96, 128)), ('resnet', (64, 128, 256, 512))])
+def test_another_image_tower_for_the_text_tower_of_the_small_clip(
+    trained, small_clip, tower, widths
+):
+    clip = FrozenCLIP(str(trained / f'out/clip_{tower}'))
+    assert clip.stage_widths == widths
+    texts = ['a striped star', 'sand']
+    torch.testing.assert_close(clip.encode_texts(texts), small_clip.encode_texts(texts))
+    images = torch.rand(2, 3, 128, 128)
+    assert not torch.allclose(*clip.encode_images(images)), 'it looks at the images'
+
+
+def test_four_pictures_in_one_and_the_quarter_of_each():
+    images = torch.arange(8.0).view(8, 1, 1, 1).expand(8, 3, 32, 64)
+    together = four_in_one(images)
+    assert together.shape == (2, 3, 64, 128)
+    masks = quarters(together)
+    found = [together[image, 0][masks[image, number]].unique().tolist()
+             for image in range(2) for number in range(4)]
+    assert found == [[value] for value in range(8)]
+    assert masks.sum(dim=1).eq(1).all()
 
 
 def test_the_latents_have_a_standard_deviation_of_one(trained):

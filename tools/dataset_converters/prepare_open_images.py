@@ -3,7 +3,8 @@
 mim run mmodise prepare_open_images data/open_images
 
 Reads the pictures (validation/ID.jpg), tables and masks, and writes annotations/SPLIT.json,
-annotations/SPLIT_expanded.json (by the hierarchy) and classes.txt.
+annotations/SPLIT_expanded.json (by the hierarchy) and classes.txt; of the pictures to train on also
+annotations/regions_train.json, names of boxes as words.
 """
 
 import argparse

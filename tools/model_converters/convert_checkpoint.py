@@ -1,10 +1,11 @@
-"""Convert an official ODISE checkpoint to one of ours, or back.
+"""Convert an official checkpoint of ODISE or FC-CLIP to one of ours, or back.
 
 python tools/model_converters/convert_checkpoint.py OFFICIAL.pth OURS.pth
 python tools/model_converters/convert_checkpoint.py OURS.pth OFFICIAL.pth --to-official
 
-Label and caption models of any size. Every weight is accounted for: an unknown or missing one is an
-error. A checkpoint that was converted gives the same official file again.
+ODISE's label and caption models and FC-CLIP, of any size; the kind is told. Every weight is
+accounted for: an unknown or missing one is an error. A checkpoint that was converted gives the same
+official file again; where FC-CLIP's held its frozen CLIP, with `--clip`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from mmodise.checkpoints.official import Conversion
 
 
@@ -30,12 +33,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='with --to-official: classes that a label model was trained on (default: as the '
         'checkpoint tells)')
     parser.add_argument(
+        '--clip', type=Path, metavar='FILE',
+        help="with --to-official, for FC-CLIP: weights of its CLIP, or an official file that holds "
+        "them, to be put into the file, as the authors' training does (default: without, as the "
+        'published file)')
+    parser.add_argument(
         '--allow-pickle', action='store_true',
         help='also read an official file that holds objects beyond tensors; this can run any code '
         'that its maker put there')
     args = parser.parse_args(argv)
     if args.num_classes is not None and (not args.to_official or args.num_classes < 1):
         parser.error('--num-classes: give a positive number, and only with --to-official')
+    if args.clip is not None and not args.to_official:
+        parser.error('--clip: only with --to-official')
     return args
 
 
@@ -64,11 +74,30 @@ def convert(args: argparse.Namespace) -> Conversion:
         checkpoint = load_from_local(str(args.checkpoint), 'cpu')
     else:
         checkpoint = read_official(args.checkpoint, args.allow_pickle)
+    clip = read_clip(args.clip) if args.clip is not None else None
     try:
-        return to_official(checkpoint, args.num_classes) if args.to_official else (
+        return to_official(checkpoint, args.num_classes, clip) if args.to_official else (
             from_official(checkpoint))
     except ValueError as error:
         raise ValueError(f'{args.checkpoint}: {error}') from error
+
+
+def read_clip(path: Path) -> dict[str, Tensor]:
+    """Read a CLIP's weights in open_clip's names.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read, or holds no CLIP.
+    """
+    from mmodise.checkpoints.clip_file import clip_part
+    from mmodise.checkpoints.safe_loading import read_weights
+    weights = read_weights(path)
+    weights = clip_part(weights) or weights
+    if 'text_projection' not in weights:
+        raise ValueError(
+            f"--clip {path} holds no CLIP in open_clip's names: its weights begin with "
+            f'{", ".join([*weights][:3])}.')
+    return weights
 
 
 def write(conversion: Conversion, out: Path) -> None:
@@ -90,10 +119,12 @@ def write(conversion: Conversion, out: Path) -> None:
 def report(conversion: Conversion, args: argparse.Namespace) -> str:
     """What was made."""
     counts = {**conversion.num_parameters, 'all': sum(conversion.num_parameters.values())}
+    from mmodise.checkpoints.official import TITLES
     sort = 'official format' if args.to_official else 'checkpoint of mmodise'
     return '\n'.join([
         f'{args.checkpoint} -> {args.out}',
-        f'{conversion.kind} model, {sort}, {args.out.stat().st_size / 1e6:.1f} MB; parameters:',
+        f'{TITLES[conversion.kind]} model, {sort}, {args.out.stat().st_size / 1e6:.1f} MB; '
+        'parameters:',
         *(f'  {part:26} {count:>12,}' for part, count in counts.items()),
         *(f'dropped: {name} ({reason})' for name, reason in conversion.dropped.items())])
 

@@ -12,6 +12,7 @@ cityscapes = '{{$CITYSCAPES_ROOT:data/cityscapes}}/'
 mapillary = '{{$MAPILLARY_ROOT:data/mapillary_vistas}}/'
 lvis = '{{$LVIS_ROOT:data/lvis}}/'
 open_images = '{{$OPEN_IMAGES_ROOT:data/open_images}}/'
+visual_genome = '{{$VISUAL_GENOME_ROOT:data/visual_genome}}/'
 
 load = [
     dict(type='LoadImageFromFile'),
@@ -103,4 +104,13 @@ data_sets = {
             ann_file='annotations/validation_expanded.json', data_prefix=dict(img=''),
             **panoptic_set),
         **instances_only),
+    'Visual Genome': dict(
+        dataset=dict(
+            type='VisualGenomeRegions', data_root=visual_genome, classes_file='classes.txt',
+            ann_file='annotations/regions_not_coco.json', data_prefix=dict(img=''),
+            test_mode=True, return_classes=True,
+            pipeline=[*load, dict(type='PackDetInputs', meta_keys=(
+                'img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'text',
+                'stuff_text', 'regions'))]),
+        **dict(instances_only, metrics=[dict(type='RegionRecallMetric')])),
 }

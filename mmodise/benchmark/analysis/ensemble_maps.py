@@ -14,7 +14,6 @@ from mmengine.registry import init_default_scope
 from ...engine import EvaluationRunner
 from ...evaluation import sweep_ensemble
 from ...evaluation.class_figures import write_csv
-from ...evaluation.ensemble_sweep import Weights
 from ...evaluation.own_vocabulary import find_figure
 from ..charts import draw_maps
 from .evaluated_sets import evaluated_sets
@@ -26,7 +25,8 @@ FIGURES = {
     'mIoU': (('semantic/mIoU', 'semantic/base_mIoU', 'semantic/novel_mIoU'), 1)}
 _GROUPS = 'all classes', 'base', 'novel'
 
-Results = Mapping[Weights, Mapping[str, float]]
+Pair = tuple[float, float]
+Results = Mapping[Pair, Mapping[str, float]]
 
 
 def grid(count: int) -> list[float]:
@@ -37,7 +37,7 @@ def grid(count: int) -> list[float]:
 def sweep(
     cfg: Config, checkpoint: str, steps: Sequence[float], name: str | None = None,
     num_pictures: int | None = None,
-) -> tuple[Results, Weights]:
+) -> tuple[Results, Pair]:
     """Test a model for all pairs of alpha and beta, and for the recipe's.
 
     Args:
@@ -69,11 +69,13 @@ def sweep(
                          'beta. Give it model.classifier.')
     recipe = runner.model.ensemble.alpha, runner.model.ensemble.beta
     pairs = dict.fromkeys([*itertools.product(steps, steps), recipe])
-    return sweep_ensemble(runner, pairs), recipe
+    trust = runner.model.ensemble.trust
+    found = sweep_ensemble(runner, [(*pair, trust) for pair in pairs])
+    return {pair: found[(*pair, trust)] for pair in pairs}, recipe
 
 
 def write_maps(
-    results: Results, steps: Sequence[float], recipe: Weights, folder: Path
+    results: Results, steps: Sequence[float], recipe: Pair, folder: Path
 ) -> list[Path]:
     """Write ``ensemble.csv``, and ``ensemble_FIGURE.png`` with all, base and novel classes.
 
@@ -103,7 +105,7 @@ def write_maps(
     return pictures
 
 
-def _panels(results: Results) -> dict[str, dict[str, dict[Weights, float]]]:
+def _panels(results: Results) -> dict[str, dict[str, dict[Pair, float]]]:
     """Values of each pair in percent, by picture and title; where all pairs have one."""
     panels = {}
     for name, (keys, factor) in FIGURES.items():
@@ -117,7 +119,7 @@ def _panels(results: Results) -> dict[str, dict[str, dict[Weights, float]]]:
     return panels
 
 
-def format_best(results: Results, recipe: Weights) -> str:
+def format_best(results: Results, recipe: Pair) -> str:
     """Of each main figure: the recipe's, and the best with its alpha and beta."""
     lines = []
     for panel in _panels(results).values():

@@ -24,7 +24,7 @@ from ...datasets.panoptic import (
     read_segments,
 )
 from ...datasets.panoptic.classes import respell
-from ...datasets.panoptic.orientation import sizes_differ
+from ...datasets.panoptic.orientation import check_same_size
 from ...datasets.panoptic.segment_map import read_numbers
 from ...evaluation.prediction_dump import FILE_NAME
 from ...vocabulary import Vocabulary
@@ -159,8 +159,7 @@ class SavedPredictions:
 
     def _read_semantic(self, entry: _Entry, shape: tuple[int, int], path: str) -> np.ndarray:
         labels = read_numbers(str(entry.semantic_path))
-        if labels.shape != shape:
-            raise sizes_differ(path, shape, str(entry.semantic_path), labels.shape)
+        check_same_size(path, shape, str(entry.semantic_path), labels.shape)
         return np.array([*entry.order, self._void])[labels.clip(max=len(entry.order))]
 
 

@@ -1,4 +1,4 @@
-"""Names of the trained weights: those of the official release, and ours."""
+"""Names of the trained weights: those of the official releases of ODISE and FC-CLIP, and ours."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-# Names of a kind's own: of the official release, and ours.
+#: What the names of the frozen CLIP begin with, where a checkpoint of FC-CLIP's holds it.
+CLIP_PREFIX = 'backbone.clip_model.'
+#: What a kind of model is called.
+TITLES = dict(label='ODISE label', caption='ODISE caption', fcclip='FC-CLIP')
+# Names of a kind's own: of the official release, and ours. Some of FC-CLIP's begin as a caption
+# model's do, so that it comes first.
 _MARKS = dict(
+    fcclip=('void_embedding.', 'sem_seg_head.predictor._mask_pooling_proj.',
+            'panoptic_head.void_embedding.'),
     label=('category_head.', 'panoptic_head.no_object'),
     caption=('word_head.', 'sem_seg_head.predictor.class_embed.', 'panoptic_head.cls_embed.'))
 
@@ -24,7 +31,7 @@ class Section(NamedTuple):
     official: str
     ours: str | None
     rows: Sequence[tuple[str, str]]
-    kind: str | None = None  # which models have it; None: both
+    kinds: Sequence[str] = tuple(TITLES)  # which models have it
     at_least: int = 1  # such sections
 
 
@@ -44,6 +51,7 @@ _CONV_MODULE = '{conv.weight,gn.weight,gn.bias}'
 
 CAPTIONER, PROJECTIONS, PIXELS = 'captioner', 'projections', 'pixel decoder'
 DECODER, OBJECTNESS, TEXT = 'decoder with mask embedder', 'objectness', 'text projection'
+_ODISE, _LABEL, _CAPTION, _FCCLIP = ('label', 'caption'), ('label', ), ('caption', ), ('fcclip', )
 
 SECTIONS = (
     Section(CAPTIONER, 'backbone.feature_extractor.', 'backbone.captioner.', (
@@ -52,12 +60,12 @@ SECTIONS = (
         ('clip_project.positional_embedding', 'text_position'),
         ('clip_project.linear' + _AFFINE, 'text_proj' + _AFFINE),
         ('time_embed_project.positional_embedding', 'time_position'),
-        ('time_embed_project.linear' + _AFFINE, 'time_proj' + _AFFINE))),
+        ('time_embed_project.linear' + _AFFINE, 'time_proj' + _AFFINE)), _ODISE),
     Section(PROJECTIONS, 'backbone.feature_projections.#.0.', 'backbone.projections.#.', (
         ('shortcut.' + _NESTED, 'downsample.{0.weight,1.weight,1.bias}'),
         ('conv1.' + _NESTED, '{conv1.weight,gn1.weight,gn1.bias}'),
         ('conv2.' + _NESTED, '{conv2.weight,gn2.weight,gn2.bias}'),
-        ('conv3.' + _NESTED, '{conv3.weight,gn3.weight,gn3.bias}'))),
+        ('conv3.' + _NESTED, '{conv3.weight,gn3.weight,gn3.bias}')), _ODISE),
     Section(
         PIXELS, 'sem_seg_head.pixel_decoder.input_proj.#.',
         'panoptic_head.pixel_decoder.input_convs.#.', (  # both from coarse to fine
@@ -80,6 +88,8 @@ SECTIONS = (
         ('mask_features' + _AFFINE, 'mask_feature' + _AFFINE),
         ('adapter_1.' + _NESTED, 'lateral_convs.0.' + _CONV_MODULE),
         ('layer_1.' + _NESTED, 'output_convs.0.' + _CONV_MODULE))),
+    Section(DECODER, 'sem_seg_head.predictor.', 'panoptic_head.mask_embedding.', (
+        ('logit_scale', 'log_scale'), ), _FCCLIP),
     Section(
         DECODER, 'sem_seg_head.predictor.transformer_self_attention_layers.#.',
         'panoptic_head.transformer_decoder.layers.#.', (
@@ -104,28 +114,33 @@ SECTIONS = (
         DECODER, 'sem_seg_head.predictor.input_proj.#.', 'panoptic_head.decoder_input_projs.#.', (
             ('{weight,bias}', '{weight,bias}'), ), at_least=0),
     Section(OBJECTNESS, 'sem_seg_head.predictor.', 'panoptic_head.', (
-        ('class_embed' + _AFFINE, 'cls_embed' + _AFFINE), ), kind='caption'),
+        ('class_embed' + _AFFINE, 'cls_embed' + _AFFINE), ), _CAPTION),
     Section(DECODER, 'sem_seg_head.predictor.', 'panoptic_head.', (
         ('mask_embed.layers.{0,1,2}' + _AFFINE, 'mask_embed.{0,2,4}' + _AFFINE), )),
     Section(DECODER, 'sem_seg_head.predictor.post_mask_embed.', 'panoptic_head.mask_embedding.', (
         ('logit_scale', 'log_scale'),
         ('pool_proj.{0,1}' + _AFFINE, 'pool_proj.{0,1}' + _AFFINE),
         ('mask_embed.0' + _AFFINE, 'embed.0' + _AFFINE),
-        ('mask_embed.1.layers.{0,1,2}' + _AFFINE, 'embed.{1,3,5}' + _AFFINE))),
+        ('mask_embed.1.layers.{0,1,2}' + _AFFINE, 'embed.{1,3,5}' + _AFFINE)), _ODISE),
+    Section(DECODER, 'sem_seg_head.predictor.', 'panoptic_head.mask_embedding.', (
+        ('_mask_pooling_proj.{0,1}' + _AFFINE, 'pool_proj.{0,1}' + _AFFINE),
+        ('class_embed.layers.{0,1,2}' + _AFFINE, 'embed.{0,2,4}' + _AFFINE)), _FCCLIP),
     Section('class weights', 'criterion.', None, (('empty_weight', ''), )),
     Section('"no object"', 'category_head.', 'panoptic_head.', (
-        ('null_embed', 'no_object'), ), kind='label'),
+        ('null_embed', 'no_object'), ), _LABEL),
+    Section('"no object"', 'void_embedding.', 'panoptic_head.void_embedding.', (
+        ('weight', 'weight'), ), _FCCLIP),
     Section(TEXT, 'category_head.', 'panoptic_head.', (
-        ('text_proj' + _AFFINE, 'text_proj' + _AFFINE), ), kind='label'),
+        ('text_proj' + _AFFINE, 'text_proj' + _AFFINE), ), _LABEL),
     Section(TEXT, 'word_head.', 'panoptic_head.', (
-        ('text_proj' + _AFFINE, 'text_proj' + _AFFINE), ), kind='caption'))
+        ('text_proj' + _AFFINE, 'text_proj' + _AFFINE), ), _CAPTION))
 
 
 def kind_of(names: Iterable[str]) -> str | None:
     """The kind of model that weights are of, by their names of either side.
 
     Returns:
-        str, optional: 'label' or 'caption'; None if no name tells.
+        str, optional: 'label', 'caption' or 'fcclip'; None if no name tells.
     """
     names = list(names)
     for kind, marks in _MARKS.items():
@@ -138,14 +153,14 @@ def name_pairs(kind: str, names: Iterable[str]) -> list[Pair]:
     """All weights of a model that has as many layers and projections as some names tell.
 
     Args:
-        kind (str): 'label' or 'caption'.
+        kind (str): 'label', 'caption' or 'fcclip'.
         names (Iterable[str]): Names of either side.
 
     Returns:
         list[Pair]: In the order of the official files.
     """
     names, pairs, counts = list(names), [], {}
-    sections = [section for section in SECTIONS if section.kind in (None, kind)]
+    sections = [section for section in SECTIONS if kind in section.kinds]
     for section in sections:  # layers of attention and of feed-forward are one layer of ours
         counts[section.ours] = max(
             section.at_least, counts.get(section.ours, 0),
@@ -187,7 +202,8 @@ def official_names(names: Iterable[str], kind: str | None = None) -> dict[str, s
 
     Args:
         names (Iterable[str]): Names of ours.
-        kind (str, optional): 'label' or 'caption'. None: as the names tell. Defaults to None.
+        kind (str, optional): 'label', 'caption' or 'fcclip'. None: as the names tell. Defaults to
+            None.
 
     Returns:
         dict[str, str]: Official names by ours.
@@ -199,10 +215,12 @@ def official_names(names: Iterable[str], kind: str | None = None) -> dict[str, s
     kind = kind or kind_of(names)
     if kind is None:
         raise ValueError(
-            'These names do not tell whether they are of a label or a caption model: there is '
-            "neither 'panoptic_head.no_object' nor 'panoptic_head.cls_embed.weight'. Give `kind`.")
+            'These names do not tell whether they are of a label or a caption model, or of '
+            "FC-CLIP's: there is neither 'panoptic_head.no_object' nor "
+            "'panoptic_head.cls_embed.weight' nor 'panoptic_head.void_embedding.weight'. Give "
+            '`kind`.')
     table = {pair.ours: pair.official for pair in name_pairs(kind, names)}
     if unknown := [name for name in names if name not in table]:
         raise ValueError(
-            f'The official {kind} model has no counterpart of: {", ".join(unknown)}.')
+            f'The official {TITLES[kind]} model has no counterpart of: {", ".join(unknown)}.')
     return {name: table[name] for name in names}

@@ -11,7 +11,9 @@ from .conversion import describe, is_official
 
 
 def read_official(path: str | Path, allow_pickle: bool = False) -> dict:
-    """Read an official ODISE checkpoint: tensors, NumPy's arrays, and plain Python values.
+    """Read an official checkpoint of ODISE or FC-CLIP.
+
+    Tensors, NumPy's arrays, and plain Python values.
 
     Args:
         path (str | Path): The file; its weights may also be on their own, not in ``model``.
@@ -39,7 +41,8 @@ def read_official(path: str | Path, allow_pickle: bool = False) -> dict:
     if is_official({'model': checkpoint}):
         checkpoint = {'model': checkpoint}
     if not is_official(checkpoint):
-        raise ValueError(f'{path} is no official ODISE checkpoint: {describe(checkpoint)}.')
+        raise ValueError(
+            f'{path} is no official checkpoint of ODISE or FC-CLIP: {describe(checkpoint)}.')
     return checkpoint
 
 

@@ -1,39 +1,70 @@
 """Visual Genome's regions."""
 
-from collections import defaultdict
+from __future__ import annotations
+
+import os.path as osp
+from collections.abc import Mapping
 
 from mmdet.registry import DATASETS
 
-from ..caption_file import read_captions
-from ..captioned_images import CaptionedImagesDataset
+from ...vocabulary.files import read_file
+from ..captioned_regions import CaptionedRegionsDataset
 
 
 @DATASETS.register_module()
-class VisualGenomeRegions(CaptionedImagesDataset):
+class VisualGenomeRegions(CaptionedRegionsDataset):
     """Visual Genome's regions, as ``mim run mmodise prepare_visual_genome`` writes them.
 
-    Samples have ``captions``, the phrases of an image, each once, with the noun phrases of each in
-    ``phrases``; and ``regions``, each with a
-    ``phrase`` and its ``bbox`` (left, top, right, bottom, in pixels of the original image), for
-    losses that compare a phrase with what is in its box. Images without a phrase are left out.
+    To train on, samples have ``regions`` and ``captions``, see :class:`CaptionedRegionsDataset`.
+    To evaluate on, with ``classes_file``, samples also have the most frequent names as their
+    vocabulary, ``text``; :class:`RegionRecallMetric` compares results with ``regions``, which
+    ``PackDetInputs`` then must list in its ``meta_keys``. Images without a phrase are left out.
 
     Args:
+        classes_file (str, optional): The names to look for, a line ``id:name,synonym`` each, such
+            as ``'classes.txt'``, which is written beside the regions. Starts at ``data_root``.
+            Defaults to None, no vocabulary.
         **kwargs: As for :class:`CaptionedImagesDataset`.
+
+    Raises:
+        FileNotFoundError: If the annotation file is not there, or ``classes_file``, or images.
+        ValueError: If the annotation file is not valid, or ``classes_file`` is not.
     """
 
-    METAINFO = dict(classes=('object', ), thing_classes=('object', ), stuff_classes=())
+    def __init__(
+        self, *args, classes_file: str | None = None, data_root: str | None = None,
+        metainfo: dict | None = None, **kwargs,
+    ) -> None:
+        if classes_file is not None:
+            metainfo = {**_read_names(osp.join(data_root or '', classes_file)), **(metainfo or {})}
+        super().__init__(*args, data_root=data_root, metainfo=metainfo, **kwargs)
 
-    def load_data_list(self) -> list[dict]:
-        """One sample per image that has a phrase."""
-        regions = defaultdict(list)
-        for entry in read_captions(self.ann_file, self.backend_args)['annotations']:
-            if 'bbox' in entry:
-                left, top, width, height = entry['bbox']
-                regions[entry['image_id']].append(dict(
-                    phrase=entry['caption'], bbox=[left, top, left + width, top + height]))
-        samples = super().load_data_list()
-        for sample in samples:
-            captions = dict(zip(sample['captions'], sample['phrases'], strict=True))
-            sample.update(captions=list(captions), phrases=list(captions.values()))
-            sample['regions'] = regions[sample['img_id']]
-        return samples
+    def get_data_info(self, idx: int) -> dict:
+        """As the parent's, with the vocabulary: it is large, and not kept for each image."""
+        info = super().get_data_info(idx)
+        if self.return_classes:
+            info.update(text=self._metainfo['thing_classes'], stuff_text=(), custom_entities=True)
+        return info
+
+
+def name_of(region: Mapping) -> str | None:
+    """What a region is called in a vocabulary: the last word of its first noun phrase.
+
+    'the man with the cat' is a man. Names of ``classes.txt`` are such words.
+
+    Args:
+        region (Mapping): With ``phrases``.
+
+    Returns:
+        str: None if there is no noun phrase.
+    """
+    return region['phrases'][0].split()[-1] if region['phrases'] else None
+
+
+def _read_names(path: str) -> dict:
+    if not osp.isfile(path):
+        raise FileNotFoundError(f"{path}, Visual Genome's most frequent names, is not there. It is "
+                                'written by `mim run mmodise prepare_visual_genome`.')
+    words = read_file(path).things
+    return dict(classes=tuple(names[0] for names in words), stuff_classes=(),
+                thing_classes=tuple(map(', '.join, words)))

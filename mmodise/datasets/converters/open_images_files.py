@@ -13,7 +13,7 @@ from PIL import Image
 
 from ..panoptic.annotation_file import read_json
 from .annotated import AnnotationError
-from .preparation import find
+from .prepared_files import find, list_files
 
 _INSIDE = 122  # of grey masks; a greater value is inside
 
@@ -40,6 +40,7 @@ def group_rows(
     columns: Collection[str],
     images: Collection[str],
     keep: Callable[[dict[str, str]], Any],
+    absent: set[str] | None = None,
 ) -> dict[str, list]:
     """What is kept of the rows of some images, which need not be together, by image.
 
@@ -48,6 +49,7 @@ def group_rows(
         columns (Collection[str]): That must be there.
         images (Collection[str]): Ids.
         keep (Callable): Makes a row small: tables have millions of them.
+        absent (set[str], optional): Gets the ids of other images. Defaults to None.
 
     Raises:
         AnnotationError: If a column is missing, or a value is no number; names the line.
@@ -60,7 +62,33 @@ def group_rows(
             except ValueError as error:
                 raise AnnotationError(
                     f'{path}, line {number}: {error}; expected numbers.') from error
+        elif absent is not None:
+            absent.add(row['ImageID'])
     return grouped
+
+
+def find_boxes(source: Path, split: str) -> Path:
+    """The table of boxes of a split."""
+    return find(*(source / f'{before}{split}-annotations-bbox.csv' for before in ('', 'oidv6-')),
+                what='The table of boxes')
+
+
+def find_labels(source: Path, split: str) -> Path:
+    """The table of what people say is in the pictures of a split, and what is not."""
+    return find(*(source / f'{before}{split}-annotations-human-imagelabels-boxable.csv'
+                  for before in ('', 'oidv7-')), what="The table of images' labels")
+
+
+def read_names(source: Path) -> dict[str, str]:
+    """Names of all classes that are described, by their MIDs."""
+    with _descriptions(source).open(encoding='utf-8-sig', newline='') as file:
+        return {row[0].strip(): row[1].strip() for row in csv.reader(file) if len(row) > 1}
+
+
+def _descriptions(source: Path) -> Path:
+    return find(
+        source / 'class-descriptions-boxable.csv', source / 'oidv7-class-descriptions-boxable.csv',
+        source / 'class-descriptions.csv', what='The table of names')
 
 
 def read_classes(source: Path) -> dict[str, str]:
@@ -72,14 +100,10 @@ def read_classes(source: Path) -> dict[str, str]:
     """
     listed = find(source / 'classes-segmentation.txt', source / 'oidv7-classes-segmentation.txt',
                   what='The list of classes with masks')
-    described = find(
-        source / 'class-descriptions-boxable.csv', source / 'oidv7-class-descriptions-boxable.csv',
-        source / 'class-descriptions.csv', what='The table of names')
-    with described.open(encoding='utf-8-sig', newline='') as file:
-        names = {row[0].strip(): row[1].strip() for row in csv.reader(file) if len(row) > 1}
+    names = read_names(source)
     mids = listed.read_text(encoding='utf-8-sig').split()
     if unknown := [mid for mid in mids if mid not in names]:
-        raise AnnotationError(f'{listed}: {unknown[0]} has no name in {described}.')
+        raise AnnotationError(f'{listed}: {unknown[0]} has no name in {_descriptions(source)}.')
     return {mid: names[mid] for mid in mids}
 
 
@@ -98,14 +122,15 @@ def read_ancestors(path: Path) -> dict[str, set[str]]:
 
 
 def index_masks(source: Path, split: str) -> dict[str, Path]:
-    """All masks of a split by their names, in a folder an archive or all in one.
+    """All masks of a split by their names, in a folder per archive or all in one.
 
     Raises:
         FileNotFoundError: If there is no folder of masks.
     """
-    folder = find(source / f'{split}-masks', source / 'masks' / split, source / split / 'masks',
-                  source / 'masks', what=f'The folder of masks of {split}')
-    return {path.name: path for path in folder.rglob('*.png')}
+    folders = [path for path in source.glob(f'{split}-masks-*') if path.is_dir()] or [
+        find(source / f'{split}-masks', source / 'masks' / split, source / split / 'masks',
+             source / 'masks', what=f'The folder of masks of {split}')]
+    return {path.name: path for folder in folders for path in list_files(folder, recursive=True)}
 
 
 def read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:

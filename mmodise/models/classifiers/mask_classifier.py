@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from mmdet.structures import SampleList
 from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...vocabulary import Vocabulary
 from ..clip import FrozenCLIP, Prompt
@@ -35,16 +35,28 @@ class MaskClassifier(BaseModule):
       per image, however many vocabularies are asked for.
 
     A classifier that is trained sets ``trains`` and overrides :meth:`loss`; any other is used in
-    testing only.
+    testing only. One that learns from true masks, whatever masks are predicted, sets
+    ``learns_from_truth`` as well, and can be trained alone (``train_classifier_only`` of
+    :class:`ODISE`).
     """
 
     #: Whether :meth:`loss` is called in training.
     trains: bool = False
+    #: Whether :meth:`loss` reads images and true masks alone: neither maps nor predictions.
+    learns_from_truth: bool = False
 
     @property
     def embeds_without_names(self) -> bool:
         """Whether :meth:`embed` and :meth:`score` do what :meth:`forward` does."""
         return type(self).forward is MaskClassifier.forward
+
+    def connect(self, backbone: nn.Module, neck: nn.Module | None) -> None:
+        """Be told what makes the ``features``; called once, when all parts are built.
+
+        Args:
+            backbone (Module): The detector's.
+            neck (Module, optional): The detector's; None if it has none.
+        """
 
     def embed(
         self,
@@ -56,7 +68,7 @@ class MaskClassifier(BaseModule):
         """Embed masks, before any name is known; arguments as in :meth:`forward`.
 
         Returns:
-            Sequence[Tensor]: What :meth:`score` reads, (Q, D) per image.
+            Sequence[Tensor]: What :meth:`score` reads, (Q, D) per image; or a tuple of tensors.
         """
         raise NotImplementedError(
             f'{type(self).__name__} is a MaskClassifier and gives no scores: implement forward, or '
@@ -106,9 +118,11 @@ class MaskClassifier(BaseModule):
 
         Args:
             images (Tensor): As in :meth:`forward`.
-            features (tuple[Tensor, ...]): As in :meth:`forward`.
+            features (tuple[Tensor, ...]): As in :meth:`forward`; with ``learns_from_truth`` there
+                may be none.
             batch_data_samples (SampleList): As in :meth:`forward`.
-            targets (MaskTargets): True masks, predicted ones, and which belong together.
+            targets (MaskTargets): True masks, predicted ones, and which belong together; with
+                ``learns_from_truth`` true masks alone.
 
         Returns:
             dict[str, Tensor]: Scalars. What has 'loss' in its name is added up; the detector puts

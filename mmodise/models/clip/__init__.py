@@ -2,5 +2,6 @@
 
 from .frozen_clip import FrozenCLIP
 from .prompts import Prompt, Text, fill_prompt, read_prompt
+from .tuned_tower import TunedTower
 
-__all__ = ['FrozenCLIP', 'Prompt', 'Text', 'fill_prompt', 'read_prompt']
+__all__ = ['FrozenCLIP', 'Prompt', 'Text', 'TunedTower', 'fill_prompt', 'read_prompt']

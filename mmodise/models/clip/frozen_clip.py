@@ -16,6 +16,8 @@ from .prompts import Prompt, Text, fill_prompt
 from .text_embeddings import TextEmbeddings
 from .text_tower import encode_tokens
 from .tokens import tokenize, warn_of_equal_names
+from .towers import LAST_STRIDE, DenseTower, dense_tower
+from .tuned_tower import TunedTower
 
 # texts whose embeddings are kept: 10,000 names with synonyms, bare and in a prompt, 0.2 GB of a
 # large CLIP's; training on captions brings new ones without end
@@ -76,12 +78,21 @@ class FrozenCLIP(FrozenModule):
     @property
     def embed_dim(self) -> int:
         """Channels of all embeddings."""
-        return self.frozen.model.visual.output_dim
+        model = self.frozen.model
+        for tower in (model.visual, getattr(model, 'text', None)):  # timm's towers do not tell
+            if hasattr(tower, 'output_dim'):
+                return tower.output_dim
+        return model.text_projection.shape[1]
 
     @property
     def logit_scale(self) -> Tensor:
         """CLIP's own inverse temperature, at most 100; a scalar."""
         return self.frozen.model.logit_scale.exp().clamp(max=100)
+
+    @property
+    def mean_colour(self) -> Tensor:
+        """The colour that is 0 once normalised, RGB in [0, 1], (3, 1, 1)."""
+        return self.frozen.mean
 
     @property
     def patch_size(self) -> tuple[int, int]:
@@ -92,6 +103,24 @@ class FrozenCLIP(FrozenModule):
         """
         check_mask_tokens(self.frozen.model.visual)
         return _pair(self.frozen.model.visual.patch_size)
+
+    @property
+    def tower(self) -> DenseTower:
+        """The image tower as what gives maps.
+
+        Raises:
+            ValueError: If it gives none, as a vision transformer.
+        """
+        return dense_tower(self.frozen.model.visual)
+
+    @property
+    def stage_widths(self) -> tuple[int, int, int, int]:
+        """Channels of what :meth:`encode_maps` gives.
+
+        Raises:
+            ValueError: As of :attr:`tower`.
+        """
+        return self.tower.stage_widths
 
     @torch.no_grad()
     def encode_images(self, images: Tensor) -> Tensor:
@@ -202,21 +231,85 @@ class FrozenCLIP(FrozenModule):
                     frozen.tokenizer, vocabulary, frozen.model.context_length, prompt)
         return self.encode_texts([fill_prompt(prompt, name) for name in vocabulary.names])
 
-    @torch.no_grad()
-    def encode_masks(self, images: Tensor, visible: Tensor) -> Tensor:
+    def encode_masks(
+        self, images: Tensor, masks: Tensor, last_blocks: int | None = None,
+        tuned: TunedTower | None = None,
+    ) -> Tensor:
         """Embed each mask of an image with a class token that sees only the mask.
 
         Args:
             images (Tensor): RGB in [0, 1], of CLIP's own size, (B, 3, H, W).
-            visible (Tensor): Which patches a mask sees, bool, (B, Q, H / patch, W / patch). The
-                class token is always seen.
+            masks (Tensor): (B, Q, H / patch, W / patch). Which patches a mask sees, bool, with the
+                class token always seen; or how much of them, floats from 0 to 1, with the class
+                token never seen: see :func:`visibility`.
+            last_blocks (int, optional): Blocks of the image tower in which masks count, the last
+                ones. Defaults to None, all.
+            tuned (TunedTower, optional): Weights in place of the tower's own; gradients reach them.
+                Defaults to None.
 
         Returns:
             Tensor: (B, Q, D), not normalised.
         """
         frozen = self.frozen
+        trains = tuned is not None and torch.is_grad_enabled()
+        with self.own_precision(), torch.set_grad_enabled(trains):
+            return _widen(embed_masks(
+                frozen.model.visual, self._normalize(images), masks, last_blocks, tuned))
+
+    @property
+    def num_blocks(self) -> int:
+        """Blocks of a vision transformer, which mask tokens run through.
+
+        Raises:
+            ValueError: As :attr:`patch_size`.
+        """
+        check_mask_tokens(self.frozen.model.visual)
+        return len(self.frozen.model.visual.transformer.resblocks)
+
+    @torch.no_grad()
+    def encode_maps(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Compute the maps of pictures of any size.
+
+        Args:
+            images (Tensor): RGB in [0, 1], (B, 3, H, W).
+
+        Returns:
+            tuple[Tensor, ...]: The outputs of the image tower's four stages, without a norm: (B, C,
+            H / s, W / s) with strides s of 4, 8, 16 and 32. The last one is the dense map, which
+            :meth:`embed_cells` reads.
+
+        Raises:
+            ValueError: If the image tower gives no maps, or a picture is smaller than a cell.
+        """
+        height, width = images.shape[-2:]
+        if min(height, width) < LAST_STRIDE:
+            raise ValueError(
+                f"A picture of {height} x {width} pixels is smaller than a cell of CLIP's last "
+                f'map, {LAST_STRIDE} x {LAST_STRIDE}. Set model.data_preprocessor.pad_size_divisor='
+                f'{LAST_STRIDE}, so that it is padded, or enlarge it in the pipeline.')
         with self.own_precision():
-            return _widen(embed_masks(frozen.model.visual, self._normalize(images), visible))
+            return tuple(map(_widen, self.tower.encode_maps(self._normalize(images))))
+
+    def embed_cells(self, dense: Tensor, cells: Tensor) -> Tensor:
+        """Embed parts of dense maps as CLIP embeds a whole picture.
+
+        A ConvNeXt's head is applied to the mean of the cells; a ResNet's attention pool sees the
+        cells only (FC-CLIP). What :meth:`encode_images` does is the same of all cells, but that
+        a ResNet's attention has the mean among its keys then.
+
+        Args:
+            dense (Tensor): The last of :meth:`encode_maps`, (B, C, h, w).
+            cells (Tensor): bool, or weights in [0, 1], (B, Q, h, w). A part without cells gets what
+                the head makes of 0.
+
+        Returns:
+            Tensor: (B, Q, D), not normalised.
+
+        Raises:
+            ValueError: If the image tower gives no maps.
+        """
+        with self.own_precision():
+            return _widen(self.tower.embed_cells(dense, cells))
 
     def _normalize(self, images: Tensor) -> Tensor:
         """By CLIP's own mean and deviation, in the precision of its image tower."""

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import torch
 import torch.nn.functional as F
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import Tensor, nn
+
+from .tuned_tower import START_OF_MASK_SCALE, TunedTower
+
+_HIDDEN = -100.0  # not -inf: a mask that shows nothing must not give nan (MaskCLIP++)
 
 
 def check_mask_tokens(visual: nn.Module) -> None:
@@ -23,7 +30,10 @@ def check_mask_tokens(visual: nn.Module) -> None:
             f'{type(visual).__name__}. Choose a ViT, or another classifier.')
 
 
-def embed_masks(visual: VisionTransformer, images: Tensor, visible: Tensor) -> Tensor:
+def embed_masks(
+    visual: VisionTransformer, images: Tensor, masks: Tensor, last_blocks: int | None = None,
+    tuned: TunedTower | None = None,
+) -> Tensor:
     """Embed each mask of an image with a copy of the class token that sees only the mask.
 
     The image's own tokens never see a mask token, so they are computed without them; the mask
@@ -33,45 +43,77 @@ def embed_masks(visual: VisionTransformer, images: Tensor, visible: Tensor) -> T
     Args:
         visual (VisionTransformer): The image tower.
         images (Tensor): Normalised, of the tower's size and precision, (B, 3, H, W).
-        visible (Tensor): Which patches a mask sees, bool, (B, Q, H / patch, W / patch). The class
-            token is always seen.
+        masks (Tensor): (B, Q, H / patch, W / patch). Which patches a mask sees, bool; or how much
+            of them, floats from 0 to 1: see :func:`visibility`.
+        last_blocks (int, optional): Blocks that mask tokens run through, counted from the end;
+            before these they are the class token. Defaults to None, all.
+        tuned (TunedTower, optional): Weights in place of the tower's. Defaults to None.
 
     Returns:
         Tensor: (B, Q, D), not normalised.
     """
-    tokens = visual._embeds(images)  # (B, 1 + P, C)
-    visible = F.pad(visible.flatten(2), (1, 0), value=True)[:, None]  # (B, 1, Q, 1 + P)
-    masks = tokens[:, :1].expand(-1, visible.shape[2], -1)  # (B, Q, C)
+    tokens = visual._embeds(images) if tuned is None else tuned.embed_patches(visual, images)
     blocks = visual.transformer.resblocks
-    for number, block in enumerate(blocks, start=1):
-        normed = block.ln_1(tokens)
-        keys, values = _project(block.attn, normed, 'k'), _project(block.attn, normed, 'v')
-        masks = _finish(block, masks, _attend(
-            block.attn, _project(block.attn, block.ln_1(masks), 'q'), keys, values, visible))
-        if number < len(blocks):  # nothing reads the image's tokens after the last keys
-            queries = _project(block.attn, normed, 'q')
-            tokens = _finish(block, tokens, _attend(block.attn, queries, keys, values))
-    return visual.ln_post(masks) @ visual.proj
+    first = len(blocks) - (last_blocks or len(blocks))
+    for number, block in enumerate(blocks):
+        own = {} if tuned is None else tuned.of_block(number)
+        normed = block.ln_1(tokens)  # tokens: (B, 1 + P, C)
+        keys, values = (_project(block.attn, normed, part, own) for part in 'kv')
+        if number == first:
+            mask_tokens = tokens[:, :1].expand(-1, masks.shape[1], -1)  # (B, Q, C)
+        if number >= first:
+            scale = None if tuned is None else tuned.scale_of(number - first)
+            mask_tokens = _step(
+                block, own, mask_tokens, block.ln_1(mask_tokens), keys, values,
+                visibility(masks, scale, tokens.dtype))
+        if number + 1 < len(blocks):  # nothing reads the image's tokens after the last keys
+            tokens = _step(block, own, tokens, normed, keys, values)
+    return visual.ln_post(mask_tokens) @ visual.proj
 
 
-def _project(attention: nn.MultiheadAttention, tokens: Tensor, which: str) -> Tensor:
-    """Queries, keys or values by head, (B, heads, N, C / heads)."""
-    rows = slice('qkv'.index(which) * attention.embed_dim, None)
+def visibility(masks: Tensor, scale: Tensor | None, dtype: torch.dtype) -> Tensor:
+    """What the attention of mask tokens is given, for the class token and the patches.
+
+    Masks that are bool see the class token and their own patches (official release). Soft ones do
+    not see the class token; they see patches where the mask has more than half of its maximum, with
+    the mask times exp(``scale``) added to the attention's logits (MaskCLIP++).
+
+    Args:
+        masks (Tensor): (B, Q, h, w), bool, or floats from 0 to 1.
+        scale (Tensor, optional): By head, (heads,). Defaults to its start in training.
+        dtype (torch.dtype): Of the attention.
+
+    Returns:
+        Tensor: (B, 1 or heads, Q, 1 + h w), bool, or what is added to the attention's logits.
+    """
+    masks = masks.flatten(2)[:, None]
+    if masks.dtype == torch.bool:
+        return F.pad(masks, (1, 0), value=True)
+    if scale is None:
+        scale = masks.new_full((1, ), START_OF_MASK_SCALE)
+    is_seen = masks > masks.amax(dim=-1, keepdim=True) / 2
+    added = torch.where(is_seen, masks * scale.exp()[:, None, None], _HIDDEN)
+    return F.pad(added, (1, 0), value=-torch.inf).to(dtype)
+
+
+def _project(
+    attention: nn.MultiheadAttention, tokens: Tensor, part: str, own: Mapping[str, Tensor]
+) -> Tensor:
+    """Queries, keys or values ('q', 'k', 'v') by head, (B, heads, N, C / heads)."""
+    rows = slice('qkv'.index(part) * attention.embed_dim, None)
     weight = attention.in_proj_weight[rows][: attention.embed_dim]
     bias = attention.in_proj_bias[rows][: attention.embed_dim]
+    if part in own:
+        weight = own[part].to(weight.dtype)
     return F.linear(tokens, weight, bias).unflatten(-1, (attention.num_heads, -1)).transpose(1, 2)
 
 
-def _attend(
-    attention: nn.MultiheadAttention, queries: Tensor, keys: Tensor, values: Tensor,
-    visible: Tensor | None = None,
+def _step(
+    block: ResidualAttentionBlock, own: Mapping[str, Tensor], tokens: Tensor, normed: Tensor,
+    keys: Tensor, values: Tensor, visible: Tensor | None = None,
 ) -> Tensor:
-    """Attention of all heads together, (B, N, C)."""
+    """A block, for tokens (B, N, C) that look at other tokens' keys and values."""
+    queries = _project(block.attn, normed, 'q', own)
     seen = F.scaled_dot_product_attention(queries, keys, values, attn_mask=visible)
-    return attention.out_proj(seen.transpose(1, 2).flatten(2))
-
-
-def _finish(block: ResidualAttentionBlock, tokens: Tensor, seen: Tensor) -> Tensor:
-    """What a block does after its attention."""
-    tokens = tokens + block.ls_1(seen)
+    tokens = tokens + block.ls_1(block.attn.out_proj(seen.transpose(1, 2).flatten(2)))
     return tokens + block.ls_2(block.mlp(block.ln_2(tokens)))

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ..mask_pooling import pool_masks
+
 
 class MaskEmbedding(nn.Module):
     """Pools the mask features under each mask and embeds the result (paper, 3.3; official release).
@@ -12,17 +14,21 @@ class MaskEmbedding(nn.Module):
     One such module is shared by all layers of the decoder.
 
     Args:
-        channels (int): Channels C of queries, mask features and embeddings.
+        channels (int): Channels C of queries and mask features.
+        embed_dim (int, optional): Channels D of embeddings. Defaults to C.
+        with_norm (bool): Whether a layer norm comes before the layers that embed. Defaults to True.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(
+        self, channels: int, embed_dim: int | None = None, with_norm: bool = True
+    ) -> None:
         super().__init__()
         self.pool_proj = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, channels))
         self.embed = nn.Sequential(
-            nn.LayerNorm(channels),
+            *([nn.LayerNorm(channels)] if with_norm else []),
             nn.Linear(channels, channels), nn.ReLU(inplace=True),
             nn.Linear(channels, channels), nn.ReLU(inplace=True),
-            nn.Linear(channels, channels),
+            nn.Linear(channels, embed_dim or channels),
         )
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
 
@@ -40,11 +46,7 @@ class MaskEmbedding(nn.Module):
             mask_features (Tensor): (B, C, h, w).
 
         Returns:
-            Tensor: (B, Q, C), not normalised. An empty mask pools to zero.
+            Tensor: (B, Q, D), not normalised. An empty mask pools to zero.
         """
-        masks = (mask_logits.detach().sigmoid() > 0.5).float()
-        # in float32: half precision counts to 65,504 and no mask may be larger
-        with torch.autocast(masks.device.type, enabled=False):
-            pooled = torch.einsum('bqhw,bchw->bqc', masks, mask_features.float())
-            pooled = pooled / (masks.sum((-2, -1))[..., None] + 1e-8)
+        pooled = pool_masks(mask_logits.detach().sigmoid() > 0.5, mask_features)
         return self.embed(self.pool_proj(pooled.to(queries.dtype)) + queries)

@@ -42,17 +42,18 @@ class MaskTargets(NamedTuple):
         vocabulary: The training vocabulary, which labels count in.
         instances: True masks (N, H, W), 0 or 1, of the padded images and their labels (N,), things
             and stuff in one, per image.
-        predictions: Predicted masks, with their graph.
+        predictions: Predicted masks, with their graph; None for a classifier that learns from true
+            masks alone.
         matches: Per image the true mask that each prediction is matched with, int64 (Q,), and -1
-            where there is none.
+            where there is none; None without predictions.
         layers: What each layer of a decoder predicts, with its graph; the last one's masks are
             ``predictions``. Empty if the source has no such layers.
     """
 
     vocabulary: Vocabulary
     instances: InstanceList
-    predictions: MaskPredictions
-    matches: list[Tensor]
+    predictions: MaskPredictions | None = None
+    matches: list[Tensor] | None = None
     layers: Sequence[LayerOutput] = ()
 
 

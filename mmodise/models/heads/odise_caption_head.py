@@ -25,6 +25,9 @@ class ODISECaptionHead(OpenVocabularyHead):
 
     - ``words``, a sequence of strings, such as 8 noun phrases drawn from a caption; an empty one
       where there are none.
+    - ``word_boxes``, of each word the boxes of what it names, each left, top, right and bottom in
+      pixels of the image; none where it is not known. Optional; read if ``loss_grounding`` has a
+      ``box_weight``.
     - ``has_masks``, False for an image without annotated masks (its annotations are empty ones):
       only its words count. Optional, defaults to True.
 
@@ -102,14 +105,20 @@ class ODISECaptionHead(OpenVocabularyHead):
         Args:
             layers (Sequence[LayerOutput]): Of :meth:`layers`.
             batch_gt_instances (InstanceList): Masks, of label 0.
-            batch_img_metas (list[dict]): With ``words``, and with ``has_masks`` or without.
+            batch_img_metas (list[dict]): With ``words``, and with ``word_boxes`` and ``has_masks``
+                or without.
 
         Raises:
-            ValueError: If an image brings no ``words``, or something else than strings.
+            ValueError: If an image brings no ``words``, or something else than strings; or
+                ``word_boxes`` that are no boxes of its words.
         """
         words = [_words(meta) for meta in batch_img_metas]
+        candidates = self.loss_grounding.candidates(
+            [layer.masks for layer in layers], [_word_boxes(meta) for meta in batch_img_metas],
+            [meta['batch_input_shape'] for meta in batch_img_metas])
         losses = super().loss_by_layer(layers, batch_gt_instances, batch_img_metas)
-        grounding = self.ground(torch.stack([layer.embeddings for layer in layers]), words)
+        grounding = self.ground(
+            torch.stack([layer.embeddings for layer in layers]), words, candidates)
         losses.update({f'd{i}.loss_grounding': loss for i, loss in enumerate(grounding[:-1])})
         return {**losses, 'loss_grounding': grounding[-1]}
 
@@ -128,13 +137,20 @@ class ODISECaptionHead(OpenVocabularyHead):
         nothing = SimpleNamespace(avg_factor=0, pos_assigned_gt_inds=none)
         return labels, weights, gt_instances.masks, weights, none, none, nothing
 
-    def ground(self, embeddings: Tensor, words: Sequence[Sequence[str]]) -> Tensor:
+    def ground(
+        self,
+        embeddings: Tensor,
+        words: Sequence[Sequence[str]],
+        candidates: Sequence[Tensor] | None = None,
+    ) -> Tensor:
         """The grounding loss of every layer.
 
         Args:
             embeddings (Tensor): Mask embeddings, (layers, B, Q, C).
             words (Sequence[Sequence[str]]): Of each of the B images; an empty sequence where there
                 are none.
+            candidates (Sequence[Tensor], optional): Which masks the words of each image name, bool,
+                (layers, Q, W_i), for an image without words W_i = 1. Defaults to None.
 
         Returns:
             Tensor: (layers,).
@@ -143,7 +159,8 @@ class ODISECaptionHead(OpenVocabularyHead):
         embedded = self.embed_texts([word for caption in captions for word in caption])
         embedded = embedded.split([len(caption) for caption in captions])
         valid = [len(caption) > 0 for caption in words]
-        return self.loss_grounding(embeddings, embedded, valid, self.mask_embedding.scale)
+        return self.loss_grounding(
+            embeddings, embedded, valid, self.mask_embedding.scale, candidates)
 
 
 def _words(meta: dict) -> tuple[str, ...]:
@@ -158,3 +175,17 @@ def _words(meta: dict) -> tuple[str, ...]:
         "are none: let the pipeline set results['words'], and list 'words' in the meta_keys of "
         'PackDetInputs.'
     )
+
+
+def _word_boxes(meta: dict) -> Tensor:
+    """The boxes of each word, (W, N, 4), nan where there are less; a row if there are no words."""
+    words, boxes = _words(meta) or ('', ), meta.get('word_boxes') or ()
+    if len(boxes) not in (0, len(words)) or not all(len(box) == 4 for of in boxes for box in of):
+        raise ValueError(
+            f'ODISECaptionHead: the image {meta.get("img_path") or "without a name"} brings '
+            f'{len(words)} words and word_boxes={boxes!r}; expected for each word a sequence of '
+            'boxes, of left, top, right and bottom.')
+    found = torch.full((len(words), max(map(len, boxes), default=0) or 1, 4), torch.nan)
+    for row, of_word in zip(found, boxes, strict=False):
+        row[:len(of_word)] = torch.tensor(of_word).reshape(-1, 4)
+    return found

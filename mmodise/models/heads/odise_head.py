@@ -40,8 +40,16 @@ class ODISEHead(OpenVocabularyHead):
             *args, vocabulary=training, num_labels=len(training), prompt=prompt, **kwargs
         )
         self.cls_embed = nn.Identity()  # classification needs the mask as well
+        self._add_null_embedding()
+
+    def _add_null_embedding(self) -> None:
         # "no object" starts as CLIP's embedding of nothing (official release)
         self.no_object = nn.Parameter(self.clip.encode_texts(['']).clone())
+
+    @property
+    def null_embedding(self) -> Tensor:
+        """What masks of "no object" are compared with, (1, C)."""
+        return self.text_proj(self.no_object)
 
     def classify(
         self, embeddings: Tensor, vocabulary: Vocabulary, scores: Tensor | None = None
@@ -56,7 +64,7 @@ class ODISEHead(OpenVocabularyHead):
         Returns:
             Tensor: (..., Q, K + 1), "no object" last.
         """
-        return self.class_logits(embeddings, vocabulary, self.text_proj(self.no_object))
+        return self.class_logits(embeddings, vocabulary, self.null_embedding)
 
     def label_logits(self, layers: Sequence[LayerOutput]) -> list[Tensor]:
         """Class logits for the training vocabulary, each (B, Q, K + 1)."""

@@ -21,6 +21,7 @@ from ..text_similarity import class_scores
 from .layer_output import LayerOutput
 from .mask_embedding import MaskEmbedding
 from .mask_source import MaskPredictions, MaskSource, MaskTargets
+from .true_masks import check_labels
 
 
 class OpenVocabularyHead(MaskSource, Mask2FormerHead):
@@ -73,6 +74,8 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
             **kwargs,
         )
         self.num_classes = num_labels
+        #: Channels of the maps that it is given.
+        self.in_channels: Sequence[int] = kwargs.get('in_channels', args[0] if args else ())
         self.ignore_unannotated = ignore_unannotated
         self.vocabulary = vocabulary
         self.prompt: Prompt = read_prompt(prompt)
@@ -119,7 +122,7 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
         """Embed names or words, each put into the prompt, to compare masks with: (N, C)."""
         texts = self.clip.encode_texts([fill_prompt(self.prompt, text) for text in texts])
-        return self.text_proj(texts.to(self.text_proj.weight.dtype))
+        return self.text_proj(texts.to(self.mask_embedding.log_scale.dtype))
 
     def class_logits(self, embeddings: Tensor, vocabulary: Vocabulary, *more: Tensor) -> Tensor:
         """Similarities of masks and classes.
@@ -267,15 +270,7 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
             ValueError: If a label is not one of the training vocabulary's.
         """
         instances = super().preprocess_gt(batch_gt_instances, batch_gt_semantic_segs)
-        labels = torch.cat([gt.labels for gt in instances])  # a GPU is waited for once a batch
-        largest = int(labels.max()) if len(labels) else -1
-        if largest >= len(self.vocabulary):
-            raise ValueError(
-                f'{type(self).__name__}: the data set has a label {largest}, the training '
-                f'vocabulary {len(self.vocabulary)} classes (labels 0 to '
-                f"{len(self.vocabulary) - 1}). Give panoptic_head.vocabulary the data set's "
-                'thing_classes and stuff_classes, in the order of its labels.'
-            )
+        check_labels(instances, self.vocabulary, type(self).__name__)
         return instances
 
     @torch.no_grad()

@@ -8,6 +8,7 @@ the former if no result ``reads_inside``.
 """
 
 import torch
+import torch.nn.functional as F
 from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
@@ -131,6 +132,43 @@ class BandedSemantic:
     def finish(self) -> PixelData:
         """The map, int64, (1, H, W)."""
         return PixelData(sem_seg=self.labels[None])
+
+
+class ResizedSemantic(BandedSemantic):
+    """The same, of scores that are resized before classes are compared.
+
+    Args:
+        classes (Tensor): As in :class:`BandedSemantic`.
+        size (tuple[int, int]): Height and width of the bands together.
+        max_bytes (int): Memory for resized scores, which decides how many classes at once. The
+            scores themselves are there as a whole.
+        full_size (tuple[int, int]): Height and width of the map.
+    """
+
+    def __init__(self, classes: Tensor, size: Size, max_bytes: int, full_size: Size) -> None:
+        super().__init__(classes, size, max_bytes)
+        self.full_size = full_size
+
+    def begin(self, kept: Tensor, queries: Tensor) -> None:
+        """Take all masks."""
+        self.scores = self.classes.new_empty(self.classes.shape[1], *self.size)
+
+    def add(self, rows: slice, inside: Tensor | None, probabilities: Tensor) -> None:
+        """Take a band."""
+        self.scores[:, rows] = semantic_scores(self.classes, probabilities)
+
+    def finish(self) -> PixelData:
+        """The map, int64, (1, H, W)."""
+        at_once = max(self.max_bytes // (4 * self.full_size[0] * self.full_size[1]), 1)
+        largest, labels, first = -torch.inf, 0, 0
+        for scores in self.scores.split(at_once):
+            resized = F.interpolate(
+                scores[None], self.full_size, mode='bilinear', align_corners=False)[0]
+            best, index = resized.max(0)
+            labels = torch.where(best > largest, index + first, labels)
+            largest = torch.maximum(best, torch.as_tensor(largest).to(best))
+            first += len(scores)
+        return PixelData(sem_seg=labels[None])
 
 
 def semantic_scores(classes: Tensor, masks: Tensor) -> Tensor:

@@ -7,12 +7,19 @@ import torch.nn.functional as F
 from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmdet.models.seg_heads.panoptic_fusion_heads import MaskFormerFusionHead
 from mmdet.registry import MODELS
-from mmdet.structures import SampleList
+from mmdet.structures import DetDataSample, SampleList
+from mmengine.structures import PixelData
 from torch import Tensor
 
 from ...utils.spelling import refuse_misspelt
 from ...vocabulary import Vocabulary
-from .banded_results import BandedInstances, BandedPanoptic, BandedSemantic, Size
+from .banded_results import (
+    BandedInstances,
+    BandedPanoptic,
+    BandedSemantic,
+    ResizedSemantic,
+    Size,
+)
 from .full_size_masks import FullSizeMasks
 from .segments import BandedSegments, SegmentMap
 
@@ -30,9 +37,11 @@ class OpenVocabularyFusionHead(MaskFormerFusionHead):
         test_cfg (dict): ``panoptic_on``, ``instance_on``, ``semantic_on``, ``object_mask_thr``
             (score that a mask must exceed), ``iou_thr`` (share of its own area that a segment must
             keep), ``filter_low_score`` (segments end where their mask is under 0.5),
-            ``max_per_image`` (instances) and ``max_result_bytes`` (memory for making the results of
-            an image, which themselves come on top; defaults to 32 MiB on the CPU, where more is
-            slower, and to 256 MiB elsewhere).
+            ``semantic_at_input`` (scores of classes are made at the input's size and then resized,
+            as the official releases do where only semantic results are asked for; in memory as a
+            whole), ``max_per_image`` (instances) and ``max_result_bytes`` (memory for making the
+            results of an image, which themselves come on top; defaults to 32 MiB on the CPU, where
+            more is slower, and to 256 MiB elsewhere).
         init_cfg (dict, optional): As in :class:`mmengine.model.BaseModule`.
 
     Raises:
@@ -42,7 +51,7 @@ class OpenVocabularyFusionHead(MaskFormerFusionHead):
     def __init__(self, test_cfg=None, init_cfg=None) -> None:
         refuse_misspelt('test_cfg', test_cfg or (), (
             'panoptic_on', 'instance_on', 'semantic_on', 'object_mask_thr', 'iou_thr',
-            'filter_low_score', 'max_per_image', 'max_result_bytes'))
+            'filter_low_score', 'semantic_at_input', 'max_per_image', 'max_result_bytes'))
         super().__init__(test_cfg=test_cfg, init_cfg=init_cfg)
 
     def predict(
@@ -80,6 +89,10 @@ class OpenVocabularyFusionHead(MaskFormerFusionHead):
         for image, masks in zip(results, full_size, strict=True):
             self._fill([*image.values()], [next(wanted) for _ in image], masks)
             image.update({name: result.finish() for name, result in image.items()})
+        if self.test_cfg.get('semantic_on', False) and self._semantic_at_input:
+            for image, *inputs in zip(
+                    results, mask_cls_results, mask_pred_results, batch_data_samples, strict=True):
+                image['sem_results'] = self._resized_semantic(*inputs, rescale)
         return results
 
     def segment(
@@ -132,10 +145,26 @@ class OpenVocabularyFusionHead(MaskFormerFusionHead):
         if cfg.get('instance_on', False):
             results['ins_results'] = BandedInstances(
                 classes, vocabulary.num_things, size, cfg.get('max_per_image', 100))
-        if cfg.get('semantic_on', False):
+        if cfg.get('semantic_on', False) and not self._semantic_at_input:
             results['sem_results'] = BandedSemantic(
                 classes, size, self._max_bytes(mask_cls.device) // 4)
         return results
+
+    def _resized_semantic(
+        self, mask_cls: Tensor, masks: Tensor, sample: DetDataSample, rescale: bool
+    ) -> PixelData:
+        """The semantic map of an image, whose scores are resized from the input's size."""
+        at_input = FullSizeMasks(masks, sample.metainfo, rescale=False)
+        result = ResizedSemantic(
+            F.softmax(mask_cls.float(), dim=-1), at_input.size,
+            self._max_bytes(mask_cls.device) // 4,
+            tuple(sample.ori_shape[:2]) if rescale else at_input.size)
+        self._fill([result], [*on_host([result.wanted])], at_input)
+        return result.finish()
+
+    @property
+    def _semantic_at_input(self) -> bool:
+        return self.test_cfg.get('semantic_at_input', False)
 
     def _segment_cfg(self) -> dict:
         return dict(

@@ -66,8 +66,9 @@ def data_set(root, name='validation'):
 def test_masks_are_resized_and_groups_are_crowds(root):
     done = prepare_open_images(root)
     assert (done.counts, done.new) == (dict(validation=2), 3)
-    assert [finding.what for finding in done.findings] == [
-        'masks of classes that are not in the list']
+    told = [(finding.what.partition(' that')[0], finding.examples) for finding in done.findings]
+    assert told == [
+        ('pictures with masks', ['zz']), ('masks of classes', ['0a, /m/9'])]
     vocabulary = Vocabulary.from_file(root / 'classes.txt')
     assert len(vocabulary.things) == 6, 'a comma in a name is none between names'
     content, images = read(root)
@@ -84,18 +85,41 @@ def test_masks_are_resized_and_groups_are_crowds(root):
 
 def test_a_run_that_was_stopped_goes_on_with_the_next_part(root, monkeypatch):
     monkeypatch.setattr(parts, '_SIZE', 1)
-    broken = root / 'validation/0b.jpg'
+    broken = root / f'validation-masks/A/{KEY}_m2_ff.png'
     whole = broken.read_bytes()
     broken.write_bytes(b'')
     with pytest.raises(ValueError, match='1 of 2 cannot be prepared'):
         prepare_open_images(root)
     assert not (root / 'annotations/validation.json').exists()
     broken.write_bytes(whole)
-    (root / f'validation/{KEY}.jpg').write_bytes(b'')  # is done, and not read again
+    part, = (root / 'annotations/validation.parts').iterdir()
+    part.write_text(part.read_text().replace('"height": 10', '"height": 11'))
     prepare_open_images(root)
     content, images = read(root)
     assert len(images) == len(content['annotations']) == 2
+    assert images['0b']['height'] == 11, 'it was done, and not done again'
     assert not (root / 'annotations/validation.parts').exists()
+
+
+def test_folders_of_archives_and_rows_that_stand_twice(root):
+    (root / 'validation/validation_0').mkdir()
+    for key in (KEY, '0b'):
+        (root / f'validation/{key}.jpg').rename(root / f'validation/validation_0/{key}.jpg')
+    (root / 'validation-masks/A').rename(root / 'validation-masks-0')
+    name = f'{KEY}_m9_ee.png'
+    (root / 'validation-masks' / name).rename(root / 'validation-masks-0' / name)
+    table = root / 'validation-annotations-object-segmentation.csv'
+    header, *rows = table.read_text().splitlines()
+    table.write_text('\r\n'.join([header, *rows, *rows]))
+    done = prepare_open_images(root, root / 'out')
+    assert ('rows of masks that stand twice', 2) in [(f.what, f.count) for f in done.findings]
+    content, images = read(root / 'out')
+    assert len(content['annotations']) == 2
+    assert images[KEY]['file_name'] == f'validation/validation_0/{KEY}.jpg'
+    assert len(data_set(root / 'out')) == 2, 'pictures are there too'
+    write_image(root / f'validation/{KEY}.jpg', (10, 20, 3))
+    with pytest.raises(ValueError, match=r'0a\.jpg are of one image'):
+        prepare_open_images(root)
 
 
 def test_instances_are_also_what_they_are_a_kind_of(root):
@@ -150,6 +174,24 @@ def test_ap_by_hand(root, name, expected):
     assert figures['lvis/segm_AP50'] == pytest.approx(expected, abs=1e-3)
 
 
+def test_names_of_boxes_are_words_to_train_on(root):
+    """Of all classes that have a name, groups too; a label without a box is of the picture."""
+    with (root / 'class-descriptions-boxable.csv').open('a') as file:
+        file.write('\n/m/8,Bat (Animal)')
+    for path in root.glob('validation*'):
+        path.rename(root / path.name.replace('validation', 'train'))
+    table = root / 'train-annotations-bbox.csv'
+    table.write_text(table.read_text() + f'\n{KEY},x,/m/8,1,.5,1,0,.25,0,0')
+    assert prepare_open_images(root).new == 4
+    dataset = build('CaptionedRegionsDataset', root, 'LoadPanopticIfAny', data_prefix=dict(img=''),
+                    ann_file='annotations/regions_train.json')
+    first, second = ({(region['phrase'], *region['phrases'], *(region['bbox'] or ()))
+                      for region in dataset.get_data_info(i)['regions']} for i in range(2))
+    assert first == {('teddy bear', 'teddy bear', 2, 2, 10, 6), ('bat', 'bat', 10, 0, 20, 2.5),
+                     ('flower, red', 'flower, red', 0, 0, 20, 10)}
+    assert second == {('dog', 'dog', 0, 0, 10, 10), ('bear', 'bear')}
+
+
 def close(box, expected):
     return np.abs(np.subtract(box, expected)).max() <= 1.5
 
@@ -187,3 +229,13 @@ def test_answers(tree, tmp_path):
             assert {names[i] for i in image['not_exhaustive_category_ids']} >= {
                 name for name in item['boxes_without_mask'] if name in names.values()}
         assert len(data_set(root, split)) == len(images)
+    words = read(root, 'regions_train')[0]['annotations']
+    for item in (item for item in answers['images'] if item['split'] == 'train'):
+        mine = [word for word in words if word['image_id'] == Path(item['file']).stem]
+        for want in (*item['instances'], *item['group_of']):
+            assert any(word['caption'] == want['name'].lower() and close(
+                word['bbox'], want['bbox_in_image']) for word in mine if 'bbox' in word), want
+        assert {name.lower() for name in item['boxes_without_mask']} <= {
+            word['caption'] for word in mine if 'bbox' in word}
+        assert not {word['caption'] for word in mine}.intersection(
+            name.lower() for name in item['verified_absent'])

@@ -4,7 +4,9 @@ import json
 import shutil
 
 import pytest
-from mmdet.registry import DATASETS
+import torch
+from mmdet.registry import DATASETS, METRICS
+from mmengine.structures import InstanceData
 
 from mmodise.datasets.converters.visual_genome import clip_box, prepare_visual_genome
 from mmodise.vocabulary import Vocabulary
@@ -37,10 +39,11 @@ def root(tmp_path):
     return tmp_path
 
 
-def data_set(root, name='train'):
+def data_set(root, name='train', pipeline=(), **settings):
     return DATASETS.build(dict(
         type='VisualGenomeRegions', data_root=str(root), data_prefix=dict(img=''),
-        ann_file=f'annotations/regions_{name}.json', serialize_data=False, pipeline=[]))
+        ann_file=f'annotations/regions_{name}.json', serialize_data=False,
+        pipeline=list(pipeline), **settings))
 
 
 def test_regions_are_cleaned_and_evaluated_pictures_left_out(root):
@@ -57,10 +60,11 @@ def test_regions_are_cleaned_and_evaluated_pictures_left_out(root):
     assert info['captions'] == ['the clock is green', 'A MAN', 'a man in the grass', 'a thing']
     assert info['phrases'] == [['clock'], ['man'], ['man', 'grass'], ['thing']]
     assert info['regions'] == [
-        dict(phrase='the clock is green', bbox=[0, 4, 5, 10]),
-        dict(phrase='A MAN', bbox=[1, 1, 3, 3]),
-        dict(phrase='a man in the grass', bbox=[0, 0, 5, 5]),
-        dict(phrase='a thing', bbox=[0, 0, 5, 5])]
+        dict(phrase='the clock is green', phrases=['clock'], bbox=[0, 4, 5, 10]),
+        dict(phrase='A MAN', phrases=['man'], bbox=None),
+        dict(phrase='A MAN', phrases=['man'], bbox=[1, 1, 3, 3]),
+        dict(phrase='a man in the grass', phrases=['man', 'grass'], bbox=[0, 0, 5, 5]),
+        dict(phrase='a thing', phrases=['thing'], bbox=[0, 0, 5, 5])]
     assert len(data_set(root, 'not_coco')) == 1
     assert prepare_visual_genome(root, exclude=[root / 'val.json'], workers=2).new == 0
 
@@ -73,9 +77,82 @@ def test_names_are_the_most_frequent_and_of_training_only(root):
     assert len(Vocabulary.from_file(root / 'classes.txt').things) == len(names)
 
 
+def test_a_phrase_of_training_comes_with_its_box(root):
+    prepare_visual_genome(root, exclude=[root / 'val.json'])
+    dataset = data_set(root, pipeline=[
+        dict(type='LoadImageFromFile'), dict(type='LoadPanopticIfAny'),
+        dict(type='Resize', scale=(40, 20)), dict(type='DrawRegionWords', num_words=64),
+        dict(type='PackDetInputs', meta_keys=('words', 'word_boxes'))])
+    sample = dataset[0]['data_samples']
+    assert set(zip(sample.words, sample.word_boxes, strict=True)) == {
+        ('clock', ((0, 8, 10, 20), )), ('man', ()), ('grass', ((0, 0, 10, 10), )),
+        ('thing', ((0, 0, 10, 10), ))}, 'nobody knows where one of the men is'
+
+
+def test_recall_by_hand(root):
+    """In the only picture that is not COCO's clock and the first man are found; grass is not asked.
+
+    | region         | found                                                           |
+    |----------------|-----------------------------------------------------------------|
+    | clock, 5 x 6   | clock, 5 x 4 of it                                              |
+    | man, 2 x 2     | man, the same box                                               |
+    | man (in grass) | as grass only; the man beside it overlaps by 10 of 25 + 20 - 10 |
+    | thing          | is no name                                                      |
+    | man, outside   | has no box                                                      |
+    """
+    prepare_visual_genome(root, exclude=[root / 'val.json'])
+    dataset = data_set(
+        root, 'not_coco', classes_file='classes.txt', return_classes=True, test_mode=True,
+        pipeline=[dict(type='LoadImageFromFile'),
+                  dict(type='PackDetInputs', meta_keys=('img_path', 'text', 'regions'))])
+    sample, names = dataset[0]['data_samples'], dataset.metainfo['classes']
+    assert tuple(sample.text) == names == tuple(
+        Vocabulary.from_file(root / 'classes.txt').class_names)
+    found = {(0, 4, 5, 8): 'clock', (1, 1, 3, 3): 'man', (0, 0, 5, 5): 'grass', (3, 0, 8, 5): 'man'}
+    result = dict(sample.metainfo, pred_instances=InstanceData(
+        labels=torch.tensor([names.index(name) for name in found.values()]),
+        bboxes=torch.tensor([*found], dtype=torch.float), scores=torch.ones(4)))
+    metric = METRICS.build(dict(type='RegionRecallMetric'))
+    metric.dataset_meta = dataset.metainfo
+    metric.process({}, [result])
+    figures = metric.evaluate(1)
+    assert figures == pytest.approx({
+        'regions/recall50': 200 / 3, 'regions/name_recall50': 75,
+        'regions/any_name_recall50': 100, 'regions/instances': 4})
+    assert metric.per_class == dict(man=dict(recall=50), clock=dict(recall=100))
+    nothing = InstanceData(labels=torch.zeros(0, dtype=int), bboxes=torch.zeros(0, 4))
+    metric.process({}, [dict(sample.metainfo, pred_instances=nothing)])
+    assert metric.evaluate(1)['regions/recall50'] == 0
+    with pytest.raises(KeyError, match=r"1\.jpg brings no 'regions'"):
+        metric.process({}, [dict(img_path='1.jpg', pred_instances=nothing)])
+
+
+def test_names_that_are_not_there(root):
+    prepare_visual_genome(root, exclude=[root / 'val.json'])
+    (root / 'classes.txt').unlink()
+    with pytest.raises(FileNotFoundError, match=r'classes\.txt.*prepare_visual_genome'):
+        data_set(root, 'not_coco', classes_file='classes.txt')
+
+
 def test_boxes_are_cut_off_at_the_edges():
     assert clip_box([-2, 29, 98, 12], (80, 60)) == [0, 29, 80, 12]
     assert clip_box([80, 0, 5, 5], (80, 60)) is None and clip_box([-5, 0, 5, 5], (80, 60)) is None
+
+
+def test_the_first_version_and_what_stands_twice(root):
+    path = root / 'image_data.json'
+    images = json.loads(path.read_text())
+    for image in images:
+        image['id'] = image.pop('image_id')
+    path.write_text(json.dumps(images))
+    regions = json.loads((root / 'region_descriptions.json').read_text())
+    (root / 'region_descriptions.json').write_text(json.dumps(regions + regions[:1]))
+    done = prepare_visual_genome(root, exclude=[root / 'val.json'])
+    assert ('regions with the id of another', 6) in [(f.what, f.count) for f in done.findings]
+    assert len(data_set(root).get_data_info(0)['regions']) == 4
+    path.write_text(json.dumps(images + images[:1]))
+    with pytest.raises(ValueError, match="2 entries of 'images' have the id 1"):
+        prepare_visual_genome(root, exclude=[root / 'val.json'])
 
 
 def test_what_is_wrong_is_named(root):
@@ -111,5 +188,5 @@ def test_answers(tree, tmp_path):
             ' '.join(text.split()) for text in item['usable_phrases']))
         boxes = [[x, y, x + w, y + h] for x, y, w, h in (
             r['clipped'] for r in item['regions'] if r['clipped'] and r['phrase'].strip())]
-        assert [r['bbox'] for r in info['regions']] == boxes
+        assert [r['bbox'] for r in info['regions'] if r['bbox']] == boxes
         assert [info['width'], info['height']] == item['size']
