@@ -19,6 +19,9 @@ def parse_args() -> argparse.Namespace:
         '--out', metavar='FILE.pkl',
         help='write the predictions to a pickle file; of several data sets FILE_DATA-SET.pkl each')
     parser.add_argument(
+        '--save-predictions', action='store_true',
+        help='keep the predictions, in WORK_DIR/TIMESTAMP/predictions, for analyze_predictions')
+    parser.add_argument(
         '--show-dir', metavar='NAME',
         help='paint the predictions into WORK_DIR/TIMESTAMP/NAME')
     parser.add_argument(
@@ -47,7 +50,7 @@ def main() -> None:
     from mmdet.evaluation import DumpDetResults
 
     from mmodise.engine import EvaluationRunner, launched, load_config
-    from mmodise.evaluation import DataSetsTestLoop
+    from mmodise.evaluation import DataSetsTestLoop, run_test
     cfg = load_config(
         args.config, args.cfg_options, work_dir=args.work_dir, launcher=args.launcher)
     cfg.load_from = None if args.checkpoint == 'none' else args.checkpoint
@@ -59,7 +62,7 @@ def main() -> None:
             runner.test_loop.out_file = args.out
         elif args.out:
             runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
-        runner.test()
+        run_test(runner, args.save_predictions)
 
 
 if __name__ == '__main__':

@@ -175,3 +175,8 @@ def draw_heat_maps(
         figure.colorbar(image, ax=axes, shrink=0.6)
     figure.supxlabel(note, fontsize=9, x=0.01, ha='left')
     figure.savefig(path, dpi=120)
+
+
+def shorten(name: str, length: int = 28) -> str:
+    """A name that is no longer than there is room for."""
+    return name if len(name) <= length else f'{name[:length - 1]}…'

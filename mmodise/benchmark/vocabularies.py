@@ -7,18 +7,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
-from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmdet.structures import DetDataSample
 from mmdet.utils import register_all_modules
 from mmengine.runner import Runner
 from PIL import Image
 from terminaltables import AsciiTable
-from torch import Tensor
 from tqdm import tqdm
 
 from ..datasets.shapes_world import STUFF, THINGS
 from ..engine import launched, load_config
+from ..evaluation.own_vocabulary import find_figure
 from ..utils.paths import configs_folder
 from ..visualization import enlarge, paint_segments, picture_grid
 from ..vocabulary import Vocabulary
@@ -32,6 +30,8 @@ ABSENT_THINGS = (
 ABSENT_STUFF = (
     'marble', 'gravel', 'fog', 'cardboard', 'lava', 'cornfield', 'curtain', 'asphalt', 'moss',
     'ceiling tiles')
+#: The variant with the names of what is in each picture alone.
+ORACLE_NAME = 'own classes of each image'
 Namer = Callable[[str], Sequence[str]]
 """Gives the names under which to look for a class of the data set."""
 
@@ -65,17 +65,6 @@ def make_vocabulary(class_names: Sequence[str], names: Namer = all_names,
         things + list(ABSENT_THINGS) * absent, stuff + list(ABSENT_STUFF) * absent)
 
 
-def to_data_set(segment_map: Tensor, vocabulary: Vocabulary) -> Tensor:
-    """Segments labelled by a vocabulary, (H, W), labelled as in the data set; others void."""
-    classes = [*THINGS, *STUFF]
-    owners = {name: index for index, c in enumerate(classes) for name in all_names(c)}
-    # the last one is void; so is every class that the data set lacks
-    table = torch.tensor([owners.get(names[0], len(classes)) for names in vocabulary.classes]
-                         + [len(classes)])
-    labels = table[(segment_map % INSTANCE_OFFSET).clamp(max=len(vocabulary))]
-    return labels + segment_map // INSTANCE_OFFSET * INSTANCE_OFFSET
-
-
 def evaluate(runner: Runner, vocabulary_of: Callable[[dict], Vocabulary],
              name: str = '') -> dict[str, float]:
     """Evaluate a model under other vocabularies than the data set's.
@@ -92,17 +81,11 @@ def evaluate(runner: Runner, vocabulary_of: Callable[[dict], Vocabulary],
     infos = {dataset.get_data_info(i)['img_id']: dataset.get_data_info(i)
              for i in range(len(dataset))}
     for batch in tqdm(runner.test_dataloader, name):
-        vocabularies = []
         for sample in batch['data_samples']:
-            vocabularies.append(vocabulary_of(infos[sample.img_id]))
-            sample.set_metainfo(
-                dict(text=vocabularies[-1].things, stuff_text=vocabularies[-1].stuff))
-        outputs = runner.model.test_step(batch)
-        for output, vocabulary in zip(outputs, vocabularies, strict=True):
-            segments = output.pred_panoptic_seg
-            segments.sem_seg = to_data_set(segments.sem_seg.cpu(), vocabulary)
-            segments.set_metainfo(dict(ignore_index=len(THINGS) + len(STUFF)))
-        runner.test_evaluator.process(outputs, batch)
+            vocabulary = vocabulary_of(infos[sample.img_id])
+            sample.set_metainfo(dict(text=vocabulary.things, stuff_text=vocabulary.stuff))
+        # the metrics find the data set's classes by the names of each picture's own
+        runner.test_evaluator.process(runner.model.test_step(batch), batch)
     return runner.test_evaluator.evaluate(len(dataset))
 
 
@@ -116,15 +99,19 @@ def variants(training: Vocabulary) -> dict[str, Callable[[dict], Vocabulary]]:
         '30 absent classes more': make_vocabulary(classes, absent=True),
     }
     chosen = {name: lambda sample, v=vocabulary: v for name, vocabulary in fixed.items()}
-    return chosen | {'own classes of each image': lambda s: make_vocabulary(present_classes(s))}
+    return chosen | {ORACLE_NAME: lambda s: make_vocabulary(present_classes(s))}
 
 
 def format_table(results: dict[str, dict[str, float]]) -> str:
-    """A row a vocabulary: PQ of all, base and novel classes in percent."""
+    """A row a vocabulary, 'oracle' if it is one: PQ of all, base and novel classes in percent."""
     rows = [['vocabulary', 'PQ', 'base', 'novel']]
     for name, metrics in results.items():
-        values = [metrics[f'coco_panoptic/{key}'] for key in ('PQ', 'base_PQ', 'novel_PQ')]
-        rows.append([name, *('-' if math.isnan(value) else f'{value:.1f}' for value in values)])
+        found = [find_figure(metrics, f'coco_panoptic/{key}')
+                 for key in ('PQ', 'base_PQ', 'novel_PQ')]
+        kinds = {kind for kind, _ in filter(None, found) if kind}
+        rows.append([' '.join([name, *(f'({kind})' for kind in kinds)]),
+                     *('-' if each is None or math.isnan(each[1]) else f'{each[1]:.1f}'
+                       for each in found)])
     table = AsciiTable(rows)
     table.justify_columns = dict.fromkeys(range(1, 4), 'right')
     return table.table
@@ -144,7 +131,7 @@ def draw_picture(runner: Runner, index: int, path: Path) -> None:
         output, = runner.model.test_step(dict(inputs=[packed['inputs']], data_samples=[sample]))
         segments = output.pred_panoptic_seg.sem_seg[0].cpu().numpy()
         pictures.append(paint_segments(*enlarge(image, segments), vocabulary.class_names))
-        titles.append(name.capitalize())
+        titles.append(name.capitalize() + ' (oracle)' * (name == ORACLE_NAME))
     halves = [picture_grid([pictures[i:i + 3]], titles[i:i + 3]) for i in (0, 3)]
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.concatenate(halves)).save(path, quality=85)

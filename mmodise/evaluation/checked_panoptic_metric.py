@@ -17,9 +17,11 @@ from panopticapi.utils import id2rgb
 
 from ..datasets.panoptic.classes import check_classes, thing_classes
 from ..datasets.panoptic.findings import Findings
-from ..datasets.panoptic.segments import Runs, Segments, read_segments
+from ..datasets.panoptic.segments import Segments, read_segments
+from .own_vocabulary import OwnVocabulary, name_figures
 from .panoptic_quality import match_segments
 from .panoptic_truth import PanopticTruth
+from .predicted_segments import PredictedSegments, predicted_segments
 from .truth_check import ChecksTruth
 
 
@@ -38,6 +40,9 @@ class CheckedPanopticMetric(ChecksTruth, CocoPanopticMetric):
     - Results of images of one name in two folders do not overwrite each other.
     - Maps are compared in memory as they come, by the process that tests.
     - After the evaluation ``per_class`` has PQ, SQ and RQ of each class that occurs, by name.
+    - Samples may bring vocabularies of their own, with other numbers of classes than the data set;
+      their labels go by name, see :class:`OwnVocabulary`. If these have nothing but what is in the
+      images, figures are called ``oracle_PQ``, and so on.
 
     Args:
         ann_file (str, optional): COCO's panoptic JSON file. Defaults to None, with which samples
@@ -101,6 +106,7 @@ class CheckedPanopticMetric(ChecksTruth, CocoPanopticMetric):
         self._category_ids = range(len(classes))
         if self._truth is not None:
             self._category_ids = self._truth.match(dataset_meta).category_ids
+        self._metainfo = dict(dataset_meta)  # with the synonyms of things
         self._dataset_meta = dict(dataset_meta, thing_classes=thing_classes(dataset_meta))
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
@@ -111,8 +117,10 @@ class CheckedPanopticMetric(ChecksTruth, CocoPanopticMetric):
             data_samples: Each with ``img_id``, ``img_path`` and ``pred_panoptic_seg``.
         """
         for sample in data_samples:
-            segment_ids, numbers, labels = self._read_prediction(sample)
-            truth = None if self.format_only else self._read_truth(sample)
+            own = OwnVocabulary.of(sample, self._metainfo)
+            sample = sample if own is None else own.translate(sample)
+            segment_ids, numbers, labels = self.read_prediction(sample)
+            truth = None if self.format_only else self.read_truth(sample)
             stats = None if truth is None else match_segments(truth, numbers, labels)
             if truth is not None and self._truth is not None and self.areas == 'file':
                 for label in self._truth.labels_without_pixels(sample['img_id'], truth):
@@ -121,6 +129,8 @@ class CheckedPanopticMetric(ChecksTruth, CocoPanopticMetric):
             if self.outfile_prefix is not None:
                 written = self._write(sample, segment_ids, numbers, labels)
             self.results.append((stats, written))
+            if own is not None and truth is not None:
+                self.results[-1] += (own.is_only({info['label'] for info in truth.infos}), )
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Compute the metrics, in percent.
@@ -130,13 +140,16 @@ class CheckedPanopticMetric(ChecksTruth, CocoPanopticMetric):
         """
         total = self._total(results)
         if self.outfile_prefix is not None:
-            dump(dict(annotations=[written for _, written in results]),
+            dump(dict(annotations=[result[1] for result in results]),
                  f'{self.outfile_prefix}.panoptic.json')
         if self.format_only:
             print_log(f'Results are in {self.outfile_prefix}.panoptic.json', 'current')
             return {}
         self._note_classes(total)
-        return super().compute_metrics([total])
+        flags = only_present(results)
+        self.per_class = {
+            name: name_figures(figures, flags) for name, figures in self.per_class.items()}
+        return name_figures(super().compute_metrics([total]), flags)
 
     def _note_classes(self, total: PQStat) -> None:
         self.per_class = {}
@@ -150,7 +163,7 @@ class CheckedPanopticMetric(ChecksTruth, CocoPanopticMetric):
     def _total(self, results: Iterable) -> PQStat:
         """Counts of the images that are annotated."""
         total, tested, annotated = PQStat(), 0, 0
-        for stat, _ in results:
+        for stat, *_ in results:
             tested += 1
             if stat is not None:
                 annotated += 1
@@ -165,27 +178,27 @@ class CheckedPanopticMetric(ChecksTruth, CocoPanopticMetric):
             findings.tell()
         return total
 
-    def _read_prediction(self, sample: Mapping) -> tuple[np.ndarray, np.ndarray, list[int]]:
-        """Ids of the predicted segments, the map of their numbers from 1 on, and their labels."""
-        result, num_classes = sample['pred_panoptic_seg'], len(self.dataset_meta['classes'])
-        segments = result['sem_seg'].cpu().numpy()[0]
-        voids = {num_classes, result.get('ignore_index', num_classes)}
-        runs = Runs.of(segments)  # few, beside pixels
-        values, places = np.unique(runs.values, return_inverse=True)
-        labels = values % INSTANCE_OFFSET
-        strange = [label for label in labels if label >= num_classes and label not in voids]
-        if strange:
-            raise ValueError(
-                f'{type(self).__name__}: the result of {sample.get("img_path")} has a label '
-                f'{strange[0]}, and the data set {num_classes} classes. Is it of another '
-                'vocabulary?')
-        kept = [i for i, label in enumerate(labels)
-                if label not in voids and self._category_ids[label] is not None]
-        table = np.zeros(len(values), np.int64)
-        table[kept] = np.arange(1, len(kept) + 1)
-        return values[kept], runs.paint(table[places]), labels[kept].tolist()
+    def read_prediction(self, sample: Mapping) -> PredictedSegments:
+        """The predicted segments of an image, of classes that the ground truth has.
 
-    def _read_truth(self, sample: Mapping) -> Segments | None:
+        Args:
+            sample (Mapping): With ``pred_panoptic_seg``.
+
+        Raises:
+            ValueError: If it is of another vocabulary.
+        """
+        known = [category_id is not None for category_id in self._category_ids]
+        return predicted_segments(sample, len(known), known)
+
+    def read_truth(self, sample: Mapping) -> Segments | None:
+        """The segments of an image in the ground truth, with ``label`` and ``iscrowd`` of each.
+
+        Args:
+            sample (Mapping): With ``img_id``, and perhaps ``img_path`` and ``ori_shape``.
+
+        Returns:
+            Segments | None: None if the image has no annotation.
+        """
         if self._truth is not None:
             truth = self._truth.read(sample)
             if truth is not None and self.areas == 'file':
@@ -227,3 +240,12 @@ class CheckedPanopticMetric(ChecksTruth, CocoPanopticMetric):
                 dict(id=int(ids[number]), category_id=self._category_ids[label],
                      area=int(areas[number]), isthing=int(label < num_things))
                 for number, label in enumerate(labels, start=1)])
+
+
+def only_present(results: Iterable[tuple]) -> list[bool | None]:
+    """Of images that brought their own vocabularies, whether these had only what is in them.
+
+    Args:
+        results (Iterable[tuple]): What a :class:`CheckedPanopticMetric` has stored.
+    """
+    return [result[2] for result in results if len(result) > 2]

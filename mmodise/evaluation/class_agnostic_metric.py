@@ -11,6 +11,8 @@ from mmengine.evaluator import BaseMetric
 
 from ..datasets.panoptic.classes import thing_classes
 from ..datasets.panoptic.segments import Runs, Segments
+from .own_vocabulary import OwnVocabulary, name_figures
+from .panoptic_quality import overlaps, shared_pixels
 from .panoptic_truth import PanopticTruth
 from .truth_check import ChecksTruth
 
@@ -70,13 +72,15 @@ class ClassAgnosticMetric(ChecksTruth, BaseMetric):
             truth = self._truth.read(sample)
             if truth is None:  # not annotated
                 continue
+            own = OwnVocabulary.of(sample, self.dataset_meta)
+            present = {info['label'] for info in truth.infos}
             numbers = self._number_segments(sample['pred_panoptic_seg'])
             wanted = [place for place, info in enumerate(truth.infos) if not info['iscrowd']]
             self.results.append((
                 best_overlaps(truth, numbers)[wanted], truth.areas[wanted],
                 np.array([truth.infos[place]['label'] < self._num_things for place in wanted],
                          dtype=bool),
-                int(numbers.max())))
+                int(numbers.max()), None if own is None else own.is_only(present)))
 
     def _number_segments(self, predicted: Mapping) -> np.ndarray:
         """The predicted segments, from 1 on, (H, W); 0 is void."""
@@ -99,7 +103,7 @@ class ClassAgnosticMetric(ChecksTruth, BaseMetric):
         if not sum(len(overlaps) for overlaps, *_ in results):
             raise ValueError(f'{self._truth.file.path}: of the images that were tested, none has '
                              'an annotated segment.')
-        *parts, numbers = zip(*results, strict=True)
+        *parts, numbers, only_present = zip(*results, strict=True)
         overlaps, areas, is_thing = map(np.concatenate, parts)
         metrics = {}
         for suffix, chosen in (('', is_thing >= 0), ('_th', is_thing), ('_st', ~is_thing)):
@@ -108,7 +112,8 @@ class ClassAgnosticMetric(ChecksTruth, BaseMetric):
                 metrics['mBO' + suffix] = float(best.mean())
                 metrics['covering' + suffix] = float(np.average(best, weights=areas[chosen]))
                 metrics['recall50' + suffix] = float(100 * (best > 50).mean())
-        return metrics | {'segments': float(np.mean(numbers))}
+        return name_figures(
+            metrics | {'segments': float(np.mean(numbers))}, only_present)
 
 
 def best_overlaps(truth: Segments, predicted: np.ndarray) -> np.ndarray:
@@ -123,9 +128,5 @@ def best_overlaps(truth: Segments, predicted: np.ndarray) -> np.ndarray:
     Returns:
         ndarray: (N,), 0 where nothing is predicted.
     """
-    columns = int(predicted.max()) + 1
-    pairs = truth.numbers.astype(np.int64) * columns + predicted
-    shared = np.bincount(pairs.ravel(), minlength=(len(truth.infos) + 1) * columns)
-    shared = shared.reshape(-1, columns)[1:]  # pixels by annotated and predicted segment
-    unions = truth.areas[:, None] + shared.sum(0) - shared
-    return (shared / unions)[:, 1:].max(1, initial=0)
+    shared = shared_pixels(truth, predicted, int(predicted.max()))
+    return overlaps(truth, shared).max(1, initial=0)

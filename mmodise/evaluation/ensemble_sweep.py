@@ -10,8 +10,10 @@ from mmdet.structures import SampleList
 from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner
 from torch import Tensor
+from tqdm import tqdm
 
 from ..models import ODISE, MaskClassifier, Observation
+from .class_figures import with_novel_classes
 
 
 class Weights(NamedTuple):
@@ -84,9 +86,9 @@ def sweep_classifiers(
     model.eval()
     evaluators = {key: runner.build_evaluator(runner.cfg.test_evaluator) for key in lines}
     for evaluator in evaluators.values():
-        evaluator.dataset_meta = loader.dataset.metainfo
+        evaluator.dataset_meta = with_novel_classes(loader.dataset.metainfo, model)
     configured = model.classifier, Weights(*(getattr(model.ensemble, n) for n in Weights._fields))
-    for batch in loader:
+    for batch in tqdm(loader, unit='batch', disable=None):
         data = model.data_preprocessor(batch, training=False)
         samples = data['data_samples']
         vocabularies = [*map(model.vocabulary_of, samples)]

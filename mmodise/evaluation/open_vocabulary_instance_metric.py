@@ -18,6 +18,7 @@ from ..datasets.panoptic.classes import thing_classes
 from ..utils.masks import bounding_box, encode_masks
 from .image_matches import ImageMatches, accumulate
 from .instance_truth import InstanceTruth, index_instances
+from .own_vocabulary import OwnVocabulary, name_figures
 from .panoptic_truth import PanopticTruth
 from .truth_check import ChecksTruth
 
@@ -43,6 +44,9 @@ class OpenVocabularyInstanceMetric(ChecksTruth, CocoMetric):
       ``per_class`` has AP of the others, in percent, by name.
     - Where the metainfo has ``novel_classes``, there are ``base_segm_mAP`` and ``novel_segm_mAP``
       too, as far as the group has a class that counts.
+
+    Vocabularies that samples bring, and figures of oracle ones, are as in
+    :class:`CheckedPanopticMetric`; only things are looked at.
 
     Args:
         ann_file (str): COCO's instance annotations; or, with ``seg_prefix``, panoptic annotations.
@@ -109,6 +113,8 @@ class OpenVocabularyInstanceMetric(ChecksTruth, CocoMetric):
             data_samples: Each with ``img_id``, ``ori_shape`` and ``pred_instances``.
         """
         for sample in data_samples:
+            own = OwnVocabulary.of(sample, self.dataset_meta)
+            sample = sample if own is None else own.translate(sample)
             height, width = sample['ori_shape'][:2]
             image = dict(img_id=sample['img_id'], height=height, width=width,
                          img_path=sample.get('img_path', ''))
@@ -116,6 +122,8 @@ class OpenVocabularyInstanceMetric(ChecksTruth, CocoMetric):
             things = [] if self.format_only else self._read_truth(sample, image)
             matches = {kind: self._match(kind, dict(image, id=image['img_id']), things, found)
                        for kind in self._kinds}
+            if own is not None and self._kinds:
+                matches['only_present'] = own.is_only(self._present(things), self._num_things)
             self.results.append(
                 (matches, image['img_id'], (dict(image, anns=things), found)
                  if self._keeps_results() else None))
@@ -134,7 +142,17 @@ class OpenVocabularyInstanceMetric(ChecksTruth, CocoMetric):
             self._set_params(evaluation.params)
             accumulate(evaluation, {image_id: found[kind] for found, image_id, _ in results})
             metrics.update(self._figures(evaluation, kind))
-        return {key: value for key, value in metrics.items() if not math.isnan(value)}
+        flags = [found.get('only_present') for found, *_ in results]
+        self.per_class = {
+            name: name_figures(figures, flags) for name, figures in self.per_class.items()}
+        return name_figures({
+            key: value for key, value in metrics.items() if not math.isnan(value)}, flags)
+
+    def _present(self, annotations: Sequence[Mapping]) -> set[int]:
+        """Labels of annotations."""
+        labels = {category_id: label for label, category_id in enumerate(self._category_ids)}
+        return {labels[annotation['category_id']] for annotation in annotations
+                if annotation['category_id'] in labels}
 
     def _keeps_results(self) -> bool:
         """Whether instances are kept, for files or for figures that mmdet computes of them."""

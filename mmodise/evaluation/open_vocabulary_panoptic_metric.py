@@ -10,7 +10,8 @@ from panopticapi.evaluation import PQStat
 from terminaltables import AsciiTable
 
 from ..datasets.panoptic.classes import check_known
-from .checked_panoptic_metric import CheckedPanopticMetric
+from .checked_panoptic_metric import CheckedPanopticMetric, only_present
+from .own_vocabulary import name_figures
 
 
 @METRICS.register_module()
@@ -51,9 +52,10 @@ class OpenVocabularyPanopticMetric(CheckedPanopticMetric):
         novel_classes = self.dataset_meta.get('novel_classes')
         if novel_classes and not self.format_only:
             pq_stat = PQStat()
-            for stat, _ in results:
+            for stat, *_ in results:
                 pq_stat += PQStat() if stat is None else stat
-            metrics.update(self._evaluate_groups(pq_stat, set(novel_classes)))
+            metrics.update(name_figures(
+                self._evaluate_groups(pq_stat, set(novel_classes)), only_present(results)))
         return metrics
 
     def _evaluate_groups(self, pq_stat: PQStat, novel_classes: set[str]) -> dict[str, float]:

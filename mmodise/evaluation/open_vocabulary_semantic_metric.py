@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..datasets.panoptic.classes import check_known
 from ..datasets.panoptic.labels import void_label
+from .own_vocabulary import OwnVocabulary, name_figures
 from .panoptic_truth import PanopticTruth
 from .semantic_maps import VOID_VALUES, DataSetMaps, SemanticMaps
 from .truth_check import ChecksTruth
@@ -50,6 +51,8 @@ class OpenVocabularySemanticMetric(ChecksTruth, SemSegMetric):
       if there are more than 256 classes.
 
     After the evaluation ``per_class`` has the figures of each class that counts, by name.
+    Vocabularies that samples bring, and figures of oracle ones, are as in
+    :class:`CheckedPanopticMetric`.
 
     Args:
         ann_file (str, optional): COCO's panoptic JSON file. Defaults to None.
@@ -132,12 +135,17 @@ class OpenVocabularySemanticMetric(ChecksTruth, SemSegMetric):
         """
         num_classes = len(self.dataset_meta['classes'])
         for sample in data_samples:
+            own = OwnVocabulary.of(sample, self.dataset_meta)
+            sample = sample if own is None else own.translate(sample)
             predicted = sample['pred_sem_seg']['sem_seg']
             predicted = predicted.reshape(predicted.shape[-2:])
             if not self.format_only:
-                labels = self._read_labels(sample, predicted.shape, num_classes).to(predicted)
-                self.results.append(
-                    self._compute_pred_stats(predicted, labels, num_classes, num_classes))
+                labels = self.read_labels(sample, predicted.shape).to(predicted)
+                result = self._compute_pred_stats(predicted, labels, num_classes, num_classes)
+                if own is not None:
+                    present = result['labels'][result['areas'][2] > 0]
+                    result['only_present'] = own.is_only(present.tolist())
+                self.results.append(result)
             if self.output_dir is not None:
                 dtype = np.uint8 if num_classes <= 256 else np.uint16
                 path = osp.join(self.output_dir, self._result_name(sample))
@@ -168,17 +176,26 @@ class OpenVocabularySemanticMetric(ChecksTruth, SemSegMetric):
             results: What ``process`` has stored: an element per image.
         """
         metrics = super().compute_metrics(results)
-        novel_classes = set(self.dataset_meta.get('novel_classes') or ())
-        if not novel_classes or self.format_only:
+        if self.format_only:
             return metrics
-        for group, is_novel in (('base', False), ('novel', True)):
+        flags = [result.get('only_present') for result in results]
+        metrics = name_figures({**metrics, **self._group_means()}, flags)
+        self.per_class = {
+            name: name_figures(figures, flags) for name, figures in self.per_class.items()}
+        return metrics
+
+    def _group_means(self) -> dict[str, float]:
+        """Means over the base and over the novel classes."""
+        novel_classes = set(self.dataset_meta.get('novel_classes') or ())
+        means = {}
+        for group, is_novel in (('base', False), ('novel', True)) if novel_classes else ():
             figures = [figures for name, figures in self.per_class.items()
                        if (name in novel_classes) == is_novel]
             for key in figures[0] if figures else ():
                 values = [each[key] for each in figures]
                 if not np.isnan(values).all():
-                    metrics[f'{group}_m{key}'] = float(np.round(np.nanmean(values), 2))
-        return metrics
+                    means[f'{group}_m{key}'] = float(np.round(np.nanmean(values), 2))
+        return means
 
     def get_return_metrics(self, results: list[dict[str, Tensor]]) -> dict[str, np.ndarray]:
         """Figures of each class from 0 to 1, nan where it does not count.
@@ -217,7 +234,17 @@ class OpenVocabularySemanticMetric(ChecksTruth, SemSegMetric):
             return self._truth.result_name(sample['img_id'])
         return f'{osp.splitext(osp.basename(sample["img_path"]))[0]}.png'
 
-    def _read_labels(self, sample: Mapping, shape: tuple[int, int], void: int) -> Tensor:
+    def read_labels(self, sample: Mapping, shape: tuple[int, int]) -> Tensor:
+        """The true labels of an image, (H, W); void is the number of classes.
+
+        Args:
+            sample (Mapping): With ``img_id`` and ``img_path``.
+            shape (tuple[int, int]): Its height and width.
+
+        Raises:
+            ValueError: If the ground truth does not fit.
+        """
+        void = len(self.dataset_meta['classes'])
         if self._maps is not None:
             return torch.from_numpy(self._maps.read(sample, shape))
         if self._truth is None:

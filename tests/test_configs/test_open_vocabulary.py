@@ -72,7 +72,7 @@ def charts(monkeypatch):
     """The charts that would be drawn, which takes longer than all else here."""
     drawn = []
     monkeypatch.setattr('mmengine.runner.Runner._log_env', lambda *args: None)  # runs compilers
-    monkeypatch.setattr('mmodise.evaluation.data_sets.report.draw_classes',
+    monkeypatch.setattr('mmodise.evaluation.class_figures.draw_classes',
                         lambda values, path, title, novel: drawn.append(path))
     return drawn
 

@@ -17,7 +17,7 @@ from mmengine.visualization import Visualizer
 from PIL import Image
 
 from mmodise.engine import EvaluationRunner
-from mmodise.evaluation.data_sets.class_chart import draw_classes
+from mmodise.evaluation.class_chart import draw_classes
 from mmodise.vocabulary import Vocabulary
 
 SIZE = (4, 10)
@@ -120,7 +120,7 @@ def charts(monkeypatch):
     drawn = {}
     monkeypatch.setattr('mmengine.runner.Runner._log_env', lambda *args: None)  # runs compilers
     monkeypatch.setattr(
-        'mmodise.evaluation.data_sets.report.draw_classes',
+        'mmodise.evaluation.class_figures.draw_classes',
         lambda values, path, title, novel: drawn.update({
             f'{path.parent.name}/{path.name}': (values, title, novel)}))
     return drawn

@@ -33,7 +33,12 @@ from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData, PixelData
 
-from mmodise.evaluation import OpenVocabularyInstanceMetric, OpenVocabularySemanticMetric
+from mmodise.evaluation import (
+    ClassFigures,
+    OpenVocabularyInstanceMetric,
+    OpenVocabularySemanticMetric,
+    run_test,
+)
 
 ROOT = Path(__file__).parents[2]
 HEIGHT, WIDTH = 4, 12
@@ -142,10 +147,10 @@ def paths(root):
     return dict(ann_file=str(root / 'panoptic.json'), seg_prefix=str(root / 'panoptic'))
 
 
-def evaluate(root, answers, instances=None, indices=None):
-    """Run mmengine's test loop; return the figures and what the model was asked."""
+def make_runner(root, answers, instances=None, indices=None):
+    """A runner with mmengine's test loop."""
     meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape')
-    runner = Runner(
+    return Runner(
         Oracle(answers), default_scope='mmdet', work_dir=str(root / 'work'), log_level='ERROR',
         experiment_name=root.name,
         test_dataloader=dict(
@@ -161,6 +166,11 @@ def evaluate(root, answers, instances=None, indices=None):
             dict(type='OpenVocabularyPanopticMetric', nproc=1, **paths(root)),
             dict(type='OpenVocabularyInstanceMetric', **(instances or paths(root))),
             dict(type='OpenVocabularySemanticMetric', **paths(root))])
+
+
+def evaluate(root, answers, instances=None, indices=None):
+    """Test; return the figures and what the model was asked."""
+    runner = make_runner(root, answers, instances, indices)
     return runner.test(), runner.model.asked
 
 
@@ -207,6 +217,21 @@ def test_label_255_of_a_large_vocabulary_counts(root):
     metric.process({}, [DetDataSample(
         metainfo=dict(img_id=0), pred_sem_seg=PixelData(sem_seg=predicted)).to_dict()])
     assert metric.evaluate(1)['semantic/mIoU'] == pytest.approx(100 * (5/6 + 4/5) / 2, abs=0.01)
+
+
+def test_figures_of_classes_and_predictions_are_kept(root):
+    runner = make_runner(root, list(map(prediction, WRONG, MORE_INSTANCES)))
+    figures = run_test(runner, save_predictions=True)
+    folder = Path(runner.log_dir)
+    assert ClassFigures.read(folder / 'classes.csv').values['ball']['PQ'] == pytest.approx(
+        100 * 5 / 6, abs=1e-3)
+    saved = json.loads((folder / 'predictions/panoptic.json').read_text())
+    assert [(c['name'], c['isthing']) for c in saved['categories']] == [
+        (name, int(place < 3)) for place, name in enumerate(CLASSES)]
+    assert [[(info['category_id'], info['area']) for info in entry['segments_info']]
+            for entry in saved['annotations']] == [
+        [(4, 24), (1, 24)], [(5, 12), (3, 16), (3, 12), (2, 8)]], 'by their numbers in the map'
+    assert not [key for key in figures if key.startswith('predictions')]
 
 
 @pytest.mark.parametrize('metric', [OpenVocabularyInstanceMetric, OpenVocabularySemanticMetric])

@@ -31,7 +31,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from ...version import __version__
-from ...vocabulary import Vocabulary
+from ..class_figures import with_novel_classes
 from .entry import Entry, NotThereError, build_entry
 from .image_records import ImageRecords
 from .report import DataSetsReport
@@ -122,6 +122,13 @@ class DataSetsTestLoop(BaseLoop):
             self.folder, runner.experiment_name.rsplit('_', 2)[0], list(data_sets), tables,
             references)
 
+    def save_predictions(self) -> None:
+        """Keep predictions, in ``data_sets/NAME/predictions``; see :class:`PredictionDump`."""
+        self.data_sets = {
+            name: dict(parts, metrics=[*parts['metrics'], dict(
+                type='PredictionDump', out_dir=str(self.folder / name / 'predictions'))])
+            for name, parts in self.data_sets.items()}
+
     def run(self) -> dict:
         """Test.
 
@@ -156,17 +163,8 @@ class DataSetsTestLoop(BaseLoop):
             print_log(f'{name} is left out: {error}', 'current', logging.WARNING)
             self.report.leave_out(name, str(error))
             return None
-        entry.evaluator.dataset_meta = self._complete(entry.dataset.metainfo)
+        entry.evaluator.dataset_meta = with_novel_classes(entry.dataset.metainfo, self._model)
         return entry
-
-    def _complete(self, metainfo: dict) -> dict:
-        """Say which classes are novel to the model, if the data set does not."""
-        training = getattr(getattr(self._model, 'panoptic_head', None), 'vocabulary', None)
-        if training is None or metainfo.get('novel_classes') is not None:
-            return metainfo
-        seen = Vocabulary.from_metainfo(metainfo).seen_in(training)
-        return dict(metainfo, novel_classes=tuple(
-            name for name, is_seen in zip(metainfo['classes'], seen, strict=True) if not is_seen))
 
     @property
     def _model(self) -> nn.Module:

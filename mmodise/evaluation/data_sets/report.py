@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,8 +11,8 @@ from mmengine.fileio import dump
 from mmengine.logging import print_log
 
 from ...utils.whole_file_backend import WholeFileBackend
-from .class_chart import draw_classes
-from .tables import FIGURES, Columns, check_tables, in_percent, markdown
+from ..class_figures import ClassFigures, write_csv
+from .tables import FIGURES, Columns, check_tables, in_percent, is_oracle, markdown
 
 
 class DataSetsReport:
@@ -23,7 +21,7 @@ class DataSetsReport:
     Into ``folder`` go ``tables.md``, laid out as in papers, a row a model and columns of data sets,
     and ``tables.csv`` with the same; ``figures.csv`` and ``figures.json`` with all figures; and for
     each data set ``NAME/classes.csv`` and ``NAME/classes_FIGURE.png``, classes apart that were not
-    seen in training.
+    seen in training. Figures under oracle vocabularies are called so, see :class:`OwnVocabulary`.
 
     Args:
         folder (Path): Where it is written.
@@ -61,7 +59,7 @@ class DataSetsReport:
     def add(self, name: str, figures: Mapping[str, float], evaluator: Evaluator) -> None:
         """Take the figures of a data set; write those of its classes."""
         self._figures[name] = dict(figures)
-        self._write_classes(name, evaluator)
+        ClassFigures.of(evaluator.metrics, evaluator.dataset_meta).write(self._folder / name, name)
 
     def write(self) -> None:
         """Write tables and figures, and the tables into the log."""
@@ -70,13 +68,13 @@ class DataSetsReport:
         text = '\n'.join(markdown(title, *table) for title, table in tables.items())
         text += ''.join(
             f'\n{name} was left out: {why}\n' for name, why in self._left_out.items())
-        _write(self._folder / 'tables.md', text)
-        _write_csv(self._folder / 'tables.csv', ('table', 'row', 'data set', 'figure', 'value'), [
+        WholeFileBackend().put_text(text, self._folder / 'tables.md')
+        write_csv(self._folder / 'tables.csv', ('table', 'row', 'data set', 'figure', 'value'), [
             (title, row, name, key, float(figures[name][key]))
             for title, (columns, rows) in tables.items() for row, figures in rows.items()
             for name, keys in columns.items() for key in keys
             if not math.isnan(figures.get(name, {}).get(key, math.nan))])
-        _write_csv(self._folder / 'figures.csv', ('data set', 'figure', 'value'), [
+        write_csv(self._folder / 'figures.csv', ('data set', 'figure', 'value'), [
             (name, key, value) for name, figures in self._figures.items()
             for key, value in figures.items()])
         dump(self._figures, str(self._folder / 'figures.json'), indent=1)
@@ -86,7 +84,9 @@ class DataSetsReport:
         """References that have one of the columns, and the model itself."""
         rows = {row: figures for row, figures in self._references.items() if any(
             set(keys).intersection(figures.get(name, ())) for name, keys in columns.items())}
-        return rows | {self._model: {
+        oracle = any(is_oracle(self._figures.get(name, {}), key)
+                     for name, keys in columns.items() for key in keys)
+        return rows | {f'{self._model} (oracle)' if oracle else self._model: {
             name: {key: in_percent(figures, key) for key in FIGURES}
             for name, figures in self._figures.items()}}
 
@@ -94,36 +94,3 @@ class DataSetsReport:
         return {'All data sets': {
             name: keys for name, figures in self._figures.items()
             if (keys := [key for key in FIGURES if not math.isnan(in_percent(figures, key))])}}
-
-    def _write_classes(self, name: str, evaluator: Evaluator) -> None:
-        metainfo, classes = evaluator.dataset_meta, {}
-        for metric in evaluator.metrics:
-            for class_name, figures in getattr(metric, 'per_class', {}).items():
-                classes.setdefault(class_name, {}).update(figures)
-        if not classes:
-            return
-        keys = list(dict.fromkeys(key for figures in classes.values() for key in figures))
-        novel, order = set(metainfo.get('novel_classes') or ()), metainfo['classes']
-        found = [class_name for class_name in order if class_name in classes]
-        folder = self._folder / name
-        _write_csv(folder / 'classes.csv', ('class', 'seen in training', *keys), [
-            (class_name, '' if 'novel_classes' not in metainfo
-             else 'no' if class_name in novel else 'yes',
-             *(classes[class_name].get(key, '') for key in keys)) for class_name in found])
-        for key in set(keys).intersection(('PQ', 'AP', 'IoU', 'recall')):
-            values = {class_name: classes[class_name][key] for class_name in found
-                      if key in classes[class_name]}
-            draw_classes(values, folder / f'classes_{key}.png', f'{name}: {key} in percent', novel)
-
-
-def _write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(header)
-    writer.writerows([f'{cell:.4f}' if isinstance(cell, float) else cell for cell in row]
-                     for row in rows)
-    _write(path, text.getvalue())
-
-
-def _write(path: Path, text: str) -> None:
-    WholeFileBackend().put_text(text, path)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from ..own_vocabulary import find_figure
+
 #: Figures of the papers: their keys in the metrics, and what makes percent of them.
 FIGURES = {
     'PQ': ('coco_panoptic/PQ', 1), 'PQ base': ('coco_panoptic/base_PQ', 1),
@@ -49,9 +51,16 @@ def check_tables(
 
 
 def in_percent(figures: Mapping[str, float], key: str) -> float:
-    """One of :data:`FIGURES` of a data set's metrics; nan if there is none."""
+    """One of :data:`FIGURES` of a data set's metrics, or the oracle's; nan if there is none."""
     metric, factor = FIGURES[key]
-    return factor * float(figures.get(metric, math.nan))
+    found = find_figure(figures, metric)
+    return math.nan if found is None else factor * float(found[1])
+
+
+def is_oracle(figures: Mapping[str, float], key: str) -> bool:
+    """Whether one of :data:`FIGURES` was made with oracle vocabularies."""
+    found = find_figure(figures, FIGURES[key][0])
+    return found is not None and bool(found[0])
 
 
 def markdown(title: str, columns: Columns, rows: Mapping[str, Mapping]) -> str:
