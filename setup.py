@@ -98,6 +98,7 @@ setup(
     extras_require={
         # Noun phrases as in the paper's caption supervision; without it the built-in ones serve.
         'captions': ['nltk>=3.9'],
+        'cityscapes': ['cityscapesscripts>=2.2'],  # mask AP as papers have it
         'clusters': ['scikit-learn>=1.4'],
         'pandas': ['pandas>=2'],
         'supervision': ['supervision>=0.26'],

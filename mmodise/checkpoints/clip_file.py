@@ -12,7 +12,7 @@ from mmengine.logging import print_log
 from open_clip.transformer import LayerNormFp32
 from torch import Tensor
 
-from .convnext import name_of_weights, register_convnext
+from .convnext import register_convnext
 from .filling import build_empty, fill
 from .official import CLIP_PREFIX
 from .safe_loading import read_weights
@@ -50,9 +50,10 @@ def load_clip_file(
     weights, quick_gelu = _read(path)
     config = open_clip.get_model_config(name) if name else {}
     if not name and 'vision_cfg' not in architecture:
-        if quick_gelu is None:
+        if quick_gelu is None or 'visual.trunk.stem.0.weight' in weights:
             raise ValueError(
-                'the file does not tell the number of heads, nor the activation. Name its '
+                'the file does not tell the number of heads, nor the activation, nor of a ConvNeXt '
+                'the size of pictures. Name its '
                 'architecture: model=NAME, pretrained=FILE' + _names_of(weights) + ', or give '
                 'architecture=dict(embed_dim=, quick_gelu=, vision_cfg=dict(...), '
                 "text_cfg=dict(...)), as in open_clip's configs.")
@@ -162,9 +163,7 @@ def _sizes(weights: Mapping[str, Tensor]) -> dict:
 
 
 def _tower_sizes(weights: Mapping[str, Tensor]) -> dict:
-    """The same of the image tower; a ConvNeXt's do not tell for which size it was trained."""
-    if 'visual.trunk.stem.0.weight' in weights:
-        return dict(timm_model_name=name_of_weights(weights))
+    """The same of the image tower, a vision transformer or a ResNet."""
     if 'visual.proj' not in weights:  # a ResNet
         cells = len(weights['visual.attnpool.positional_embedding']) - 1
         return dict(

@@ -1,10 +1,10 @@
 """ConvNeXt trunks of any size, by a name that says it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import timm
-from torch import Tensor, nn
+from torch import nn
 
 _NAME = re.compile(r'convnext_(\d+(?:-\d+)*)_(\d+(?:-\d+)*)')
 
@@ -36,14 +36,3 @@ def register_convnext(name: str | None) -> None:
 
     build.__name__ = name
     timm.models.register_model(build)
-
-
-def name_of_weights(weights: Mapping[str, Tensor], prefix: str = 'visual.trunk.') -> str:
-    """The name of the ConvNeXt that weights are of, see :func:`convnext_name`."""
-    depths, widths = [], []
-    while (first := f'{prefix}stages.{len(depths)}.blocks.0.gamma') in weights:
-        start = first.removesuffix('0.gamma')
-        depths.append(sum(
-            name.startswith(start) and name.endswith('.gamma') for name in weights))
-        widths.append(len(weights[first]))
-    return convnext_name(depths, widths)

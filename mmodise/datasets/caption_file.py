@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from itertools import islice
 from typing import Any
 
-from mmengine.fileio import exists, get_text
+from mmengine.fileio import exists, get
 from mmengine.logging import print_log
 
 # About every third word of English captions, and few of any other language's. ('in' and 'an' are
@@ -39,8 +39,8 @@ def read_captions(path: str, backend_args: dict | None = None) -> dict:
             f'The captions file {path} is not there. COCO has captions_train2017.json beside its '
             'instances_train2017.json; a path that is not absolute starts at data_root.')
     try:
-        content = json.loads(get_text(path, backend_args=backend_args))
-    except json.JSONDecodeError as error:
+        content = json.loads(get(path, backend_args=backend_args))  # of any Unicode encoding
+    except ValueError as error:
         raise ValueError(f'{path} is no JSON, or was cut short: {error}') from error
     _check_layout(path, content)
     for name in ('images', 'annotations'):

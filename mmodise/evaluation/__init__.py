@@ -1,6 +1,7 @@
 """Metrics that MMDetection lacks, and what is made of the results of several evaluations."""
 
 from .checked_panoptic_metric import CheckedPanopticMetric
+from .cityscapes_instance_metric import CityscapesInstanceMetric
 from .class_agnostic_metric import ClassAgnosticMetric
 from .data_sets import DataSetsReport, DataSetsTestLoop, PendingSampler
 from .ensemble_sweep import Figures, Weights, sweep_classifiers, sweep_ensemble
@@ -15,6 +16,7 @@ from .summary import GROUPS, summarize
 __all__ = [
     'GROUPS',
     'CheckedPanopticMetric',
+    'CityscapesInstanceMetric',
     'ClassAgnosticMetric',
     'DataSetsReport',
     'DataSetsTestLoop',

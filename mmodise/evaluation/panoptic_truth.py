@@ -20,7 +20,7 @@ from ..datasets.panoptic.classes import (
 )
 from ..datasets.panoptic.file_names import FolderListings, refuse_missing, result_names
 from ..datasets.panoptic.findings import Findings
-from ..datasets.panoptic.orientation import sizes_differ
+from ..datasets.panoptic.orientation import check_same_size
 from ..datasets.panoptic.segments import Segments, read_segments
 
 _KEPT = 8  # maps: a batch's, which one metric after the other asks for
@@ -91,8 +91,7 @@ class PanopticTruth:
             return None
         segments, map_path = self._maps.read(image_id)
         shape = tuple(sample.get('ori_shape', segments.shape)[:2])
-        if segments.shape != shape:
-            raise sizes_differ(path, shape, map_path, segments.shape)
+        check_same_size(path, shape, map_path, segments.shape)
         labels = [self._match.labels.get(info['category_id']) for info in segments.infos]
         kept = [place for place, label in enumerate(labels) if label is not None]
         segments = segments.keep(kept) if len(kept) < len(labels) else segments

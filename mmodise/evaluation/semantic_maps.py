@@ -12,7 +12,7 @@ from mmdet.registry import DATASETS
 from ..datasets.panoptic.classes import check_classes, match_classes
 from ..datasets.panoptic.file_names import refuse_missing
 from ..datasets.panoptic.findings import Findings
-from ..datasets.panoptic.orientation import sizes_differ
+from ..datasets.panoptic.orientation import check_same_size
 from ..datasets.panoptic.segment_map import read_numbers
 from ..datasets.transforms.load_semantic_map import map_labels
 
@@ -115,8 +115,7 @@ class SemanticMaps:
         """
         path = self._find(sample['img_path'])
         values = read_numbers(path, self._backend_args)
-        if values.shape != tuple(shape):
-            raise sizes_differ(sample['img_path'], tuple(shape), path, values.shape)
+        check_same_size(sample['img_path'], shape, path, values.shape)
         labels = self._labels[values if values.itemsize < 4 else values.clip(max=65535)]
         if (labels < 0).any():
             raise ValueError(
@@ -201,8 +200,7 @@ class DataSetMaps:
                 f'The map of {sample["img_path"]} is not in {self.folder}, where there are '
                 f'{len(self._paths)} of other pictures. Check data_prefix.')
         values = read_numbers(path, self._backend_args)
-        if values.shape != tuple(shape):
-            raise sizes_differ(sample['img_path'], tuple(shape), path, values.shape)
+        check_same_size(sample['img_path'], shape, path, values.shape)
         return map_labels(values, self._labels, path)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import reprlib
 
 from mmdet.models.detectors import MaskFormer
 from mmdet.registry import MODELS
@@ -21,6 +20,7 @@ from .ensembles import score_objects
 from .heads import MaskTargets, true_masks
 from .observation import Observation, Scores
 from .results import SegmentMap
+from .sample import own_caption, own_vocabulary
 
 
 @MODELS.register_module()
@@ -119,18 +119,7 @@ class ODISE(MaskFormer):
         Raises:
             ValueError: If its own are not valid, such as none; names the image.
         """
-        own = sample.get('vocabulary')
-        text, stuff_text = sample.get('text'), sample.get('stuff_text')
-        if own is None and text is None and stuff_text is None:
-            return self.panoptic_head.vocabulary
-        try:
-            return _as_vocabulary(own) or Vocabulary.from_texts(text, stuff_text)
-        except ValueError as error:
-            brought = f'text={reprlib.repr(text)}, stuff_text={reprlib.repr(stuff_text)}'
-            raise ValueError(
-                f'The image {sample.get("img_path") or "without a name"} brings classes that '
-                f'cannot be used, {brought if own is None else f"vocabulary={own!r}"}: {error}'
-            ) from error
+        return own_vocabulary(sample) or self.panoptic_head.vocabulary
 
     def extract_feat(
         self, batch_inputs: Tensor, batch_data_samples: SampleList | None = None
@@ -157,7 +146,7 @@ class ODISE(MaskFormer):
         """What the images bring as their captions, if the backbone reads them."""
         if not getattr(self.backbone, 'reads_captions', False):
             return []
-        return [*map(_caption, batch_data_samples or [DetDataSample()] * len(batch_inputs))]
+        return [*map(own_caption, batch_data_samples or [DetDataSample()] * len(batch_inputs))]
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> dict[str, Tensor]:
         """Compute the losses of the mask source, of a classifier that trains, of consistency.
@@ -404,25 +393,3 @@ def _shares(classifier: ConfigType, ensemble: ConfigType) -> dict[str, float]:
                 f'{ensemble[name]} does not. To set it at the ensemble, leave it out of the '
                 'classifier.', 'current', logging.WARNING)
     return shares
-
-
-def _caption(sample: DetDataSample) -> str:
-    """What an image brings as its caption."""
-    caption = sample.get('caption')
-    if isinstance(caption, str):
-        return caption
-    found = 'no caption' if caption is None else f'caption={caption!r}, which is no string'
-    raise ValueError(
-        f'The captioner reads the caption of each image, and '
-        f'{sample.get("img_path") or "an image"} '
-        f"brings {found}: give the data set a caption_file, let the pipeline's DrawCaption choose "
-        "one, and list 'caption' in the meta_keys of PackDetInputs; or give "
-        'model.backbone.captioner another captioner, such as GivenCaption.')
-
-
-def _as_vocabulary(value: object) -> Vocabulary | None:
-    if value is None or isinstance(value, Vocabulary):
-        return value
-    raise ValueError(
-        f"'vocabulary' is a {type(value).__name__}, not a Vocabulary. Build one with "
-        'Vocabulary.from_lists, for example, or set text and stuff_text.')

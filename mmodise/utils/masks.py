@@ -16,6 +16,20 @@ def bounding_box(mask: np.ndarray) -> list[int]:
     return [left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top]
 
 
+def count_values(numbers: np.ndarray) -> dict[int, int]:
+    """How many pixels have each of the values of a map, in rising order.
+
+    Args:
+        numbers (ndarray): Whole numbers, of any shape.
+    """
+    if numbers.dtype in (np.uint8, np.uint16):  # many times as fast as sorting
+        counts = np.bincount(numbers.ravel())
+        values = np.flatnonzero(counts)
+        return dict(zip(values.tolist(), counts[values].tolist(), strict=True))
+    values, counts = np.unique(numbers, return_counts=True)
+    return dict(zip(values.tolist(), counts.tolist(), strict=True))
+
+
 def encode_masks(masks: Tensor | np.ndarray) -> list[dict]:
     """COCO's run lengths of masks of one image, as mmdet's ``encode_mask_results``, in less time.
 

@@ -10,11 +10,12 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 from mmodise.apis import FORMATS
-from mmodise.datasets.converters.class_maps import read_numbers, read_regions
+from mmodise.datasets.converters.class_maps import read_regions
 from mmodise.datasets.converters.class_values import parse_class_values
 from mmodise.datasets.converters.labelme import read_labelme
 from mmodise.datasets.converters.pictures import PictureFolder
 from mmodise.datasets.panoptic import Findings, read_panoptic_file, read_segments
+from mmodise.datasets.panoptic.segment_map import read_numbers
 from mmodise.vocabulary import Vocabulary
 
 SHAPES = Vocabulary.from_string('ring; dot', 'sky')

@@ -145,7 +145,7 @@ def test_what_does_not_fit_is_told(tmp_path):
 
 
 def test_colours_are_no_labels(tmp_path):
-    write(tmp_path, np.zeros((2, 10, 3)))
+    write(tmp_path, np.full((2, 10, 3), (0, 1, 0)))
     with pytest.raises(ValueError, match='expected one number a pixel'):
         figures(seg_prefix=str(tmp_path))
 

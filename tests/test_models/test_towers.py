@@ -172,7 +172,12 @@ def test_a_clip_is_read_from_fcclips_checkpoint(dense_clips, tmp_path):
         FrozenCLIP(str(tmp_path / 'without.pth'), architecture=config['architecture'])
 
 
-def test_a_files_sizes_are_named(dense_clips):
-    """A ConvNeXt's weights do not tell all: open_clip's name or an architecture is asked for."""
-    with pytest.raises(RuntimeError, match=r'Name its architecture: model=NAME'):
-        FrozenCLIP(dense_clips['convnext']['model'])
+def test_a_convnexts_architecture_is_asked_for(dense_clips, tmp_path):
+    """Its weights tell less than others', also in an archive."""
+    config = dense_clips['convnext']
+    names = ('input_resolution', 'context_length')
+    torch.save({name: torch.tensor(0) for name in names} | torch.load(
+        config['model'], weights_only=True), tmp_path / 'marked.pt')
+    for path in (config['model'], str(tmp_path / 'marked.pt')):
+        with pytest.raises(RuntimeError, match=r'nor of a ConvNeXt the size of pictures. Name its'):
+            FrozenCLIP(path)

@@ -12,24 +12,26 @@ import numpy as np
 from mmdet.datasets import ADE20KSegDataset
 from pycocotools import mask as coco_mask
 
-from ...utils.masks import bounding_box
+from ...utils.masks import bounding_box, count_values
 from ..benchmarks.ade20k_150 import SPELLINGS, STUFF_IDS, THING_IDS, ADE20KPanopticBenchmark
 from ..panoptic import Findings
 from ..panoptic.annotation_file import read_json
+from ..panoptic.orientation import check_same_size
+from ..panoptic.segment_map import read_colours
 from .annotated import AnnotationError
-from .class_maps import check_shape, open_map
 from .conversion import read_written, write_segment_map
-from .pictures import shown_size
-from .preparation import (
+from .preparation import Prepared, evaluation_advice, look_at_pictures, run_jobs
+from .prepared_files import (
     FOLDERS,
-    Prepared,
     check_labels,
-    evaluation_advice,
     find,
+    is_whole,
+    list_files,
+    place,
     present_splits,
     read_labels,
     refuse_missing,
-    run_jobs,
+    tell_unpaired,
     write_text,
 )
 
@@ -40,6 +42,7 @@ _NEAR = 30  # how far the colours of a class' objects are from its own
 
 class _Job(NamedTuple):
     picture: Path
+    shape: tuple[int, int]
     classes: Path
     objects: Path
     target: Path
@@ -64,7 +67,8 @@ def prepare_ade20k_150(
 
     Args:
         source (Path): The folder with ``ADEChallengeData2016``, or this.
-        out (Path, optional): Defaults to None, ``ADEChallengeData2016`` itself.
+        out (Path, optional): Gets the pictures and semantic maps too, linked or copied. Defaults
+            to None, ``ADEChallengeData2016`` itself.
         split (str, optional): 'train' or 'val'. Defaults to None, both.
         workers (int): Processes. Defaults to 1.
 
@@ -82,7 +86,7 @@ def prepare_ade20k_150(
     splits = present_splits(
         split, lambda name: root / 'images' / FOLDERS[name], 'The folder of pictures')
     for name in splits:
-        jobs = _jobs(root, out, name)
+        jobs = _jobs(root, out, name, findings, workers)
         counts[name] = len(jobs)
         targets = {kind: out / f'ade20k_{kind}_{name}.json' for kind in ('panoptic', 'instance')}
         foreign = {kind for kind, path in targets.items() if _is_foreign(path, jobs, kind)}
@@ -90,17 +94,24 @@ def prepare_ade20k_150(
             findings.warning('annotations that another tool made', str(targets[kind]),
                              'They are left as they are.')
         new += _prepare(jobs, targets, foreign, workers, name) if len(foreign) < 2 else 0
+        new += sum(place(path, out / path.relative_to(root)) for job in jobs
+                   for path in (job.picture, job.classes))
     return Prepared(out, counts, new, list(findings), evaluation_advice())
 
 
-def _jobs(root: Path, out: Path, split: str) -> list[_Job]:
+def _jobs(root: Path, out: Path, split: str, findings: Findings, workers: int) -> list[_Job]:
     folder = FOLDERS[split]
-    pictures = sorted((root / 'images' / folder).glob('*.jpg'))
+    pictures = list_files(root / 'images' / folder, ('.jpg', ))
     if not pictures:
         raise FileNotFoundError(f'There is no picture {root / "images" / folder}/*.jpg.')
-    jobs = [_Job(path, *(root / kind / folder / f'{path.stem}.png'
-                         for kind in ('annotations', 'annotations_instance')),
-                 out / f'ade20k_panoptic_{split}/{path.stem}.png') for path in pictures]
+    shapes = look_at_pictures(pictures, findings, workers, f'Pictures ({split})')
+    kinds = [root / kind / folder for kind in ('annotations', 'annotations_instance')]
+    jobs = [_Job(path, shape, *(kind / f'{path.stem}.png' for kind in kinds),
+                 out / f'ade20k_panoptic_{split}/{path.stem}.png')
+            for path, shape in shapes.items()]
+    for kind in kinds:
+        tell_unpaired((path.stem for path in list_files(kind)), {job.picture.stem for job in jobs},
+                      f'maps of {kind.parent.name} without a picture NAME.jpg ({split})', findings)
     refuse_missing([job.classes for job in jobs], 'maps')
     refuse_missing([job.objects for job in jobs], 'maps of instances')
     return jobs
@@ -110,23 +121,26 @@ def _is_foreign(path: Path, jobs: Sequence[_Job], kind: str) -> bool:
     """Whether annotations are another tool's, which are never overwritten.
 
     Raises:
-        AnnotationError: If they are of other images or with other ids than detectron2's.
+        AnnotationError: If they are of other images, or have other classes.
     """
     if not path.exists():
         return False
     content = read_json(str(path))
     if not isinstance(content, dict) or content.get('info') != _info():
-        found = [{entry.get('id') for entry in content.get(key, [])} if isinstance(content, dict)
-                 else None for key in ('images', 'categories')]
-        expected = [{job.picture.stem for job in jobs},
-                    {entry['id'] for entry in _categories(kind)}]
+        expected = [{job.picture.stem for job in jobs}, _names(_categories(kind))]
+        found = [{Path(entry.get('file_name', '')).stem for entry in content.get('images', ())},
+                 _names(content.get('categories', ()))] if isinstance(content, dict) else None
         if found != expected:
             raise AnnotationError(
-                f'{path} is there, and not what detectron2 or `{_COMMAND}` makes of these '
-                f'{len(jobs)} pictures: other images, or other ids of classes. It is not '
-                'overwritten: name another folder, --out DIR, or move it away.')
+                f'{path} is there, and not what detectron2, mmdet or `{_COMMAND}` makes of these '
+                f'{len(jobs)} pictures: other images, or other classes. It is not overwritten: '
+                'name another folder, --out DIR, or move it away.')
         return True
     return False
+
+
+def _names(categories: Sequence[dict]) -> set[str]:
+    return {SPELLINGS.get(name := entry.get('name', ''), name).strip() for entry in categories}
 
 
 def _prepare(
@@ -179,11 +193,14 @@ def _convert(job: _Job) -> _Done:
     written = read_written(job.target)
     if isinstance(written, dict):
         return _Done(**written, new=False)
-    classes = read_labels(job.classes, job.picture)
+    if is_whole(job.target):
+        raise AnnotationError(f'{job.target} is there, and another tool made it, but not its JSON '
+                              'file. It is not overwritten: name another folder, --out DIR.')
+    classes = read_labels(job.classes, job.picture, job.shape)
     check_labels(classes, range(151), job.classes, 'numbers from 0, "other", to 150')
     done = _convert_objects(job)
     ids = np.zeros(classes.shape, np.int32)
-    for value in np.unique(classes).tolist():
+    for value in count_values(classes):
         if value - 1 in STUFF_IDS:
             done.segments.append(_paint(classes == value, value - 1, done, ids))
     for found in done.objects:
@@ -212,9 +229,9 @@ def _convert_objects(job: _Job) -> _Done:
     kinds, numbers = _read_instances(job)
     height, width = numbers.shape
     objects = []
-    for number in np.unique(numbers[numbers > 0]).tolist():
+    for number in filter(None, count_values(numbers)):
         mask = numbers == number
-        found = np.unique(kinds[mask]).tolist()
+        found = list(count_values(kinds[mask]))
         if len(found) > 1 or not 1 <= found[0] <= len(THING_IDS):
             raise AnnotationError(
                 f'{job.objects}: the instance {number} (G) has the categories {found} (R); '
@@ -230,11 +247,8 @@ def _convert_objects(job: _Job) -> _Done:
 
 def _read_instances(job: _Job) -> tuple[np.ndarray, np.ndarray]:
     """The category and the number of each pixel's instance, each (H, W)."""
-    pixels = np.asarray(open_map(job.objects))
-    if pixels.ndim != 3:
-        raise AnnotationError(f'{job.objects}: a map of instances is RGB, R the category and G the '
-                              'number of an instance.')
-    check_shape(pixels[..., 0], shown_size(job.picture)[1][::-1], str(job.objects))
+    pixels = read_colours(str(job.objects))
+    check_same_size(str(job.picture), job.shape, str(job.objects), pixels.shape[:2])
     kinds, numbers = pixels[..., 0], pixels[..., 1]
     if stray := int(np.count_nonzero((kinds > 0) & (numbers == 0))):
         raise AnnotationError(f'{job.objects}: {stray} pixels have a category (R) and are of no '

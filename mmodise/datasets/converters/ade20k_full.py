@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -13,22 +13,25 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from ...utils import WholeFileBackend
 from ..benchmarks.ade20k_full import ADE20K_847, ADE20KFullDataset
+from ..panoptic import Findings
+from ..panoptic.orientation import check_same_size
+from ..panoptic.segment_map import read_colours
 from .annotated import AnnotationError
-from .class_maps import check_shape, open_map
-from .pictures import PICTURES, shown_size
-from .preparation import (
+from .preparation import Prepared, evaluation_advice, look_at_pictures, run_jobs
+from .prepared_files import (
     FOLDERS,
-    Prepared,
-    evaluation_advice,
+    JPEGS,
+    classes_text,
     find,
     is_whole,
+    list_files,
     place,
     refuse_missing,
-    run_jobs,
+    tell_unpaired,
     write_classes,
     write_map,
 )
@@ -41,6 +44,7 @@ _LOOKED_AT = 50  # pictures, of whose objects the names are compared
 
 class _Job(NamedTuple):
     picture: Path
+    shape: tuple[int, int]
     out: Path
     folder: str
 
@@ -68,35 +72,40 @@ def prepare_ade20k_full(
     source = Path(source)
     root = find(source / 'ADE20K_2021_17_01/images', source / 'images',
                 what='ADE20K_2021_17_01/images').parent
-    out = Path(out or root)
-    jobs = [job for job in _jobs(root, out)
-            if split is None or job.folder == FOLDERS[split]]
-    if not jobs:
-        raise FileNotFoundError(f'Below {root / "images"} there is no picture'
-                                f'{f" of the split {split}" if split else ""} called ADE_*.jpg.')
-    _refuse_doubles(jobs)
-    refuse_missing([_map_of(job.picture) for job in jobs], 'maps')
-    _check_release(jobs[:_LOOKED_AT])
+    out, findings = Path(out or root), Findings(str(root))
+    pictures = _find_pictures(root / 'images', split, findings)
+    _check_release(pictures[:_LOOKED_AT])
+    shapes = look_at_pictures(pictures, findings, workers)
+    jobs = [_Job(path, shape, out, FOLDERS[_split(path)]) for path, shape in shapes.items()]
     new = sum(run_jobs(_prepare, jobs, workers))
-    new += write_classes(
-        ADE20KFullDataset.METAINFO['thing_classes'], out / 'annotations_detectron2')
+    new += write_classes(classes_text(ADE20KFullDataset.METAINFO['thing_classes']),
+                         out / 'annotations_detectron2')
     counts = {name: sum(job.folder == folder for job in jobs) for name, folder in FOLDERS.items()
               if split in (None, name)}
-    return Prepared(out, counts, new, advice=evaluation_advice())
+    return Prepared(out, counts, new, list(findings), advice=evaluation_advice())
 
 
-def _jobs(root: Path, out: Path) -> Iterator[_Job]:
-    for path in sorted((root / 'images').rglob('ADE_*')):
-        if path.suffix.lower() in PICTURES[:2]:
-            yield _Job(path, out, FOLDERS['val' if '_val_' in path.name else 'train'])
-
-
-def _refuse_doubles(jobs: list[_Job]) -> None:
-    """Results are in one folder, whatever the scene."""
-    (name, count), = Counter(job.picture.stem for job in jobs).most_common(1)
+def _find_pictures(images: Path, split: str | None, findings: Findings) -> list[Path]:
+    """The pictures of all scenes; results are in one folder, so that no two have one name."""
+    files = [path for path in list_files(images, (*JPEGS, _ENDING), recursive=True)
+             if path.name.startswith('ADE_') and split in (None, _split(path))]
+    pictures = [path for path in files if not path.name.endswith(_ENDING)]
+    if not pictures:
+        raise FileNotFoundError(f'Below {images} there is no picture'
+                                f'{f" of the split {split}" if split else ""} called ADE_*.jpg.')
+    (name, count), = Counter(path.stem for path in pictures).most_common(1)
     if count > 1:
         raise AnnotationError('Two pictures have one name: ' + ' and '.join(
-            str(job.picture) for job in jobs if job.picture.stem == name))
+            str(path) for path in pictures if path.stem == name))
+    maps = {_map_of(path) for path in pictures}
+    refuse_missing(maps, 'maps')
+    tell_unpaired(map(str, set(files).difference(pictures)), set(map(str, maps)),
+                  'maps without a picture', findings)
+    return pictures
+
+
+def _split(path: Path) -> str:
+    return 'val' if '_val_' in path.name else 'train'
 
 
 def _map_of(picture: Path) -> Path:
@@ -104,14 +113,14 @@ def _map_of(picture: Path) -> Path:
 
 
 def _prepare(job: _Job) -> int:
-    size = shown_size(job.picture)[1]
+    size = job.shape[::-1]
     smaller = _smaller(size)
     stem = job.picture.stem
     picture = job.out / 'images_detectron2' / job.folder / f'{stem}.jpg'
     labels = job.out / 'annotations_detectron2' / job.folder / f'{stem}.tif'
     new = 0
     if not is_whole(labels, smaller, 'I;16'):
-        numbers = _read(_map_of(job.picture), size)
+        numbers = _read(_map_of(job.picture), job)
         if smaller != size:
             numbers = cv2.resize(numbers, smaller, interpolation=cv2.INTER_NEAREST)
         new += write_map(_table()[numbers], labels)
@@ -133,14 +142,11 @@ def _smaller(size: tuple[int, int]) -> tuple[int, int]:
     return width, height
 
 
-def _read(path: Path, size: tuple[int, int]) -> np.ndarray:
+def _read(path: Path, job: _Job) -> np.ndarray:
     """The numbers of the classes, (H, W), uint16; 0 is what is not annotated."""
-    image = open_map(path)
-    if image.mode != 'RGB':
-        raise AnnotationError(f'{path} ({image.mode}): a map of ADE20K is RGB.')
-    pixels = np.asarray(image)
+    pixels = read_colours(str(path))
+    check_same_size(str(job.picture), job.shape, str(path), pixels.shape[:2])
     numbers = pixels[..., 0].astype(np.uint16) // 10 * 256 + pixels[..., 1]
-    check_shape(numbers, size[::-1], str(path))
     if numbers.max(initial=0) > _NUM_NAMES:
         raise AnnotationError(
             f'{path}: {int((numbers > _NUM_NAMES).sum())} pixels are of class {numbers.max()}; '
@@ -148,11 +154,11 @@ def _read(path: Path, size: tuple[int, int]) -> np.ndarray:
     return numbers
 
 
-def _check_release(jobs: Sequence[_Job]) -> None:
+def _check_release(pictures: Sequence[Path]) -> None:
     """Refuse a release whose numbers mean something else, by the names of some objects."""
     names = {number: _first(name) for name, number in ADE20K_847.items()}
     found = [(_first(thing['name']), thing['name_ndx'], path) for path in (
-        job.picture.with_suffix('.json') for job in jobs) for thing in _objects(path)]
+        picture.with_suffix('.json') for picture in pictures) for thing in _objects(path)]
     known = [each for each in found if each[1] in names]
     wrong = [each for each in known if each[0] != names[each[1]]]
     if len(wrong) > len(known) / 2:
@@ -183,6 +189,7 @@ def _table() -> np.ndarray:
 
 def _write_smaller(source: Path, size: tuple[int, int], target: Path) -> None:
     with Image.open(source) as image:
+        image = ImageOps.exif_transpose(image)
         pixels = np.asarray(image if image.mode == 'L' else image.convert('RGB'))
     file = io.BytesIO()
     smaller = cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)

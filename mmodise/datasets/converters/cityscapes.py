@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from ..panoptic import Findings
+from ..panoptic.orientation import check_same_size
+from ..panoptic.segment_map import read_numbers
 from .annotated import AnnotatedImage, AnnotationError, Segment, Source
-from .class_maps import check_shape, read_numbers
 from .pictures import PictureFolder, folder_split
 
 ENDING, _PICTURE_ENDING = '_instanceIds.png', '_leftImg8bit'
@@ -70,7 +71,7 @@ def read_instance_ids(
 ) -> list[Segment]:
     """Segments of a map of instances."""
     numbers = read_numbers(path)
-    check_shape(numbers, shape, path)
+    check_same_size('', shape, path, numbers.shape)
     segments = []
     for value in np.unique(numbers).tolist():
         label = value // STEP if value >= STEP else value

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from ..panoptic import Findings
+from ..panoptic.orientation import check_same_size
+from ..panoptic.segment_map import read_numbers
 from .annotated import AnnotatedImage, AnnotationError, Segment, Source
 from .class_values import EXPECTED
 from .pictures import PictureFolder, folder_split, split_of
@@ -86,8 +87,8 @@ def read_regions(
     stuff: Sequence[str],
 ) -> list[Segment]:
     """Segments of a map of classes: one per class of stuff, one per region of a thing."""
-    numbers = read_numbers(path, values)
-    check_shape(numbers, shape, path)
+    numbers = read_numbers(path, as_colours=max(values, default=0) > _VOID)
+    check_same_size('', shape, path, numbers.shape)
     segments = []
     for value in np.unique(numbers).tolist():
         name, mask = values.get(value), numbers == value
@@ -103,56 +104,6 @@ def read_regions(
         count, regions = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
         segments += [Segment(name, regions == i) for i in range(1, count)]
     return segments
-
-
-def read_numbers(path: str, values: Mapping[int, str] | None = None) -> np.ndarray:
-    """The whole numbers of a map: of a palette the indices, of colours R + 256 G + 256^2 B.
-
-    Args:
-        path (str): A picture without loss.
-        values (Mapping[int, str], optional): Those that are known: if they are colours, a palette
-            is read as colours. Defaults to None.
-
-    Raises:
-        AnnotationError: If it is no such picture.
-    """
-    image = open_map(path)
-    if image.format == 'JPEG':
-        raise AnnotationError(f'{path} is a JPEG, whose values are not exact. Save maps as PNG.')
-    if image.mode == 'P' and max(values or (0, )) > _VOID:
-        image = image.convert('RGB')
-    if image.mode in ('RGBA', 'LA'):
-        image = image.convert('RGB' if image.mode == 'RGBA' else 'L')
-    numbers = np.asarray(image)
-    if numbers.ndim == 3:
-        grey = (numbers[..., :1] == numbers).all() and max(values or (0, )) <= _VOID
-        return numbers[..., 0] if grey else numbers.astype(np.int64) @ np.array([1, 256, 65536])
-    if image.mode not in ('1', 'L', 'P', 'I', 'I;16', 'I;16B', 'I;16L'):
-        raise AnnotationError(f'{path} ({image.mode}): a map holds whole numbers.')
-    return numbers.astype(np.int64)
-
-
-def open_map(path: str | Path) -> Image.Image:
-    """Read a picture to its end.
-
-    Raises:
-        AnnotationError: If it is none, or was cut short.
-    """
-    try:
-        image = Image.open(path)
-        image.load()
-    except Exception as error:  # Pillow has many kinds
-        raise AnnotationError(
-            f'{path} cannot be read; it is no image, or was cut short ({error}).') from error
-    return image
-
-
-def check_shape(numbers: np.ndarray, shape: tuple[int, int], path: str) -> None:
-    """Refuse a map of another size than its picture's."""
-    if numbers.shape != tuple(shape):
-        raise AnnotationError(
-            f'{path} has {numbers.shape[1]} x {numbers.shape[0]} pixels, its picture '
-            f'{shape[1]} x {shape[0]}. They must be the same.')
 
 
 def _key(path: Path) -> str:

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from ..caption_file import captions_by_image, read_captions
-from ..panoptic import Findings, read_panoptic_file
+from ..panoptic import Findings, read_panoptic_file, read_segments
 from ..panoptic.annotation_file import read_content
 from .annotated import AnnotationError
-from .class_maps import check_shape, read_numbers
-from .preparation import Prepared, evaluation_advice, find, place, refuse_missing, run_jobs
+from .preparation import (
+    Prepared,
+    check_said_size,
+    evaluation_advice,
+    look_at_pictures,
+    run_jobs,
+)
+from .prepared_files import find, place, refuse_missing
 
 _SPLITS = ('train2017', 'val2017')
+
+
+class _Job(NamedTuple):
+    picture: Path
+    shape: tuple[int, int]
+    map: Path
+    infos: Sequence[dict]
 
 
 def prepare_coco(
@@ -51,10 +66,13 @@ def _prepare_split(
     annotations, target = source / 'annotations', out / 'annotations'
     path = annotations / f'panoptic_{split}.json'
     file = read_panoptic_file(str(path))
+    file.check_join(findings)
+    findings.raise_errors()
     maps = find(annotations / path.stem, source / path.stem, what=f'The folder of maps {path.stem}')
     names = {key: file.map_name(key) for key in file.annotations}
     refuse_missing([maps / name for name in names.values()], 'maps')
-    refuse_missing([source / split / file.images[key]['file_name'] for key in names], 'pictures')
+    pictures = {key: source / split / file.images[key]['file_name'] for key in names}
+    refuse_missing(pictures.values(), 'pictures')
     instances = annotations / f'instances_{split}.json'
     if instances.is_file():
         listed = {image['id'] for image in read_content(str(instances))['images']}
@@ -66,16 +84,18 @@ def _prepare_split(
         findings.warning('files of instances that are not there', instances.name,
                          'Mask AP needs them.')
     _look_at_captions(annotations / f'captions_{split}.json', names, findings)
-    jobs = [(maps / name, (file.images[key]['height'], file.images[key]['width']))
+    shapes = look_at_pictures(pictures.values(), findings, workers, f'Pictures ({split})')
+    for key, picture in pictures.items():
+        check_said_size(picture, shapes[picture], file.images[key], str(path))
+    jobs = [_Job(pictures[key], shapes[pictures[key]], maps / name, file.segments(key))
             for key, name in names.items()]
-    run_jobs(_check, jobs, workers, f'COCO {split}')
+    for part in run_jobs(_check, jobs, workers, f'COCO {split}'):
+        findings.merge(part)
     files = {maps / name: target / path.stem / name for name in names.values()}
     files.update({source_file: target / source_file.name for source_file in (
         path, instances, annotations / f'captions_{split}.json') if source_file.is_file()})
-    for key in names:
-        picture = f'{split}/{file.images[key]["file_name"]}'
-        files[source / picture] = out / picture
-    return len(names), sum(place(*pair) for pair in files.items() if pair[0] != pair[1])
+    files.update((picture, out / picture.relative_to(source)) for picture in pictures.values())
+    return len(names), sum(place(*pair) for pair in files.items())
 
 
 def _look_at_captions(path: Path, images: dict, findings: Findings) -> None:
@@ -89,6 +109,7 @@ def _look_at_captions(path: Path, images: dict, findings: Findings) -> None:
                          'Their masks are learned, and no words.', len(missing))
 
 
-def _check(job: tuple[Path, tuple[int, int]]) -> None:
-    path, shape = job
-    check_shape(read_numbers(str(path)), shape, str(path))
+def _check(job: _Job) -> Findings:
+    findings = Findings(str(job.map))
+    read_segments(str(job.map), job.infos, findings, job.shape, str(job.picture))
+    return findings

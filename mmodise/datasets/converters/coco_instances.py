@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -69,9 +69,14 @@ def read_instances(
     path: str,
 ) -> list[Segment]:
     """Draw the annotations of a picture, in their order."""
-    segments = []
+    segments, seen = [], []
     for annotation in annotations:
         where = f'{path}, annotation {annotation.get("id")!r} of image {annotation["image_id"]!r}'
+        content = annotation['category_id'], annotation.get('segmentation')
+        if content[1] and content in seen:
+            findings.warning('annotations that stand twice', where, 'They count once.')
+            continue
+        seen.append(content)
         mask = _draw(annotation, shape, findings, where)
         if mask is not None:
             crowd = keep_crowds and _flag(annotation, where)
@@ -116,9 +121,10 @@ def _projects(contents: Mapping[Path, Mapping]) -> set[tuple]:
             for annotation in content.get('annotations', ()) if isinstance(annotation, Mapping)}
     found = set()
     for content in contents.values():
-        first, others = content['categories'][0], content['categories'][1:]
+        first = next((category for category in content['categories'] if category['id'] == 0), None)
+        others = [category for category in content['categories'] if category is not first]
         above = {category.get('supercategory') for category in others}
-        if others and first['id'] == 0 and 0 not in used and (
+        if others and first and 0 not in used and (
                 above == {first['name']} or (first.get('supercategory') == 'none' and not (
                     above & {None, '', 'none'}))):
             found.add((first['id'], first['name'].strip()))
@@ -167,7 +173,7 @@ def _listed_images(path: Path, content: Mapping) -> dict[Hashable, dict]:
 def _by_image(path: Path, content: Mapping, names: Mapping) -> dict[Hashable, list[Mapping]]:
     """Annotations of each image, each of which has a known image and category."""
     images = {image['id'] for image in content['images'] if 'id' in image}
-    entries, strays, ids = defaultdict(list), [], Counter()
+    entries, strays = defaultdict(list), []
     annotations = content.get('annotations')
     if not isinstance(annotations, list):
         raise AnnotationError(f"{path} has no list 'annotations': nothing to convert.")
@@ -183,7 +189,6 @@ def _by_image(path: Path, content: Mapping, names: Mapping) -> dict[Hashable, li
         if annotation['image_id'] not in images:
             strays.append(annotation)
         entries[annotation['image_id']].append(annotation)
-        ids[annotation.get('id')] += 1
     if strays:
         raise AnnotationError(
             f"{path}: {len(strays)} of {len(annotations)} annotations are of images that 'images' "

@@ -6,19 +6,19 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from ..panoptic import Findings
 from ..transforms.load_semantic_map import map_labels
-from .class_maps import check_shape, read_numbers
-from .preparation import (
-    Prepared,
+from .preparation import Prepared, evaluation_advice, look_at_pictures, run_jobs
+from .prepared_files import (
     classes_text,
-    evaluation_advice,
     find,
+    list_files,
     place,
-    run_jobs,
+    read_labels,
+    tell_unpaired,
+    write_classes,
     write_map,
-    write_text,
 )
 
 _SPLITS = ('train2017', 'val2017')
@@ -46,19 +46,26 @@ def prepare_coco_stuff(
     source, out = Path(source), Path(out or source)
     maps = find(source / 'stuffthingmaps', source / 'annotations', what='stuffthingmaps')
     splits = [split] if split else [name for name in _SPLITS if (maps / name).is_dir()]
-    jobs = [(path, find_picture(source, name, path), out / _FOLDER / name / path.name)
-            for name in splits for path in _maps(maps / name)]
-    if not jobs:
+    pairs = [(path, find_picture(source, name, path)) for name in splits
+             for path in _maps(maps / name)]
+    if not pairs:
         raise FileNotFoundError(f'{maps} has none of the folders {", ".join(_SPLITS)} with maps.')
+    findings = Findings(str(maps))
+    for folder in dict.fromkeys(picture.parent for _, picture in pairs):
+        tell_unpaired((path.stem for path in list_files(folder, ('.jpg', ))),
+                      {path.stem for path, _ in pairs}, f'pictures of {folder} without a map',
+                      findings)
+    shapes = look_at_pictures((picture for _, picture in pairs), findings, workers)
+    jobs = [(path, picture, shapes[picture], out / _FOLDER / path.parent.name / path.name)
+            for path, picture in pairs]
     new = sum(run_jobs(partial(_write, label_map=label_map), jobs, workers))
-    new += write_text(classes_text(COCOStuffDataset.METAINFO['classes']),
-                      out / _FOLDER / 'classes.txt')
-    counts = {name: sum(job[2].parent.name == name for job in jobs) for name in splits}
-    return Prepared(out / _FOLDER, counts, new, advice=evaluation_advice())
+    new += write_classes(classes_text(COCOStuffDataset.METAINFO['classes']), out / _FOLDER)
+    counts = {name: sum(path.parent.name == name for path, _ in pairs) for name in splits}
+    return Prepared(out / _FOLDER, counts, new, list(findings), evaluation_advice())
 
 
 def _maps(folder: Path) -> list[Path]:
-    paths = sorted(folder.glob('*.png'))
+    paths = list_files(folder)
     if not paths:
         raise FileNotFoundError(f'{folder}/*.png are not there. Was the archive unpacked wholly?')
     return [path for path in paths if not path.stem.endswith('_labelTrainIds')]  # of mmseg's tool
@@ -70,10 +77,10 @@ def find_picture(source: Path, split: str, path: Path) -> Path:
                 what=f'The picture of {path}')
 
 
-def _write(job: tuple[Path, Path, Path], label_map: dict[int, int]) -> bool:
-    source, picture, target = job
-    numbers = read_numbers(str(source))
-    with Image.open(picture) as image:
-        check_shape(numbers, image.size[::-1], str(source))
+def _write(
+    job: tuple[Path, Path, tuple[int, int], Path], label_map: dict[int, int]
+) -> bool:
+    source, picture, shape, target = job
+    numbers = read_labels(source, picture, shape)
     place(picture, target.parents[2] / target.parent.name / picture.name)
     return write_map(map_labels(numbers, label_map, str(source)).astype(np.uint8), target)

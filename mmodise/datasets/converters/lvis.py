@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from PIL import Image
-
 from ..panoptic import Findings
 from ..panoptic.annotation_file import read_content
 from .annotated import AnnotationError
-from .masks import check_polygons
-from .preparation import Prepared, evaluation_advice, find, refuse_missing, run_jobs, write_text
+from .masks import check_polygons, check_run_lengths
+from .preparation import Prepared, check_said_size, evaluation_advice, look_at_pictures
+from .prepared_files import find, refuse_double_ids, write_classes
 
 _NUM_CLASSES = 1203
 _SPLITS = ('train', 'val')
@@ -47,13 +46,13 @@ def prepare_lvis(
         content = read_content(str(path))
         categories = _check_categories(path, content)
         _check_annotations(path, content, findings)
-        jobs = [(_picture(pictures, path, image), (image['width'], image['height']))
-                for image in content['images']]
-        refuse_missing([job[0] for job in jobs], 'pictures')
-        run_jobs(_check_size, jobs, workers, f'LVIS {name}')
-        counts[name] = len(jobs)
+        paths = [_picture(pictures, path, image) for image in content['images']]
+        shapes = look_at_pictures(paths, findings, workers, f'LVIS {name}')
+        for picture, image in zip(paths, content['images'], strict=True):
+            check_said_size(picture, shapes[picture], image, str(path))
+        counts[name] = len(paths)
     out = Path(out or folder)
-    new = write_text(''.join(map(_line, categories)), out / 'classes.txt')
+    new = write_classes(''.join(map(_line, categories)), out)
     return Prepared(out, counts, int(new), list(findings), advice=evaluation_advice())
 
 
@@ -70,25 +69,39 @@ def _check_categories(path: Path, content: dict) -> list[dict]:
 
 
 def _check_annotations(path: Path, content: dict, findings: Findings) -> None:
-    known, seen = {image['id'] for image in content['images']}, defaultdict(set)
+    for key in ('images', 'annotations'):
+        refuse_double_ids(path, key, content.get(key, ()))
+    images, seen = {image['id']: image for image in content['images']}, defaultdict(set)
     for annotation in content.get('annotations', []):
         where = f'{path}, annotation {annotation.get("id")}'
-        if annotation.get('image_id') not in known:
+        if annotation.get('image_id') not in images:
             raise AnnotationError(f'{where}: its image {annotation.get("image_id")} is not listed.')
         if not 1 <= annotation.get('category_id', 0) <= _NUM_CLASSES:
             raise AnnotationError(f'{where}: category_id {annotation.get("category_id")}, expected '
                                   f'1 to {_NUM_CLASSES}.')
-        check_polygons(annotation['segmentation'], where)
+        _check_mask(annotation.get('segmentation'), images[annotation['image_id']], where)
         seen[annotation['image_id']].add(annotation['category_id'])
     for image in content['images']:
         for key in ('neg_category_ids', 'not_exhaustive_category_ids'):
             if key not in image:
                 raise AnnotationError(f'{path}: image {image["id"]} has no {key!r}. AP of LVIS '
                                       'needs it: is it a file of the test set?')
+            if strange := set(image[key]).difference(range(1, _NUM_CLASSES + 1)):
+                raise AnnotationError(f'{path}: image {image["id"]} has the category '
+                                      f'{strange.pop()} in {key!r}, expected 1 to {_NUM_CLASSES}.')
         if both := seen[image['id']].intersection(image['neg_category_ids']):
             findings.warning('images with instances of a class that is said to be absent',
                              f'{path.name}, image {image["id"]}, class {min(both)}',
                              'Their instances count.')
+
+
+def _check_mask(mask: object, image: dict, where: str) -> None:
+    if isinstance(mask, dict):
+        check_run_lengths(mask, (image['height'], image['width']), where)
+    elif isinstance(mask, list) and mask:
+        check_polygons(mask, where)
+    else:
+        raise AnnotationError(f"{where}: 'segmentation' is {str(mask)[:40]}, expected polygons.")
 
 
 def _picture(pictures: Path, path: Path, image: dict) -> Path:
@@ -97,15 +110,8 @@ def _picture(pictures: Path, path: Path, image: dict) -> Path:
     return pictures.joinpath(*image['coco_url'].split('/')[-2:])
 
 
-def _check_size(job: tuple[Path, tuple[int, int]]) -> None:
-    path, size = job
-    with Image.open(path) as image:
-        if image.size != size:
-            raise AnnotationError(f'{path} has {image.width} x {image.height} pixels, and was '
-                                  f'annotated at {size[0]} x {size[1]}.')
-
-
 def _line(category: dict) -> str:
     """A line ``id:name,synonym`` of a category, without underscores."""
-    names = [name.replace('_', ' ') for name in (category['name'], *category['synonyms'])]
+    names = [name.replace('_', ' ')
+             for name in (category['name'], *category.get('synonyms', ()))]
     return f'{category["id"]}:{",".join(dict.fromkeys(names))}\n'

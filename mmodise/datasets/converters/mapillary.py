@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-from PIL import Image
-
-from ..panoptic import FolderListings, read_panoptic_file
+from ..panoptic import Findings, FolderListings, read_panoptic_file, read_segments
 from ..panoptic.annotation_file import read_json
 from .annotated import AnnotationError
-from .class_maps import check_shape, read_numbers
 from .coco_panoptic import find_map
-from .preparation import (
-    Prepared,
+from .preparation import Prepared, evaluation_advice, look_at_pictures, run_jobs
+from .prepared_files import (
     check_labels,
-    evaluation_advice,
     find,
+    list_files,
     place,
+    read_labels,
     refuse_missing,
-    run_jobs,
+    tell_unpaired,
 )
 
 _SPLITS = ('training', 'validation')
-_KINDS = ('labels', 'panoptic')
+_KINDS = ('labels', 'panoptic', 'instances')
 _STEP = 256  # a map of instances is label x 256 + number
+
+
+class _Job(NamedTuple):
+    picture: Path
+    shape: tuple[int, int]
+    maps: Path
+    panoptic: Path | None
+    infos: Sequence[dict]
 
 
 def prepare_mapillary(
@@ -52,22 +60,23 @@ def prepare_mapillary(
     if not splits:
         raise FileNotFoundError(f'{source} has none of the folders {", ".join(_SPLITS)}. Name the '
                                 'folder that holds the data set as it was unpacked.')
-    counts, new = {}, 0
+    counts, new, findings = {}, 0, Findings(str(source))
     for name in splits:
         maps = source / name / VERSION
         maps = maps if maps.is_dir() else source / name
-        pictures = sorted(path for path in (source / name / 'images').glob('*')
-                          if path.suffix.lower() == '.jpg')
+        pictures = list_files(source / name / 'images', ('.jpg', ))
         if not pictures:
             raise FileNotFoundError(f'{source / name}/images/*.jpg are not there.')
-        refuse_missing([maps / 'labels' / f'{path.stem}.png' for path in pictures], 'maps')
-        run_jobs(partial(_check, maps=maps, void=len(NAMES)), pictures, workers,
-                 f'Mapillary Vistas {name}')
+        jobs = _jobs(pictures, maps, NAMES, findings, workers)
+        check = partial(_check, void=len(NAMES))
+        for part in run_jobs(check, jobs, workers, f'Mapillary Vistas {name}'):
+            findings.merge(part)
         files = {path: out / name / 'images' / path.name for path in pictures}
-        files.update(_maps(maps, out / name, NAMES))
-        new += sum(place(path, target) for path, target in files.items() if path != target)
+        files.update((path, out / name / kind / path.name) for kind in _KINDS
+                     for path in list_files(maps / kind, ('.png', '.json')))
+        new += sum(place(path, target) for path, target in files.items())
         counts[name] = len(pictures)
-    return Prepared(out, counts, new, advice=evaluation_advice())
+    return Prepared(out, counts, new, list(findings), evaluation_advice())
 
 
 def _check_config(source: Path, names: tuple[str, ...]) -> None:
@@ -82,28 +91,43 @@ def _check_config(source: Path, names: tuple[str, ...]) -> None:
             f'1.2, in its order{f"; different are {strange}" if strange else ""}.')
 
 
-def _maps(maps: Path, target: Path, names: tuple[str, ...]) -> dict[Path, Path]:
-    """Maps, and where they go to; the panoptic file is read and its classes are looked at."""
+def _jobs(
+    pictures: Sequence[Path], maps: Path, names: tuple[str, ...], findings: Findings, workers: int
+) -> list[_Job]:
+    """Pictures with their maps; the panoptic file is read and its classes are looked at."""
     path = find(maps / 'panoptic/panoptic_2018.json', what='The panoptic file')
     file, listings = read_panoptic_file(str(path)), FolderListings()
+    file.check_join(findings)
+    findings.raise_errors()
     categories = {category['id']: category['name'].strip() for category in file.categories}
-    expected = dict(enumerate(names, start=1))
-    if categories != expected:
+    if categories != dict(enumerate(names, start=1)):
         raise AnnotationError(f'{path}: its {len(categories)} categories are not the '
                               f'{len(names)} of version 1.2 with ids from 1.')
-    for image_id in file.annotations:
-        find_map(path, file.map_name(image_id), listings, f'{path}, {file.entry(image_id)}')
-    return {path: target / kind / path.name for kind in (*_KINDS, 'instances')
-            for path in sorted((maps / kind).glob('*.*'))}
+    stems = {picture.stem for picture in pictures}
+    refuse_missing([maps / 'labels' / f'{stem}.png' for stem in sorted(stems)], 'maps')
+    tell_unpaired((label.stem for label in list_files(maps / 'labels')), stems,
+                  f'maps of {maps / "labels"} without a picture', findings)
+    panoptic = {Path(file.images[key]['file_name']).stem: (
+        find_map(path, file.map_name(key), listings, f'{path}, {file.entry(key)}'),
+        file.segments(key)) for key in file.annotations}
+    refuse_missing([pictures[0].with_name(file.images[key]['file_name'])
+                    for key in file.annotations], f'pictures that {path} lists')
+    tell_unpaired(stems, panoptic, f'pictures that {path} does not list, without PQ', findings)
+    shapes = look_at_pictures(pictures, findings, workers, f'Pictures ({pictures[0].parts[-3]})')
+    return [_Job(picture, shape, maps, *panoptic.get(picture.stem, (None, ())))
+            for picture, shape in shapes.items()]
 
 
-def _check(picture: Path, maps: Path, void: int) -> None:
-    path = maps / 'labels' / f'{picture.stem}.png'
-    labels = read_numbers(str(path))
-    with Image.open(picture) as image:
-        check_shape(labels, image.size[::-1], str(path))
+def _check(job: _Job, void: int) -> Findings:
+    path = job.maps / 'labels' / f'{job.picture.stem}.png'
+    labels = read_labels(path, job.picture, job.shape)
     check_labels(labels, {*range(void + 1), 255}, path, f'labels from 0 to {void}')
-    instances = maps / 'instances' / path.name
-    if instances.is_file() and (read_numbers(str(instances)) // _STEP != labels).any():
+    instances = job.maps / 'instances' / path.name
+    if instances.is_file() and (
+            read_labels(instances, job.picture, job.shape) // _STEP != labels).any():
         raise AnnotationError(f'{instances}: it is not of the same classes as {path}. Are both of '
                               'version 1.2?')
+    findings = Findings(str(job.panoptic))
+    if job.panoptic:
+        read_segments(str(job.panoptic), job.infos, findings, job.shape, str(job.picture))
+    return findings

@@ -89,19 +89,20 @@ def check_run_lengths(runs: Mapping[str, Any], shape: tuple[int, int], where: st
 
 def _check_compressed(counts: str | bytes, shape: tuple[int, int], where: str) -> None:
     """Add run lengths up by hand, for pycocotools reads beyond the end of those that do not fit."""
-    text = counts.encode() if isinstance(counts, str) else counts
-    runs, value, shift = [], 0, 0
-    for byte in text:
-        digit = byte - 48
-        value |= (digit & 31) << shift
-        shift += 5
-        if digit < 0 or digit > 63:
-            break
-        if not digit & 32:
-            value -= (1 << shift) if digit & 16 else 0
-            runs.append(value + (runs[-2] if len(runs) > 2 else 0))
-            value, shift = 0, 0
-    if shift or min(runs, default=-1) < 0 or sum(runs) != math.prod(shape):
+    digits = np.frombuffer(counts.encode() if isinstance(counts, str) else counts, np.uint8)
+    digits = digits.astype(np.int64) - 48
+    last = np.flatnonzero(digits & 32 == 0)  # of each number, five bits a digit, the lowest first
+    lengths = np.diff(last, prepend=-1)
+    if digits[-1] & 32 or digits.min() < 0 or digits.max() > 63 or lengths.max() > 7:
+        runs = np.array([-1])
+    else:
+        firsts = last - lengths + 1
+        shifts = 5 * (np.arange(len(digits)) - np.repeat(firsts, lengths))
+        runs = np.add.reduceat((digits & 31) << shifts, firsts)
+        runs -= np.where(digits[last] & 16, 1 << 5 * lengths, 0)
+        for start in (1, 2):  # later ones are differences to the last but one
+            runs[start::2] = np.cumsum(runs[start::2])
+    if runs.min() < 0 or runs.sum() != math.prod(shape):
         raise AnnotationError(
             f'{where}: the compressed run lengths are not those of a picture of '
             f'{shape[1]} x {shape[0]} pixels.')

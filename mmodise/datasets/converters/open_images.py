@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from pycocotools import mask as mask_utils
 
 from ...utils.masks import bounding_box
 from ..panoptic import Finding, Findings
+from .annotated import AnnotationError
 from .open_images_files import (
     find_boxes,
     find_labels,
@@ -27,12 +27,8 @@ from .open_images_files import (
 )
 from .open_images_regions import read_regions
 from .parts import run_in_parts
-from .preparation import (
-    Prepared,
-    evaluation_advice,
-    find,
-    write_text,
-)
+from .preparation import Prepared, evaluation_advice, look_at_pictures
+from .prepared_files import JPEGS, find, list_files, place, write_classes, write_text
 
 _SPLITS = ('train', 'validation', 'test')
 _MASKS = ('MaskPath', 'LabelName', 'BoxID')
@@ -53,7 +49,8 @@ def prepare_open_images(
 
     Args:
         source (Path): The folder with pictures (``validation/ID.jpg``), tables and masks.
-        out (Path, optional): Gets the files. Defaults to None, the source.
+        out (Path, optional): Gets the files, and the pictures, linked or copied. Defaults to
+            None, the source.
         split (str, optional): One of train, validation, test. Defaults to None, those whose table
             of masks is there.
         workers (int): Processes. Defaults to 1.
@@ -69,7 +66,7 @@ def prepare_open_images(
         raise FileNotFoundError(f'{_table(source, "validation")} is not there.')
     hierarchy = source / 'bbox_labels_600_hierarchy.json'
     ancestors = read_ancestors(hierarchy) if hierarchy.is_file() else None
-    new, counts, told = _write_classes([*names.values()], out / 'classes.txt'), {}, []
+    new, counts, told = write_classes(_classes_text([*names.values()]), out), {}, []
     for name in splits:
         parts = out / f'annotations/{name}.parts'
         content, findings = read_split(source, name, names, parts, workers)
@@ -81,6 +78,8 @@ def prepare_open_images(
             regions = read_regions(source, name, content['images'], read_names(source))
             new += write_text(json.dumps(regions), out / 'annotations/regions_train.json')
         shutil.rmtree(parts, ignore_errors=True)
+        new += sum(place(source / image['file_name'], out / image['file_name'])
+                   for image in content['images'])
         counts[name] = len(content['images'])
         told += findings
     return Prepared(out, counts, new, told, advice=evaluation_advice())
@@ -98,11 +97,18 @@ def read_split(
         parts (Path): A folder for what is done, by which a run that was stopped goes on.
         workers (int): Processes. Defaults to 1.
     """
-    pictures = {path.stem: path for path in sorted((source / split).glob('*.jpg'))}
-    if not pictures:
-        raise FileNotFoundError(f'{source / split}/*.jpg are not there.')
+    findings, absent = Findings(split), set()
+    pictures = _find_pictures(source / split)
+    shapes = look_at_pictures(pictures.values(), findings, workers, f'Pictures ({split})')
     masks = group_rows(find(_table(source, split), what='The table of masks'), _MASKS, pictures,
-                       lambda row: tuple(row[key] for key in _MASKS))
+                       lambda row: tuple(row[key] for key in _MASKS), absent)
+    if absent:
+        findings.warning(f'pictures with masks that are not in {source / split}', min(absent),
+                         'They are left out.', len(absent))
+    for key, rows in masks.items():
+        masks[key] = list(dict.fromkeys(rows))
+        if doubles := len(rows) - len(masks[key]):
+            findings.warning('rows of masks that stand twice', key, 'They count once.', doubles)
     boxes = group_rows(find_boxes(source, split), _BOXES, pictures, _keep_box)
     labels = group_rows(
         find_labels(source, split), ('LabelName', 'Confidence'), pictures,
@@ -114,13 +120,13 @@ def read_split(
         raise FileNotFoundError(f'{split}: {len(missing)} masks of pictures that are there are '
                                 f'missing, the first is {missing[0]}. Are all 16 archives there?')
     ids = {mid: place for place, mid in enumerate(names, start=1)}
-    jobs = [(path, [(files.get(name), mid, box) for name, mid, box in masks.get(key, ())],
+    jobs = [(path.relative_to(source).as_posix(), shapes[path],
+             [(files.get(name), mid, box) for name, mid, box in masks.get(key, ())],
              boxes.get(key, []), labels.get(key, [])) for key, path in pictures.items()]
     done = run_in_parts(partial(_join, ids=ids), jobs, parts, workers, f'Open Images {split}')
     annotations = [dict(annotation, id=number) for number, annotation in enumerate(
         (annotation for _, found, _ in done for annotation in found), start=1)]
     categories = [dict(id=i, name=names[mid], mid=mid) for mid, i in ids.items()]
-    findings = Findings(split)
     for finding in (finding for _, _, told in done for finding in told):
         findings.warning(*finding)
     return dict(images=[image for image, _, _ in done], annotations=annotations,
@@ -146,10 +152,23 @@ def expand(content: dict, names: dict[str, str], ancestors: dict[str, set[str]])
         dict(annotation, id=number) for number, annotation in enumerate(annotations, start=1)])
 
 
-def _write_classes(names: list[str], path: Path) -> bool:
-    """Write a vocabulary file, unless it is there: a user may have written synonyms."""
-    lines = [f'{i}:"{name}"\n' if ',' in name else f'{i}:{name}\n' for i, name in enumerate(names)]
-    return not path.is_file() and write_text(''.join(lines), path)
+def _find_pictures(folder: Path) -> dict[str, Path]:
+    """The pictures of a split by their ids, in one folder or a folder for each archive."""
+    paths = list_files(folder, JPEGS, recursive=True)
+    if not paths:
+        raise FileNotFoundError(f'{folder}/*.jpg are not there.')
+    pictures = {path.stem: path for path in paths}
+    double = next((path for path in paths if pictures[path.stem] != path), None)
+    if double:
+        raise AnnotationError(f'{double} and {pictures[double.stem]} are of one image. Take one '
+                              'away.')
+    return pictures
+
+
+def _classes_text(names: list[str]) -> str:
+    """A vocabulary file, in which commas of names are quoted: no synonyms follow them."""
+    return ''.join(f'{i}:"{name}"\n' if ',' in name else f'{i}:{name}\n'
+                   for i, name in enumerate(names))
 
 
 def _table(source: Path, split: str) -> Path:
@@ -162,10 +181,8 @@ def _spread(chosen: list[int], further: dict[int, set[int]]) -> list[int]:
 
 def _join(job: tuple, ids: dict[str, int]) -> tuple[dict, list[dict], list[tuple]]:
     """The entry of an image, its annotations, and what is told."""
-    path, masks, boxes, labels = job
-    key, told = path.stem, []
-    with Image.open(path) as picture:
-        size = picture.size
+    file_name, shape, masks, boxes, labels = job
+    key, told, size = Path(file_name).stem, [], tuple(shape[::-1])
     annotations = []
     for file, mid, box_id in masks:
         if mid not in ids:
@@ -189,7 +206,7 @@ def _join(job: tuple, ids: dict[str, int]) -> tuple[dict, list[dict], list[tuple
     grouped = {mid for mid, *_ in groups}
     open_classes = {mid for mid, count in boxed.items() if count > has_mask[mid]}
     open_classes |= present - has_mask.keys() - grouped
-    image = dict(id=key, file_name=f'{path.parent.name}/{path.name}', width=size[0],
+    image = dict(id=key, file_name=file_name, width=size[0],
                  height=size[1], neg_category_ids=_known(absent - present - has_mask.keys(), ids),
                  not_exhaustive_category_ids=_known(open_classes, ids))
     return image, [dict(annotation, image_id=key) for annotation in annotations], told

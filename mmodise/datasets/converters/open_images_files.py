@@ -13,7 +13,7 @@ from PIL import Image
 
 from ..panoptic.annotation_file import read_json
 from .annotated import AnnotationError
-from .preparation import find
+from .prepared_files import find, list_files
 
 _INSIDE = 122  # of grey masks; a greater value is inside
 
@@ -40,6 +40,7 @@ def group_rows(
     columns: Collection[str],
     images: Collection[str],
     keep: Callable[[dict[str, str]], Any],
+    absent: set[str] | None = None,
 ) -> dict[str, list]:
     """What is kept of the rows of some images, which need not be together, by image.
 
@@ -48,6 +49,7 @@ def group_rows(
         columns (Collection[str]): That must be there.
         images (Collection[str]): Ids.
         keep (Callable): Makes a row small: tables have millions of them.
+        absent (set[str], optional): Gets the ids of other images. Defaults to None.
 
     Raises:
         AnnotationError: If a column is missing, or a value is no number; names the line.
@@ -60,6 +62,8 @@ def group_rows(
             except ValueError as error:
                 raise AnnotationError(
                     f'{path}, line {number}: {error}; expected numbers.') from error
+        elif absent is not None:
+            absent.add(row['ImageID'])
     return grouped
 
 
@@ -118,14 +122,15 @@ def read_ancestors(path: Path) -> dict[str, set[str]]:
 
 
 def index_masks(source: Path, split: str) -> dict[str, Path]:
-    """All masks of a split by their names, in a folder an archive or all in one.
+    """All masks of a split by their names, in a folder per archive or all in one.
 
     Raises:
         FileNotFoundError: If there is no folder of masks.
     """
-    folder = find(source / f'{split}-masks', source / 'masks' / split, source / split / 'masks',
-                  source / 'masks', what=f'The folder of masks of {split}')
-    return {path.name: path for path in folder.rglob('*.png')}
+    folders = [path for path in source.glob(f'{split}-masks-*') if path.is_dir()] or [
+        find(source / f'{split}-masks', source / 'masks' / split, source / split / 'masks',
+             source / 'masks', what=f'The folder of masks of {split}')]
+    return {path.name: path for folder in folders for path in list_files(folder, recursive=True)}
 
 
 def read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,18 +13,19 @@ from scipy.io import loadmat
 from ..benchmarks.pascal_context import CONTEXT_59, NUM_459
 from ..panoptic import Findings
 from ..panoptic.annotation_file import read_json
+from ..panoptic.orientation import check_same_size
 from .annotated import AnnotationError
 from .masks import decode_run_lengths, draw_polygons
-from .pictures import shown_size
-from .preparation import (
+from .preparation import Prepared, evaluation_advice, look_at_pictures, run_jobs
+from .prepared_files import (
     FOLDERS,
-    Prepared,
     check_labels,
-    evaluation_advice,
+    classes_text,
     find,
+    list_files,
     place,
+    read_lines,
     refuse_missing,
-    run_jobs,
     write_classes,
     write_map,
 )
@@ -36,6 +37,7 @@ _SPELLINGS = {'diningtable': 'table'}
 
 class _Job(NamedTuple):
     picture: Path
+    shape: tuple[int, int]
     out: Path
     folder: str
     where: str
@@ -74,31 +76,25 @@ def prepare_pascal_context(
     images = _read_detail(root / _DETAIL, findings) if (root / _DETAIL).exists() else (
         _read_lists(root))
     with_mat = (root / 'trainval').is_dir()
-    jobs = [job for job in _jobs(images, root, out, with_mat) if split in (
-        None, {folder: name for name, folder in FOLDERS.items()}[job.folder])]
-    refuse_missing([job.picture for job in jobs], 'pictures')
-    refuse_missing([job.labels for job in jobs if job.labels], 'files of labels')
+    pictures = {root / 'JPEGImages' / image['file_name']: image for image in images
+                if split in (None, image['phase'])}
+    mats = {path: root / f'trainval/{path.stem}.mat' if with_mat else None for path in pictures}
+    refuse_missing([path for path in mats.values() if path], 'files of labels')
+    shapes = look_at_pictures(pictures, findings, workers)
+    jobs = [_Job(path, shapes[path], out, FOLDERS[image['phase']], image['where'], image['masks'],
+                 mats[path]) for path, image in pictures.items()]
     new = sum(run_jobs(_write, jobs, workers))
     if jobs and jobs[0].masks is not None:
-        new += write_classes(tuple(CONTEXT_59), out / 'annotations_ctx59')
+        new += write_classes(classes_text([*CONTEXT_59]), out / 'annotations_ctx59')
     else:
         findings.warning('annotations that are not there', _DETAIL, 'PC-59 is left out.')
     if with_mat:
-        new += write_classes(_read_names(root), out / 'annotations_ctx459')
+        new += write_classes(classes_text(_read_names(root)), out / 'annotations_ctx459')
     else:
         findings.warning('folders that are not there', 'trainval/*.mat', 'PC-459 is left out.')
     counts = {name: sum(job.folder == folder for job in jobs) for name, folder in FOLDERS.items()
               if split in (None, name)}
     return Prepared(out, counts, new, list(findings), evaluation_advice())
-
-
-def _jobs(images: Sequence[dict], root: Path, out: Path, with_mat: bool) -> Iterator[_Job]:
-    for image in images:
-        stem = Path(image['file_name']).stem
-        yield _Job(
-            root / 'JPEGImages' / image['file_name'], out, FOLDERS[image['phase']],
-            image['where'], image['masks'],
-            root / f'trainval/{stem}.mat' if with_mat else None)
 
 
 def _read_detail(path: Path, findings: Findings) -> list[dict]:
@@ -114,6 +110,9 @@ def _read_detail(path: Path, findings: Findings) -> list[dict]:
             f'{path}: an entry lacks {error}. Expected PASCAL in Detail.') from error
     if not images:
         raise AnnotationError(f"{path}: no image has the 'phase' {' or '.join(FOLDERS)}.")
+    (name, count), = Counter(image['file_name'] for image in images).most_common(1)
+    if count > 1:
+        raise AnnotationError(f"{path}: 'images' lists {name} {count} times.")
     return images
 
 
@@ -162,55 +161,53 @@ def _read_lists(root: Path) -> list[dict]:
     """Images that have a file of labels, by the list of those for validation."""
     path = find(root / 'pascalcontext_val.txt',
                 what=f'Neither {root / _DETAIL} nor the list of images for validation')
-    held_out = set(path.read_text(encoding='utf-8').split())
-    stems = sorted(file.stem for file in (root / 'trainval').glob('*.mat'))
+    held_out = set(read_lines(path))
+    stems = [file.stem for file in list_files(root / 'trainval', ('.mat', ))]
+    refuse_missing([root / f'trainval/{stem}.mat' for stem in sorted(held_out)],
+                   f'files of labels that {path} names')
     return [dict(file_name=f'{stem}.jpg', phase='val' if stem in held_out else 'train',
                  masks=None, where=str(root / f'trainval/{stem}.mat')) for stem in stems]
 
 
 def _read_names(root: Path) -> list[str]:
     path = find(root / 'labels.txt', what='The names of the 459 classes')
-    pairs = [line.partition(':') for line in path.read_text(encoding='utf-8').splitlines()
-             if line.strip()]
+    pairs = [line.partition(':') for line in read_lines(path)]
     if [number.strip() for number, _, _ in pairs] != [str(i + 1) for i in range(NUM_459)]:
         raise AnnotationError(f"{path}: expected {NUM_459} lines, '1: accordion' and so on.")
     return [name.strip() for _, _, name in pairs]
 
 
 def _write(job: _Job) -> int:
-    shape = shown_size(job.picture)[1][::-1]
     stem, new = job.picture.stem, 0
     maps = []
     if job.masks is not None:
-        maps.append((_paint(job, shape), f'annotations_ctx59/{job.folder}/{stem}.png'))
+        maps.append((_paint(job), f'annotations_ctx59/{job.folder}/{stem}.png'))
     if job.labels is not None:
-        maps.append((_read_mat(job.labels, shape), f'annotations_ctx459/{job.folder}/{stem}.tif'))
+        maps.append((_read_mat(job.labels, job), f'annotations_ctx459/{job.folder}/{stem}.tif'))
     for labels, name in maps:
         new += write_map(labels, job.out / name)
     return new + place(job.picture, job.out / 'images' / job.folder / job.picture.name)
 
 
-def _paint(job: _Job, shape: tuple[int, int]) -> np.ndarray:
+def _paint(job: _Job) -> np.ndarray:
     ranks = {number: rank for rank, number in enumerate(CONTEXT_59.values())}
-    labels = np.full(shape, _VOID, np.uint8)
+    labels = np.full(job.shape, _VOID, np.uint8)
     for mask in job.masks:
         where = f'{job.where}, annotation {mask.get("id")}'
         runs = mask.get('segmentation')
-        inside = (draw_polygons(runs, shape, where) if isinstance(runs, list)
-                  else decode_run_lengths(runs or {}, shape, where))
+        inside = (draw_polygons(runs, job.shape, where) if isinstance(runs, list)
+                  else decode_run_lengths(runs or {}, job.shape, where))
         if inside is not None:
             labels[inside] = ranks.get(mask['category_id'], _VOID)
     return labels
 
 
-def _read_mat(path: Path, shape: tuple[int, int]) -> np.ndarray:
+def _read_mat(path: Path, job: _Job) -> np.ndarray:
     try:
         numbers = loadmat(str(path))['LabelMap'].astype(np.int64)
     except Exception as error:  # SciPy has many kinds
         raise AnnotationError(
             f'{path} cannot be read, or has no LabelMap; was it cut short? ({error})') from error
-    if numbers.shape != shape:
-        raise AnnotationError(f'{path} has {numbers.shape[1]} x {numbers.shape[0]} pixels, its '
-                              f'picture {shape[1]} x {shape[0]}. They must be the same.')
+    check_same_size(str(job.picture), job.shape, str(path), numbers.shape)
     check_labels(numbers, range(NUM_459 + 1), path, f'numbers of classes, from 0 to {NUM_459}')
     return np.where(numbers == 0, _VOID_459, numbers - 1).astype(np.uint16)

@@ -9,18 +9,20 @@ from typing import NamedTuple
 import numpy as np
 
 from ..benchmarks.pascal_voc import OBJECTS
+from ..panoptic import Findings
 from .annotated import AnnotationError
-from .preparation import (
+from .preparation import Prepared, evaluation_advice, look_at_pictures, run_jobs
+from .prepared_files import (
     FOLDERS,
-    Prepared,
     check_labels,
-    evaluation_advice,
+    classes_text,
     find,
+    list_files,
     place,
     present_splits,
     read_labels,
+    read_lines,
     refuse_missing,
-    run_jobs,
     write_classes,
     write_map,
 )
@@ -31,6 +33,7 @@ _MAPS = {20: 'annotations_pascal20', 21: 'annotations_pascal21'}
 
 class _Job(NamedTuple):
     picture: Path
+    shape: tuple[int, int]
     labels: Path
     out: Path
     folder: str
@@ -64,22 +67,27 @@ def prepare_pascal_voc(
     maps = find(root / ('SegmentationClassAug' if augmented else 'SegmentationClass'), what='It')
     splits = present_splits(split, partial(_list_of, root), 'The list of the split')
     names = {name: _names(root, maps, name, augmented) for name in splits}
-    jobs = [_Job(root / f'JPEGImages/{stem}.jpg', maps / f'{stem}.png', out, FOLDERS[name])
-            for name in splits for stem in names[name]]
-    refuse_missing([job.picture for job in jobs], 'pictures')
-    refuse_missing([job.labels for job in jobs], 'maps')
+    if both := set(names.get('train', ())).intersection(names.get('val', ())):
+        raise AnnotationError(f'{_list_of(root, "train")} and {_list_of(root, "val")} both name '
+                              f'{len(both)} pictures, such as {min(both)}.')
+    stems = {root / f'JPEGImages/{stem}.jpg': name for name in splits for stem in names[name]}
+    refuse_missing([maps / f'{path.stem}.png' for path in stems], 'maps')
+    findings = Findings(str(root))
+    shapes = look_at_pictures(stems, findings, workers)
+    jobs = [_Job(path, shapes[path], maps / f'{path.stem}.png', out, FOLDERS[name])
+            for path, name in stems.items()]
     new = sum(run_jobs(_write, jobs, workers))
-    new += write_classes(OBJECTS, out / _MAPS[20])
-    new += write_classes(('background', *OBJECTS), out / _MAPS[21])
-    return Prepared(out, {name: len(names[name]) for name in splits}, new,
-                    advice=evaluation_advice())
+    for number, classes in ((20, OBJECTS), (21, ('background', *OBJECTS))):
+        new += write_classes(classes_text(classes), out / _MAPS[number])
+    return Prepared(out, {name: len(names[name]) for name in splits}, new, list(findings),
+                    evaluation_advice())
 
 
 def _names(root: Path, maps: Path, split: str, augmented: bool) -> list[str]:
     listed = _listed(root, split)
     if augmented and split == 'train':
         held_out = set(_listed(root, 'val'))
-        return sorted(path.stem for path in maps.glob('*.png') if path.stem not in held_out)
+        return [path.stem for path in list_files(maps) if path.stem not in held_out]
     return listed
 
 
@@ -89,7 +97,7 @@ def _list_of(root: Path, split: str) -> Path:
 
 def _listed(root: Path, split: str) -> list[str]:
     path = find(_list_of(root, split), what='The list of the split')
-    names = path.read_text(encoding='utf-8').split()
+    names = read_lines(path)
     if not names or len(set(names)) < len(names):
         raise AnnotationError(f'{path} names {"a picture twice" if names else "no picture"}. '
                               'Expected one name a line.')
@@ -97,7 +105,7 @@ def _listed(root: Path, split: str) -> list[str]:
 
 
 def _write(job: _Job) -> int:
-    labels = read_labels(job.labels, job.picture)
+    labels = read_labels(job.labels, job.picture, job.shape)
     check_labels(labels, {*range(len(OBJECTS) + 1), _VOID}, job.labels,
                  'indices from 0 to 20, and 255; a map of colours must be an indexed PNG')
     labels = labels.astype(np.uint8)

@@ -1,33 +1,25 @@
-"""What all preparations of data sets share: several processes, going on, what is told."""
+"""What all preparations of data sets share: several processes, pictures, what is told."""
 
 from __future__ import annotations
 
-import io
-import os
-import shutil
 from argparse import Namespace
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
-from ...utils import WholeFileBackend
 from ..panoptic import Finding, Findings
+from ..panoptic.orientation import check_orientation, turning_hint
 from .annotated import AnnotationError
-from .class_maps import check_shape, read_numbers
 from .pictures import shown_size
+from .prepared_files import refuse_missing
 
 _CONFIG = 'configs/open_vocabulary/odise_sd-v1_open-vocabulary.py'
-#: What the field calls the folders of the splits.
-FOLDERS = dict(train='training', val='validation')
 
 
 @dataclass
@@ -127,153 +119,54 @@ def _try(work: Callable[[Any], Any], job: Any) -> tuple[Any, str]:
         return None, str(error)
 
 
-def gather(parts: Iterable[Findings], where: str) -> list[Finding]:
-    """The findings of all jobs, each kind once."""
-    findings = Findings(where)
-    for part in parts:
-        findings.merge(part)
-    return list(findings)
-
-
-def find(*candidates: Path, what: str) -> Path:
-    """The first of several places that is there.
-
-    Raises:
-        FileNotFoundError: If none is; names all of them.
-    """
-    for path in candidates:
-        if path.exists():
-            return path
-    raise FileNotFoundError(f'{what} is not there: looked for '
-                            f'{" and ".join(map(str, candidates))}. Name the folder that holds '
-                            'the data set as it was unpacked.')
-
-
-def present_splits(split: str | None, place_of: Callable[[str], Path], what: str) -> list[str]:
-    """The splits to prepare: the one that is asked for, or those that are there.
+def look_at_pictures(
+    paths: Iterable[Path], findings: Findings, workers: int = 1, what: str = 'Pictures'
+) -> dict[Path, tuple[int, int]]:
+    """Height and width of pictures as they are shown, by their paths.
 
     Args:
-        split (str, optional): What the user asks for.
-        place_of (Callable): The file or folder of a split, 'train' or 'val'.
-        what (str): What it is, for the message.
+        paths (Iterable[Path]): The pictures.
+        findings (Findings): Gets pictures that are turned when they are shown, where nobody can
+            tell whether their maps are too.
+        workers (int): Processes. Defaults to 1.
+        what (str): What the progress bar is called.
 
     Raises:
-        FileNotFoundError: If none is there.
+        FileNotFoundError: If some are missing.
+        AnnotationError: If some are no pictures, or were cut short.
     """
-    places = {name: place_of(name) for name in ([split] if split else FOLDERS)}
-    found = [name for name, path in places.items() if path.exists()]
-    if not found:
-        find(*places.values(), what=what)
-    return found
+    paths = list(dict.fromkeys(paths))
+    refuse_missing(paths, 'pictures')
+    done = run_jobs(_look, paths, workers, what)
+    for _, part in done:
+        findings.merge(part)
+    return dict(zip(paths, (shape for shape, _ in done), strict=True))
 
 
-def refuse_missing(paths: Iterable[Path], what: str) -> None:
-    """Refuse to begin where files are missing.
-
-    Raises:
-        FileNotFoundError: Counts them and names the first.
-    """
-    paths = list(paths)
-    names = {folder: set(os.listdir(folder)) if folder.is_dir() else set()
-             for folder in {path.parent for path in paths}}
-    missing = [path for path in paths if path.name not in names[path.parent]]
-    if missing:
-        raise FileNotFoundError(f'{len(missing)} of {len(paths)} {what} are missing, the first is '
-                                f'{missing[0]}. Was the archive unpacked wholly?')
+def _look(path: Path) -> tuple[tuple[int, int], Findings]:
+    findings = Findings(str(path))
+    (width, height), _, orientation = shown_size(path)
+    if orientation != 1:
+        check_orientation(str(path), (height, width), findings)
+    return (height, width), findings
 
 
-def is_whole(path: Path, size: tuple[int, int] | None = None, mode: str | None = None) -> bool:
-    """Whether a picture or map is there, can be read to its end, and has a size and a mode."""
-    with suppress(Exception), Image.open(path) as image:  # Pillow has many kinds
-        image.load()
-        return (size is None or image.size == tuple(size)) and (
-            mode is None or image.mode in (mode, f'{mode}B', f'{mode}L'))
-    return False
-
-
-def write_map(labels: np.ndarray, path: Path) -> bool:
-    """Write a map, (H, W), uint8 or uint16, or of colours, as a whole, in its ending's format.
-
-    One that is there, with the same content, is left alone.
-
-    Returns:
-        bool: Whether it was written.
-    """
-    with suppress(Exception), Image.open(path) as image:
-        if np.array_equal(np.asarray(image), labels):
-            return False
-    file = io.BytesIO()
-    Image.fromarray(labels).save(file, 'TIFF' if path.suffix.startswith('.tif') else 'PNG')
-    WholeFileBackend().put(file.getvalue(), path)
-    return True
-
-
-def write_text(text: str, path: Path) -> bool:
-    """Write a text file as a whole, unless it is there with this content."""
-    if path.is_file() and path.read_text(encoding='utf-8') == text:
-        return False
-    WholeFileBackend().put_text(text, path)
-    return True
-
-
-def place(source: Path, target: Path) -> bool:
-    """Have a file in a second place too: as a link if the disk can, else as a copy.
-
-    Returns:
-        bool: Whether it was not there before.
-    """
-    if target.exists() and (target.samefile(source)
-                            or target.stat().st_size == source.stat().st_size):
-        return False
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f'{target.name}.part')
-    part.unlink(missing_ok=True)
-    try:
-        os.link(source, part)
-    except OSError:
-        shutil.copyfile(source, part)
-    part.replace(target)
-    return True
-
-
-def read_labels(path: Path, picture: Path) -> np.ndarray:
-    """The whole numbers of a map that is as large as its picture, (H, W).
-
-    Raises:
-        AnnotationError: If one of them cannot be read, or their sizes differ.
-    """
-    numbers = read_numbers(str(path))
-    check_shape(numbers, shown_size(picture)[1][::-1], str(path))
-    return numbers
-
-
-def check_labels(
-    labels: np.ndarray, allowed: Iterable[int], path: Path, expected: str
+def check_said_size(
+    path: Path, shape: tuple[int, int], entry: Mapping[str, Any], where: str
 ) -> None:
-    """Refuse a map with a value that has no meaning.
+    """Refuse a picture of another size than its annotation says.
+
+    Args:
+        path (Path): The picture.
+        shape (tuple[int, int]): Its height and width as it is shown.
+        entry (Mapping): With ``width`` and ``height``.
+        where (str): The annotation file, for the message.
 
     Raises:
-        AnnotationError: Names the file, the values and what was expected.
+        AnnotationError: If they differ.
     """
-    found, counts = np.unique(labels, return_counts=True)
-    strange = {int(value): int(count) for value, count in zip(found, counts, strict=True)
-               if int(value) not in allowed}
-    if strange:
-        value, count = Counter(strange).most_common(1)[0]
-        raise AnnotationError(f'{path}: {count} pixels have the value {value}; expected '
-                              f'{expected}.')
-
-
-def classes_text(names: Sequence[str]) -> str:
-    """The content of ``classes.txt``: a line ``id:name,synonym`` per class, ids from 0."""
-    return ''.join(f'{i}:{name.replace(", ", ",")}\n' for i, name in enumerate(names))
-
-
-def write_classes(names: Sequence[str], folder: Path) -> bool:
-    """Write ``classes.txt`` beside maps, unless it is there: a user may have written synonyms.
-
-    Returns:
-        bool: Whether it was written.
-    """
-    path = folder / 'classes.txt'
-    return not path.exists() and write_text(classes_text(names), path)
+    said = entry.get('height'), entry.get('width')
+    if shape != said:
+        raise AnnotationError(
+            f'{path} has {shape[1]} x {shape[0]} pixels, and was annotated at {said[1]} x '
+            f'{said[0]} ({where}).{turning_hint(str(path))}')

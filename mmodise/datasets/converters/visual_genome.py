@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import partial
 from itertools import islice
 from pathlib import Path
-
-from PIL import Image
 
 from ...phrases import PhraseExtractor, extract_phrases
 from ...vocabulary.names import find_fault
 from ..panoptic import Findings
 from ..panoptic.annotation_file import read_content, read_json
 from .annotated import AnnotationError
-from .preparation import Prepared, find, refuse_missing, run_jobs, write_classes, write_text
+from .preparation import Prepared, check_said_size, look_at_pictures
+from .prepared_files import (
+    classes_text,
+    find,
+    refuse_double_ids,
+    write_classes,
+    write_text,
+)
 
 _NUM_NAMES = 1600
 
@@ -54,8 +58,11 @@ def prepare_visual_genome(
                  for image in read_content(str(path), lists=('images', ))['images']}
     path = find(source / 'image_data.json', what='The file of images')
     images, findings = [_image(entry, path) for entry in read_json(str(path))], Findings(str(path))
-    refuse_missing([source / image['file_name'] for image in images], 'pictures')
-    run_jobs(partial(_check_size, source=source), images, workers, 'Visual Genome')
+    refuse_double_ids(path, 'images', images)
+    pictures = [source / image['file_name'] for image in images]
+    shapes = look_at_pictures(pictures, findings, workers, 'Visual Genome')
+    for picture, image in zip(pictures, images, strict=True):
+        check_said_size(picture, shapes[picture], image, str(path))
     regions = read_regions(source, images, findings)
     add_phrases((region for found in regions.values() for region in found), workers)
     splits = dict(
@@ -70,7 +77,7 @@ def prepare_visual_genome(
                           out / f'annotations/regions_{name}.json')
     names = frequent_names(
         region for image in splits['train'] for region in regions[image['id']])
-    new += write_classes(names, out)
+    new += write_classes(classes_text(names), out)
     left_out = len(images) - len(splits['train'])
     findings.warning(f'of {len(images)} pictures are evaluated on as COCO\'s', '',
                      'They are left out of training.', left_out)
@@ -88,7 +95,7 @@ def read_regions(source: Path, images: Sequence[dict], findings: Findings) -> di
     """
     path = find(source / 'region_descriptions.json', what='The file of regions')
     sizes = {image['id']: (image['width'], image['height']) for image in images}
-    found = {key: [] for key in sizes}
+    found, known = {key: [] for key in sizes}, set()
     for entry in read_json(str(path)):
         key = entry.get('id', entry.get('image_id'))
         if key not in sizes:
@@ -103,6 +110,11 @@ def read_regions(source: Path, images: Sequence[dict], findings: Findings) -> di
             except (KeyError, TypeError, AttributeError) as error:
                 raise AnnotationError(f'{path}, image {key}: the region {str(region)[:100]} has '
                                       f'no valid {error}.') from error
+            if number in known:
+                findings.warning('regions with the id of another', f'region {number}',
+                                 'They are left out.')
+                continue
+            known.add(number)
             if not caption:
                 findings.warning('regions with an empty phrase', f'image {key}',
                                  'They are left out.')
@@ -142,16 +154,9 @@ def frequent_names(regions: Iterable[dict], number: int = _NUM_NAMES) -> list[st
 
 def _image(entry: dict, path: Path) -> dict:
     try:
-        return dict(id=entry['image_id'], file_name='/'.join(entry['url'].split('/')[-2:]),
+        key = 'image_id' if 'image_id' in entry else 'id'  # of versions 1.2 and 1.0
+        return dict(id=entry[key], file_name='/'.join(entry['url'].split('/')[-2:]),
                     width=entry['width'], height=entry['height'], coco_id=entry.get('coco_id'))
     except (KeyError, AttributeError) as error:
         raise AnnotationError(f'{path}: the entry {str(entry)[:100]} has no valid {error}; '
                               'expected image_id, url, width and height.') from error
-
-
-def _check_size(image: dict, source: Path) -> None:
-    path = source / image['file_name']
-    with Image.open(path) as picture:
-        if picture.size != (image['width'], image['height']):
-            raise AnnotationError(f'{path} has {picture.width} x {picture.height} pixels, and was '
-                                  f'annotated at {image["width"]} x {image["height"]}.')

@@ -88,9 +88,7 @@ def check_size(image_path: str, shape: tuple[int, int], map_path: str) -> None:
         if image.format == 'TIFF':
             image.load()  # before, its size may be that of what is stored
         lies = image.getexif().get(ExifTags.Base.Orientation, 1) > 4
-        map_shape = image.size if lies else image.size[::-1]
-        if map_shape != tuple(shape):
-            raise sizes_differ(image_path, shape, map_path, map_shape)
+        check_same_size(image_path, shape, map_path, image.size if lies else image.size[::-1])
 
 
 def shown_shape(image: Image.Image) -> tuple[int, int]:
@@ -101,15 +99,26 @@ def shown_shape(image: Image.Image) -> tuple[int, int]:
     return image.size if orientation > 4 and picture_format in TURNED_FORMATS else image.size[::-1]
 
 
-def sizes_differ(
+def check_same_size(
     image_path: str, shape: Sequence[int], map_path: str, map_shape: Sequence[int]
-) -> MapError:
-    """What is to be raised where an image and its map have other heights and widths."""
-    return MapError(
-        'maps of another size than their image',
-        f'{image_path or "The image"} has {shape[1]} x {shape[0]} pixels, its annotation map '
-        f'{map_path} {map_shape[1]} x {map_shape[0]}. They must be the same: resize both or '
-        f'neither.{turning_hint(image_path)}')
+) -> None:
+    """Refuse a map of another size than its image.
+
+    Args:
+        image_path (str): The image, for messages; may be ''.
+        shape (Sequence[int]): Its height and width as it is shown.
+        map_path (str): The map.
+        map_shape (Sequence[int]): Its height and width.
+
+    Raises:
+        MapError: If they differ; names both.
+    """
+    if tuple(map_shape) != tuple(shape):
+        raise MapError(
+            'maps of another size than their image',
+            f'{image_path or "The image"} has {shape[1]} x {shape[0]} pixels, its annotation map '
+            f'{map_path} {map_shape[1]} x {map_shape[0]}. They must be the same: resize both or '
+            f'neither.{turning_hint(image_path)}')
 
 
 def turning_hint(image_path: str) -> str:

@@ -53,7 +53,7 @@ def read_map(path: str, backend_args: dict | None = None) -> tuple[str, list[np.
         FileNotFoundError: If it is not there.
         MapError: If it is no image or was cut short, or of a kind that cannot hold ids.
     """
-    image, kind = _open(path, backend_args)
+    image, kind = open_map(path, backend_args)
     readings = list(_readings(image))
     if not readings:
         raise MapError('maps of a kind that holds no ids', f'{kind}: a map holds whole numbers '
@@ -61,26 +61,52 @@ def read_map(path: str, backend_args: dict | None = None) -> tuple[str, list[np.
     return kind, readings
 
 
-def read_numbers(path: str, backend_args: dict | None = None) -> np.ndarray:
-    """Read a map whose pixels are numbers, such as labels: grey of 8 or 16 bits, or a palette.
+def read_numbers(
+    path: str, backend_args: dict | None = None, as_colours: bool = False
+) -> np.ndarray:
+    """Read a map whose pixels are numbers, such as labels: of one channel, or grey in three.
 
     Args:
         path (str): The map.
         backend_args (dict, optional): As in mmengine's ``fileio``. Defaults to None.
+        as_colours (bool): Whether the numbers are colours, R + 256 G + 256^2 B, also those of a
+            palette. Defaults to False.
 
     Returns:
-        ndarray: (H, W), of the file's type; of a palette the places, not the colours.
+        ndarray: (H, W), of the file's type; of a palette the places, unless colours count.
 
     Raises:
         FileNotFoundError: If it is not there.
-        MapError: If it is no image or was cut short, or has colours.
+        MapError: If it is no image or was cut short, or has colours that do not count.
     """
-    image, kind = _open(path, backend_args)
-    if image.mode not in _ONE_CHANNEL or image.mode == 'F':
-        raise MapError('maps with colours where there should be numbers',
-                       f'{kind}: expected one number a pixel, an image of one channel (grey of 8 '
-                       'or 16 bits, or with a palette).')
-    return _numbers(image)
+    image, kind = open_map(path, backend_args)
+    if as_colours and image.mode in _COLOURS:
+        return next(_readings(image))
+    if image.mode in _ONE_CHANNEL and image.mode != 'F':
+        return _numbers(image)
+    colours = np.asarray(image)
+    if colours.ndim == 3 and (colours[..., :1] == colours[..., 1:3]).all():
+        return colours[..., 0]
+    raise MapError('maps with colours where there should be numbers',
+                   f'{kind}: expected one number a pixel, an image of one channel (grey of 8 or 16 '
+                   'bits, or with a palette whose places are the numbers).')
+
+
+def read_colours(path: str) -> np.ndarray:
+    """Read a map whose red, green and blue are a number each, (H, W, 3), uint8.
+
+    Colours of a palette are colours; grey that is not black is no colour.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        MapError: If it is no image or was cut short, or has no colours.
+    """
+    image, kind = open_map(path)
+    if image.mode not in ('RGB', 'RGBA', 'P', 'PA') and (
+            image.mode not in _COLOURS or np.asarray(image).any()):
+        raise MapError('maps without colours',
+                       f'{kind}: expected a map whose red, green and blue mean something each.')
+    return np.asarray(image if image.mode == 'RGB' else image.convert('RGB'))
 
 
 def unreadable(path: str, error: Exception | str) -> str:
@@ -91,8 +117,20 @@ def unreadable(path: str, error: Exception | str) -> str:
             'take the image out of the annotation file.')
 
 
-def _open(path: str, backend_args: dict | None) -> tuple[Image.Image, str]:
-    """A map, turned as its EXIF data say, and what messages call it."""
+def open_map(path: str, backend_args: dict | None = None) -> tuple[Image.Image, str]:
+    """Read a map to its end.
+
+    Args:
+        path (str): The map.
+        backend_args (dict, optional): As in mmengine's ``fileio``. Defaults to None.
+
+    Returns:
+        tuple[Image, str]: It, turned as its EXIF data say, and what messages call it.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        MapError: If it is no image or was cut short, or its colours are not exact.
+    """
     content = get(path, backend_args=backend_args)
     try:
         image = Image.open(io.BytesIO(content))

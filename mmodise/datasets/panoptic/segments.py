@@ -11,7 +11,7 @@ import numpy as np
 
 from .entries import some
 from .findings import Findings
-from .orientation import sizes_differ
+from .orientation import check_same_size
 from .segment_map import MAP_FORMAT, MapError, read_map
 
 _AREA_TOLERANCE = 0.02
@@ -106,6 +106,17 @@ class Segments:
         return np.stack(sides, axis=-1).tolist()
 
 
+def measure_values(numbers: np.ndarray) -> dict[int, tuple[int, list[int]]]:
+    """Of each value of a map, (H, W): its pixels, and COCO's box of them, in rising order."""
+    runs = Runs.of(numbers)
+    values, places = np.unique(runs.values, return_inverse=True)
+    areas = np.bincount(places, runs.lengths).astype(int)
+    segments = Segments(runs._replace(values=places + 1), ({}, ) * len(values), areas)
+    return {value: (area, [left, top, right - left, bottom - top])
+            for value, area, (left, top, right, bottom) in zip(
+                values.tolist(), areas.tolist(), segments.boxes(), strict=True)}
+
+
 def read_segments(
     path: str,
     infos: Sequence[Mapping],
@@ -134,8 +145,8 @@ def read_segments(
             shades of their ids.
     """
     kind, readings = read_map(path, backend_args)
-    if shape is not None and readings[0].shape != tuple(shape):
-        raise sizes_differ(image_path, shape, path, readings[0].shape)
+    if shape is not None:
+        check_same_size(image_path, shape, path, readings[0].shape)
     segment_ids = [info['id'] for info in infos]
     counted = [_count(ids, segment_ids) for ids in readings]
     best = max(range(len(counted)), key=lambda i: np.count_nonzero(counted[i][1]))

@@ -8,10 +8,9 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
-from ..converters.annotated import AnnotationError
-from ..converters.class_maps import check_shape, read_numbers
-
-_UNKNOWN = -1
+from ...utils.masks import count_values
+from ..panoptic.orientation import check_same_size
+from ..panoptic.segment_map import MapError, read_numbers
 
 
 @TRANSFORMS.register_module()
@@ -36,7 +35,7 @@ class LoadSemanticMap(BaseTransform):
         if path is not None:
             values = read_numbers(path)
             if 'ori_shape' in results:
-                check_shape(values, results['ori_shape'][:2], path)
+                check_same_size(results['img_path'], results['ori_shape'][:2], path, values.shape)
             results['gt_seg_map'] = map_labels(values, results['label_map'], path)
         return results
 
@@ -45,17 +44,17 @@ def map_labels(values: np.ndarray, label_map: Mapping[int, int], path: str) -> n
     """The label of each value of a map, (H, W), int32.
 
     Raises:
-        AnnotationError: If a value has none; names the map, the value and how often it is there.
+        MapError: If a value has none; names the map, the value and how often it is there.
     """
-    table = np.full(max(label_map) + 2, _UNKNOWN, np.int32)  # the last: of all other values
-    table[list(label_map)] = list(label_map.values())
-    labels = table[values.astype(np.int64).clip(-1, len(table) - 1)]
-    if labels.min() == _UNKNOWN:
-        unknown = np.unique(values[labels == _UNKNOWN]).tolist()
-        count = int((values == unknown[0]).sum())
+    counts = count_values(values)
+    unknown = [value for value in counts if value not in label_map]
+    if unknown:
         known = sorted(label_map)
-        raise AnnotationError(
-            f'{path}: {count} pixels have the value {unknown[0]}; expected one of the '
+        raise MapError(
+            'maps with values that mean nothing',
+            f'{path}: {counts[unknown[0]]} pixels have the value {unknown[0]}; expected one of the '
             f'{len(known)} values from {known[0]} to {known[-1]} that the data set knows. Is it '
             "this data set's map, and in the form that the data set reads?")
-    return labels
+    table = np.zeros(max(counts, default=0) + 1, np.int32)
+    table[list(counts)] = [label_map[value] for value in counts]
+    return table[values]

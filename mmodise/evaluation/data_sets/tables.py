@@ -11,6 +11,7 @@ FIGURES = {
     'PQ novel': ('coco_panoptic/novel_PQ', 1),
     'AP': ('coco/segm_mAP', 100), 'AP50': ('coco/segm_mAP_50', 100),
     'AP base': ('coco/base_segm_mAP', 100), 'AP novel': ('coco/novel_segm_mAP', 100),
+    'Cityscapes AP': ('cityscapes/AP', 100),
     'LVIS AP': ('lvis/segm_AP', 100), 'LVIS AP50': ('lvis/segm_AP50', 100),
     'APr': ('lvis/segm_APr', 100),
     'APc': ('lvis/segm_APc', 100), 'APf': ('lvis/segm_APf', 100),

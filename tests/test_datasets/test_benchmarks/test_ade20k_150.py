@@ -171,7 +171,7 @@ def test_odises_files_give_road_and_skyscraper_one_id(ade):
 
 def test_what_is_whole_is_not_written_again(ade, tmp_path):
     out = tmp_path / 'out'
-    assert prepare_ade20k_150(ade, out, workers=2).new == 3 + 4
+    assert prepare_ade20k_150(ade, out, workers=2).new == 3 * 3 + 4, 'pictures and maps too'
     half = out / 'ade20k_panoptic_val/ADE_val_00000001.png'
     content = half.read_bytes()
     half.write_bytes(content[:len(content) // 2])
@@ -193,18 +193,46 @@ def test_annotations_of_another_tool_stay(ade):
     assert [finding.what for finding in done.findings] == ['annotations that another tool made']
     content['images'].pop()
     path.write_text(json.dumps(content))
-    with pytest.raises(ValueError, match=r'other images, or other ids .*--out DIR'):
+    with pytest.raises(ValueError, match=r'other images, or other classes.*--out DIR'):
         prepare_ade20k_150(ade, split='val')
+
+
+def test_maps_of_mmdet_are_left_and_maps_without_a_file_are_not_overwritten(ade, tmp_path):
+    path = ade / 'ade20k_panoptic_val.json'
+    prepare_ade20k_150(ade, split='val')
+    content = read_json(path)
+    content.pop('info')
+    for number, entry in enumerate(content['categories']):  # as mmdet numbers and calls them
+        entry.update(id=149 - number, name={'plane': 'airplane'}.get(entry['name'], entry['name']))
+    path.write_text(json.dumps(content))
+    assert [finding.what for finding in prepare_ade20k_150(ade, split='val').findings] == [
+        'annotations that another tool made']
+    path.unlink()
+    target = ade / 'ade20k_panoptic_val/ADE_val_00000001.png'
+    write_image(target, np.array(Image.open(target)))
+    with pytest.raises(ValueError, match=r'00000001\.png is there, and another tool made it'):
+        prepare_ade20k_150(ade, split='val')
+
+
+def test_hidden_files_and_maps_without_a_picture(ade, tmp_path):
+    for kind, name in (('images', '._ADE_val_00000001.jpg'), ('annotations', '._x.png')):
+        (ade / kind / 'validation' / name).write_bytes(b'junk')
+    write_image(ade / 'annotations/validation/ADE_val_00000009.png', CLASSES)
+    done = prepare_ade20k_150(ade, tmp_path / 'out', split='val')
+    assert [(finding.what, finding.examples) for finding in done.findings] == [
+        ('maps of annotations without a picture NAME.jpg (val)', ['ADE_val_00000009'])]
+    assert done.counts == dict(val=2)
+    assert len(panoptic(tmp_path / 'out', tmp_path / 'out')) == len(semantic(tmp_path / 'out')) == 2
 
 
 @pytest.mark.parametrize(('kind', 'pixels', 'expected'), [
     ('annotations', np.full((2, 6), 151, np.uint8), '12 pixels have the value 151'),
-    ('annotations', np.zeros((6, 2), np.uint8), 'has 2 x 6 pixels, its picture 6 x 2'),
+    ('annotations', np.zeros((6, 2), np.uint8), '2 x 6. They must be the same'),
     ('annotations_instance', objects((101, 1, 0, 1)), r'instance 1 \(G\) has the categories \[101'),
     ('annotations_instance', objects((1, 1, 0, 1), (2, 1, 0, 3)), r'the categories \[1, 2\] \(R'),
     ('annotations_instance', objects((3, 0, 0, slice(0, 3))), '3 pixels have a category'),
-    ('annotations_instance', np.zeros((2, 6), np.uint8), 'a map of instances is RGB'),
-    ('annotations_instance', objects(shape=(6, 2)), 'has 2 x 6 pixels, its picture 6 x 2')])
+    ('annotations_instance', np.ones((2, 6), np.uint8), 'expected a map whose red, green'),
+    ('annotations_instance', objects(shape=(6, 2)), '2 x 6. They must be the same')])
 def test_maps_of_another_kind_are_refused(ade, kind, pixels, expected):
     write_image(ade / kind / 'validation/ADE_val_00000001.png', pixels)
     with pytest.raises(ValueError, match=rf'ADE_val_00000001\.png.*{expected}'):
@@ -264,6 +292,24 @@ def test_answers(tree, tmp_path, flavour):
                               for name, count in item['semantic']['pixels'].items()}
     if flavour == 'ours':
         check_instances(out, answers, spelling)
+        check_entries(out, answers)
+
+
+def check_entries(out, answers):
+    """Ids are detectron2's, boxes and areas those of the field's file."""
+    for split, folder in (('train', 'training'), ('val', 'validation')):
+        content = read_json(out / f'ade20k_panoptic_{split}.json')
+        mine = {Path(item['file']).stem: item for item in answers['images']
+                if item['split'] == folder}
+        assert [entry['name'] for entry in content['categories']] == (
+            answers['evaluated']['order_detectron2'])
+        assert {image['id']: [image['width'], image['height']] for image in content['images']} == {
+            key: item['size'] for key, item in mine.items()}
+        for entry in content['annotations']:
+            found = [(s['category_id'], s['area'], s['bbox']) for s in entry['segments_info']]
+            assert sorted(found) == sorted(
+                (s['id_detectron2'], s['area_in_field_json'], s['bbox_in_field_json'])
+                for s in mine[entry['image_id']]['segments'])
 
 
 def check_instances(out, answers, spelling):

@@ -119,12 +119,31 @@ def test_maps_of_another_kind_are_refused(ade, tmp_path):
     with pytest.raises(ValueError) as error:
         prepare_ade20k_full(tmp_path)
     text = str(error.value)
-    assert 'ADE_train_00000001_seg.png (L): a map of ADE20K is RGB' in text
-    assert 'ADE_val_00000001_seg.png has 1 x 7 pixels, its picture 7 x 1' in text
+    assert 'ADE_train_00000001_seg.png (PNG, grey): expected a map whose red' in text
+    assert 'ADE_val_00000001_seg.png 1 x 7. They must be the same' in text
     write_coded(folder / 'ADE_train_00000001_seg.png', np.full((1, 7), 3689))
     with pytest.raises(ValueError, match='7 pixels are of class 3689; expected'):
         prepare_ade20k_full(tmp_path, split='train')
     assert not list((ade / 'annotations_detectron2').rglob('*.tif'))
+
+
+def test_pictures_are_turned_before_they_are_made_smaller(ade, tmp_path):
+    """A map of the size that is stored is refused, and not put below a picture that is turned."""
+    numbers = np.full((600, 700), 2978)
+    folder = write_sample(ade, 'training/a', 'ADE_train_00000002', numbers)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.zeros((700, 600, 3), np.uint8)).save(
+        folder / 'ADE_train_00000002.jpg', exif=exif)
+    prepare_ade20k_full(ade, tmp_path / 'out', split='train')
+    assert read(tmp_path / 'out/images_detectron2/training/ADE_train_00000002.jpg').shape == (
+        512, 597, 3)
+    write_coded(folder / 'ADE_train_00000002_seg.png', numbers.T)
+    with pytest.raises(ValueError, match=r'00000002\.jpg has 700 x 600 pixels.*EXIF'):
+        prepare_ade20k_full(ade, tmp_path / 'other', split='train')
+    (folder / 'ADE_train_00000002.jpg').unlink()
+    (finding, ) = prepare_ade20k_full(ade, tmp_path / 'third', split='train').findings
+    assert finding.what == 'maps without a picture'
 
 
 def test_another_release_and_missing_files_are_refused(ade, tmp_path):

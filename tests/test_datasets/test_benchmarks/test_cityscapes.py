@@ -119,13 +119,30 @@ def test_a_file_of_other_maps_is_not_overwritten(root):
     contents = [path.read_bytes() for path in written]
     instances = root / f'gtFine/val/ulm/{KEY}_gtFine_instanceIds.png'
     write_image(instances, np.full((2, 10), 7, np.uint16))
-    with pytest.raises(ValueError, match=r'panoptic\.png is there, and is of other segments than'):
+    with pytest.raises(ValueError, match=r'instanceIds\.png: 18 pixels are of other classes than'):
+        prepare_cityscapes(root)
+    write_image(root / f'gtFine/val/ulm/{KEY}_gtFine_labelIds.png', np.full((2, 10), 7, np.uint8))
+    (root / f'gtFine/val/ulm/{KEY}_gtFine_labelTrainIds.png').unlink()
+    with pytest.raises(ValueError, match=r'panoptic\.png is there, and holds something else'):
         prepare_cityscapes(root)
     assert [path.read_bytes() for path in written] == contents
     written[1].unlink()
     with pytest.raises(ValueError, match=r'val\.json is there and is not of the 2 maps'):
         prepare_cityscapes(root)
     assert written[0].read_bytes() == contents[0]
+
+
+def test_folders_of_the_archives_become_the_layout(root):
+    for name in ('gtFine', 'leftImg8bit'):
+        (root / f'{name}_trainvaltest').mkdir()
+        (root / name).rename(root / f'{name}_trainvaltest' / name)
+    (root / 'gtFine_trainvaltest/gtFine/val/ulm/._x_gtFine_instanceIds.png').write_bytes(b'junk')
+    write_image(root / 'leftImg8bit_trainvaltest/leftImg8bit/val/ulm/b_leftImg8bit.png', (2, 10, 3))
+    done = prepare_cityscapes(root)
+    assert (done.counts, done.new) == (dict(val=2), 2 * 5 + 1)
+    (finding, ) = done.findings
+    assert finding.examples == ['val/ulm/b'] and 'without a map of instances' in finding.what
+    assert len(panoptic(root)) == len(semantic(root)) == 2, 'all that is evaluated on is there'
 
 
 def test_what_is_missing_or_strange_is_named(root):
@@ -166,6 +183,10 @@ def test_miou_by_hand(root):
 def test_answers(tree, tmp_path):
     root = shutil.copytree(tree, tmp_path / 'tree')
     answers = read_answers(tree)
+    ids = dict(sorted({**THINGS, **STUFF}.items()))
+    assert [*ids.values()] == answers['evaluated']['order']
+    assert [*ids] == answers['evaluated']['dataset_ids']
+    assert [*THINGS.values()] == answers['evaluated']['things']
     field = [path for split in ('train', 'val') for path in
              (root / f'gtFine/cityscapes_panoptic_{split}').glob('*.png')]
     assert prepare_cityscapes(root).new == len(field), "train ids; the field's files are kept"

@@ -81,7 +81,7 @@ def test_what_does_not_go_together_is_named(root):
     maps = root / 'annotations/panoptic_val2017'
     maps = maps if maps.is_dir() else root / 'panoptic_val2017'
     write_image(maps / '000000000139.png', (3, 5, 3))
-    with pytest.raises(ValueError, match=r'139\.png has 5 x 3 pixels, its picture 5 x 2'):
+    with pytest.raises(ValueError, match=r'139\.jpg has 5 x 2 pixels, .*139\.png 5 x 3'):
         prepare_coco(root)
     instances = root / 'annotations/instances_val2017.json'
     instances.write_text(instances.read_text().replace('"id": 139', '"id": 140'))
@@ -89,6 +89,20 @@ def test_what_does_not_go_together_is_named(root):
         prepare_coco(root)
     (root / 'val2017/000000000139.jpg').unlink()
     with pytest.raises(FileNotFoundError, match='1 of 1 pictures are missing'):
+        prepare_coco(root)
+
+
+def test_maps_hold_the_segments_that_the_file_lists(root):
+    path = root / 'annotations/panoptic_val2017.json'
+    content = json.loads(path.read_text())
+    for info in content['annotations'][0]['segments_info']:
+        info['id'] += 100
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r'139\.png .* holds none of the 4 segments'):
+        prepare_coco(root)
+    content['images'][0]['width'] = 50
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r'139\.jpg has 5 x 2 pixels, and was annotated at 50 x 2'):
         prepare_coco(root)
 
 

@@ -92,6 +92,32 @@ def test_missing_pictures_are_counted(root):
             use(root)
 
 
+@pytest.mark.parametrize(('change', 'expected'), [
+    (lambda found: found['annotations'].append(found['annotations'][0]),
+     "2 entries of 'annotations' have the id 0"),
+    (lambda found: found['images'].append(found['images'][0]), "2 entries of 'images' have the id"),
+    (lambda found: found['annotations'][1].pop('segmentation'),
+     "annotation 1: 'segmentation' is None"),
+    (lambda found: found['images'][0]['neg_category_ids'].append(1204),
+     "image 9 has the category 1204 in 'neg_category_ids'")])
+def test_files_that_were_put_together_or_lack_something(root, change, expected):
+    edit(root, change)
+    with pytest.raises(ValueError, match=expected):
+        prepare_lvis(root)
+
+
+def test_words_of_the_user_stay_and_run_lengths_are_masks(root):
+    def change(content):
+        runs = mask_utils.merge(mask_utils.frPyObjects(POLYGON, 4, 8))
+        content['annotations'][0]['segmentation'] = dict(runs, counts=runs['counts'].decode())
+        content['categories'][0].pop('synonyms')
+    edit(root, change)
+    assert prepare_lvis(root).new == 1
+    path = root / 'lvis/classes.txt'
+    path.write_text(path.read_text() + '# mine')
+    assert prepare_lvis(root).new == 0 and path.read_text().endswith('# mine')
+
+
 def test_ap_by_hand(root):
     """Two of three classes are found; the rare one is missed."""
     dataset = data_set(root)

@@ -104,6 +104,26 @@ def test_maps_that_do_not_go_together_are_named(root):
         prepare_mapillary(root)
 
 
+def test_areas_and_pictures_that_are_only_told(root):
+    """PQ takes areas from the file, and looks at the pictures that it lists."""
+    prefix = 'v1.2/' if (root / 'validation/v1.2').is_dir() else ''
+    path = root / f'validation/{prefix}panoptic/panoptic_2018.json'
+    content = json.loads(path.read_text())
+    content['annotations'][0]['segments_info'][0]['area'] = 9
+    path.write_text(json.dumps(content))
+    write_image(root / 'validation/images/more.jpg', (2, 5, 3))
+    write_image(root / f'validation/{prefix}labels/more.png', np.zeros((2, 5), np.uint8))
+    write_image(root / f'validation/{prefix}labels/alone.png', np.zeros((2, 5), np.uint8))
+    told = {finding.what.partition(' ')[0]: finding.examples[0]
+            for finding in prepare_mapillary(root).findings}
+    assert told['pictures'] == 'more' and told['maps'] == 'alone'
+    assert f'{KEY}.png: 9 of segment' in told['segments']
+    content['images'][0]['file_name'] = 'x.jpg'
+    path.write_text(json.dumps(content))
+    with pytest.raises(FileNotFoundError, match=r'1 of 1 pictures that .* lists are miss.*x\.j'):
+        prepare_mapillary(root)
+
+
 def test_figures_by_hand(root):
     """A bus for the car; what is found on void does not count."""
     dataset, maps = panoptic(root), semantic(root)
@@ -127,6 +147,7 @@ def test_figures_by_hand(root):
 def test_answers(tree, nested, tmp_path):
     root = shutil.copytree(tree, tmp_path / 'tree')
     answers = read_answers(tree)
+    assert list(NAMES) == answers['evaluated']['order']
     for split in answers['images_per_split']:
         if nested and not (root / split / 'v1.2').is_dir():
             for kind in ('labels', 'instances', 'panoptic'):

@@ -66,8 +66,9 @@ def data_set(root, name='validation'):
 def test_masks_are_resized_and_groups_are_crowds(root):
     done = prepare_open_images(root)
     assert (done.counts, done.new) == (dict(validation=2), 3)
-    assert [finding.what for finding in done.findings] == [
-        'masks of classes that are not in the list']
+    told = [(finding.what.partition(' that')[0], finding.examples) for finding in done.findings]
+    assert told == [
+        ('pictures with masks', ['zz']), ('masks of classes', ['0a, /m/9'])]
     vocabulary = Vocabulary.from_file(root / 'classes.txt')
     assert len(vocabulary.things) == 6, 'a comma in a name is none between names'
     content, images = read(root)
@@ -84,18 +85,41 @@ def test_masks_are_resized_and_groups_are_crowds(root):
 
 def test_a_run_that_was_stopped_goes_on_with_the_next_part(root, monkeypatch):
     monkeypatch.setattr(parts, '_SIZE', 1)
-    broken = root / 'validation/0b.jpg'
+    broken = root / f'validation-masks/A/{KEY}_m2_ff.png'
     whole = broken.read_bytes()
     broken.write_bytes(b'')
     with pytest.raises(ValueError, match='1 of 2 cannot be prepared'):
         prepare_open_images(root)
     assert not (root / 'annotations/validation.json').exists()
     broken.write_bytes(whole)
-    (root / f'validation/{KEY}.jpg').write_bytes(b'')  # is done, and not read again
+    part, = (root / 'annotations/validation.parts').iterdir()
+    part.write_text(part.read_text().replace('"height": 10', '"height": 11'))
     prepare_open_images(root)
     content, images = read(root)
     assert len(images) == len(content['annotations']) == 2
+    assert images['0b']['height'] == 11, 'it was done, and not done again'
     assert not (root / 'annotations/validation.parts').exists()
+
+
+def test_folders_of_archives_and_rows_that_stand_twice(root):
+    (root / 'validation/validation_0').mkdir()
+    for key in (KEY, '0b'):
+        (root / f'validation/{key}.jpg').rename(root / f'validation/validation_0/{key}.jpg')
+    (root / 'validation-masks/A').rename(root / 'validation-masks-0')
+    name = f'{KEY}_m9_ee.png'
+    (root / 'validation-masks' / name).rename(root / 'validation-masks-0' / name)
+    table = root / 'validation-annotations-object-segmentation.csv'
+    header, *rows = table.read_text().splitlines()
+    table.write_text('\r\n'.join([header, *rows, *rows]))
+    done = prepare_open_images(root, root / 'out')
+    assert ('rows of masks that stand twice', 2) in [(f.what, f.count) for f in done.findings]
+    content, images = read(root / 'out')
+    assert len(content['annotations']) == 2
+    assert images[KEY]['file_name'] == f'validation/validation_0/{KEY}.jpg'
+    assert len(data_set(root / 'out')) == 2, 'pictures are there too'
+    write_image(root / f'validation/{KEY}.jpg', (10, 20, 3))
+    with pytest.raises(ValueError, match=r'0a\.jpg are of one image'):
+        prepare_open_images(root)
 
 
 def test_instances_are_also_what_they_are_a_kind_of(root):

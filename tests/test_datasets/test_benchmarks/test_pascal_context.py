@@ -179,6 +179,19 @@ def test_broken_labels_are_named(context, tmp_path):
         prepare_pascal_context(tmp_path, tmp_path / 'out', split='val')
 
 
+def test_lists_of_windows_and_images_that_stand_twice(context, tmp_path):
+    rewrite(context, lambda found: found['images'].append(found['images'][0]))
+    with pytest.raises(ValueError, match=r"'images' lists 2008_00000\d\.jpg 2 times"):
+        prepare_pascal_context(context, tmp_path / 'out')
+    (context / 'trainval_merged.json').unlink()
+    path = context / 'pascalcontext_val.txt'
+    path.write_bytes(b'\xef\xbb\xbf' + path.read_bytes().replace(b'\n', b'\r\n'))
+    assert prepare_pascal_context(context, tmp_path / 'out').counts == dict(train=1, val=1)
+    path.write_text('2008_000001\n2008_000077\n')
+    with pytest.raises(FileNotFoundError, match=r'1 of 2 files of labels that .*val\.txt names'):
+        prepare_pascal_context(context, tmp_path / 'out')
+
+
 def test_the_command(context, tmp_path, load_tool, capsys):
     load_tool('prepare_pascal_context').main(
         [str(tmp_path), '--out', str(tmp_path / 'out'), '--workers', '1'])
@@ -202,6 +215,7 @@ def test_answers(tree, tmp_path):
                 assert count_pixels(dataset, index, void) == (item['pixels'], item['void'])
     assert list(data_set(tmp_path, 59).metainfo['classes']) == (
         answers['evaluated']['context59']['order'])
+    assert [*CONTEXT_59.values()] == answers['evaluated']['context59']['dataset_ids']
     names = data_set(tmp_path, 459).metainfo['classes']
     for name, label in answers['evaluated']['context459']['labels_used'].items():
         assert names[label] == name

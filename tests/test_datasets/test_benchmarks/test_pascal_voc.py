@@ -109,18 +109,29 @@ def test_what_is_not_voc_is_refused(voc, tmp_path):
         prepare_pascal_voc(tmp_path, tmp_path / 'out')
     text = str(error.value)
     assert 'a.png: 1 pixels have the value 21; expected indices from 0 to 20' in text
-    assert 'empty.png has 2 x 3 pixels, its picture 3 x 2' in text
+    assert 'empty.png 2 x 3. They must be the same' in text
     assert '2 of 3 cannot be prepared' in text
     write_image(voc / 'SegmentationClass/a.png', np.array([[[128, 0, 0]] * 6], np.uint8))
-    with pytest.raises(ValueError, match=r'6 pixels have the value 128; .* must be an indexed PNG'):
+    with pytest.raises(ValueError, match=r'a\.png \(PNG, RGB\): expected one number a pixel'):
         prepare_pascal_voc(tmp_path, tmp_path / 'out', split='train')
     (voc / 'ImageSets/Segmentation/train.txt').unlink()
-    assert prepare_pascal_voc(voc, tmp_path / 'out', augmented=True).counts == dict(val=2)
+    with pytest.raises(ValueError, match=r'21/validation/b\.png is there, and holds something el'):
+        prepare_pascal_voc(voc, tmp_path / 'out', augmented=True)
+    assert prepare_pascal_voc(voc, tmp_path / 'aug', augmented=True).counts == dict(val=2)
     (voc / 'JPEGImages/b.jpg').unlink()
     with pytest.raises(FileNotFoundError, match=r'1 of 2 pictures are missing.*b\.jpg'):
         prepare_pascal_voc(tmp_path, tmp_path / 'out', split='val')
     with pytest.raises(FileNotFoundError, match='VOC2012 is not there'):
         prepare_pascal_voc(tmp_path / 'out')
+
+
+def test_lists_of_windows_are_read_and_a_picture_has_one_split(voc, tmp_path):
+    lists = voc / 'ImageSets/Segmentation'
+    (lists / 'val.txt').write_bytes(b'\xef\xbb\xbfb\r\nempty\r\n')
+    assert prepare_pascal_voc(voc, tmp_path / 'out').counts == dict(train=1, val=2)
+    (lists / 'train.txt').write_text('a\nb\n')
+    with pytest.raises(ValueError, match=r'both name 1 pictures, such as b'):
+        prepare_pascal_voc(voc, tmp_path / 'other')
 
 
 def test_the_command_tells_what_comes_next(voc, tmp_path, load_tool, capsys):

@@ -139,6 +139,22 @@ def test_boxes_are_cut_off_at_the_edges():
     assert clip_box([80, 0, 5, 5], (80, 60)) is None and clip_box([-5, 0, 5, 5], (80, 60)) is None
 
 
+def test_the_first_version_and_what_stands_twice(root):
+    path = root / 'image_data.json'
+    images = json.loads(path.read_text())
+    for image in images:
+        image['id'] = image.pop('image_id')
+    path.write_text(json.dumps(images))
+    regions = json.loads((root / 'region_descriptions.json').read_text())
+    (root / 'region_descriptions.json').write_text(json.dumps(regions + regions[:1]))
+    done = prepare_visual_genome(root, exclude=[root / 'val.json'])
+    assert ('regions with the id of another', 6) in [(f.what, f.count) for f in done.findings]
+    assert len(data_set(root).get_data_info(0)['regions']) == 4
+    path.write_text(json.dumps(images + images[:1]))
+    with pytest.raises(ValueError, match="2 entries of 'images' have the id 1"):
+        prepare_visual_genome(root, exclude=[root / 'val.json'])
+
+
 def test_what_is_wrong_is_named(root):
     with pytest.raises(ValueError, match='Name with --exclude the files'):
         prepare_visual_genome(root)

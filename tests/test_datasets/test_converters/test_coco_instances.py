@@ -92,10 +92,13 @@ def test_a_name_in_two_folders_is_that_of_its_subset_or_refused(tmp_path):
         convert(tmp_path / 'd', '--stuff', '', '--out-dir', str(tmp_path / 'o'))
 
 
-def test_category_0_of_roboflow_is_the_project(tmp_path):
+@pytest.mark.parametrize('project_is_last', [False, True])
+def test_category_0_of_roboflow_is_the_project(tmp_path, project_is_last):
     categories = [dict(id=0, name='bolt', supercategory='none'),
                   dict(id=1, name='bolt', supercategory='bolt'),
                   dict(id=2, name='nut', supercategory='bolt')]
+    if project_is_last:
+        categories.append(categories.pop(0))
     for split in ('train', 'valid', 'test'):
         save_picture(tmp_path / f'd/{split}/a_jpg.rf.01.jpg')
         coco(tmp_path / f'd/{split}/_annotations.coco.json', ['a_jpg.rf.01.jpg'],
@@ -165,3 +168,12 @@ def test_a_picture_that_is_annotated_twice_is_refused(warehouse):
         convert(warehouse, '--stuff', '')
     found = convert(warehouse, '--stuff', 'floor', '--annotations', str(path))
     assert found.pictures['images/a.jpg'].segments == SEEN
+
+
+def test_annotations_that_stand_twice_count_once(tmp_path, capsys):
+    """The second would cover what is drawn over the first."""
+    save_picture(tmp_path / 'd/a.png')
+    entries = [annotation(1, 1, 2, [TOP]), annotation(2, 1, 1, [LEFT]), annotation(1, 1, 2, [TOP])]
+    coco(tmp_path / 'd/x.json', ['a.png'], entries)
+    assert convert(tmp_path / 'd', '--stuff', 'floor').pictures['a.png'].segments == SEEN
+    assert 'annotations that stand twice' in capsys.readouterr().out

@@ -5,6 +5,7 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from .conftest import convert
@@ -32,6 +33,11 @@ def test_segments_are_the_answers(tree, tool, tmp_path):
         for (_, area), (_, expected) in zip(got, sorted(want), strict=True):
             assert abs(area - expected) <= tolerance
         assert abs(picture.void - item['uncovered']) <= tolerance
+        boxes = [info['bbox'] for info in picture.infos]
+        for i in item['instances']:
+            if i['visible_area'] == i['area'] and i['name'] not in ('floor', 'wall'):
+                near = 3 if tool == 'labelme' else 0
+                assert any(max(map(abs, np.subtract(box, i['bbox']))) <= near for box in boxes)
         assert not any(iscrowd for _, _, iscrowd in picture.segments)
         assert list(picture.size) == item['size']
         split = {'train': 'train', 'valid': 'val', 'test': 'test'}.get(item['split'])
