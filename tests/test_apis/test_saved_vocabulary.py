@@ -7,6 +7,7 @@ from safetensors.torch import load_file, save_file
 
 from mmodise import ODISEInferencer, Vocabulary
 from mmodise.datasets.shapes_world import draw_scene
+from mmodise.models.clip import frozen_clip
 
 VOCABULARY = Vocabulary.from_string('saved ball, saved sphere; saved box', 'saved sand')
 
@@ -28,9 +29,9 @@ def forgetful(inferencer, monkeypatch):
     clip = inferencer.model.classifier.clip
     monkeypatch.setattr(clip.frozen, 'texts', type(clip.frozen.texts)(1000))
     monkeypatch.setattr(clip.frozen, 'checked', set())
-    embedded, encode = [], clip.frozen.model.encode_text
-    monkeypatch.setattr(clip.frozen.model, 'encode_text', lambda tokens: (
-        embedded.append(len(tokens)), encode(tokens))[1])
+    embedded, encode = [], frozen_clip.encode_tokens
+    monkeypatch.setattr(frozen_clip, 'encode_tokens', lambda model, tokens, device: (
+        embedded.append(len(tokens)), encode(model, tokens, device))[1])
     tokenizer = clip.frozen.tokenizer
     read = []
     monkeypatch.setattr(clip.frozen, 'tokenizer', lambda texts, *args: (

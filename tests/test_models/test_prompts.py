@@ -8,7 +8,7 @@ from mmdet.registry import MODELS
 from mmengine.config import ConfigDict
 
 from mmodise.models import FrozenCLIP
-from mmodise.models.clip import fill_prompt, read_prompt
+from mmodise.models.clip import fill_prompt, frozen_clip, read_prompt
 from mmodise.models.clip.prompts import TEMPLATES
 from mmodise.models.clip.text_embeddings import TextEmbeddings
 from mmodise.vocabulary import Vocabulary
@@ -27,9 +27,9 @@ def clip(clip_cfg, monkeypatch):
 @pytest.fixture
 def sentences(clip, monkeypatch):
     """How many sentences each pass of the text tower embeds."""
-    embedded, encode = [], clip.frozen.model.encode_text
-    monkeypatch.setattr(clip.frozen.model, 'encode_text', lambda tokens: (
-        embedded.append(len(tokens)), encode(tokens))[1])
+    embedded, encode = [], frozen_clip.encode_tokens
+    monkeypatch.setattr(frozen_clip, 'encode_tokens', lambda model, tokens, device: (
+        embedded.append(len(tokens)), encode(model, tokens, device))[1])
     return embedded
 
 
