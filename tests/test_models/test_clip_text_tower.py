@@ -4,6 +4,7 @@ import open_clip
 import pytest
 import torch
 
+from mmodise.models.clip import text_tower
 from mmodise.models.clip.text_tower import encode_tokens
 
 TEXTS = ['', 'cat', 'a photo of a very long name of a class, of many words', 'dog', 'cat ' * 100]
@@ -15,6 +16,7 @@ def make(monkeypatch, **text_cfg):
         embed_dim=16,
         vision_cfg=dict(image_size=32, layers=1, width=16, head_width=8, patch_size=16),
         text_cfg=dict(context_length=77, vocab_size=49408, width=16, heads=2, layers=2, **text_cfg))
+    monkeypatch.setattr(text_tower, '_LITTLE', 0)
     monkeypatch.setattr(open_clip.factory, 'get_model_config', lambda name: config)
     model = open_clip.create_model('small', force_custom_text='no_causal_mask' in text_cfg
                                    or text_cfg.get('proj_bias', False)).eval()
@@ -66,3 +68,14 @@ def test_weights_stay_where_they_are(monkeypatch):
     encode_tokens(model, tokens, torch.device('cpu'))
     assert {name: value.data_ptr() for name, value in model.state_dict().items()} == before
     assert model.positional_embedding.shape == (77, 16)
+
+
+def test_what_takes_no_time_is_embedded_to_the_last_bit(monkeypatch):
+    model, tokens = make(monkeypatch)
+    weights = sum(p.numel() for p in model.transformer.parameters())
+    monkeypatch.setattr(text_tower, '_LITTLE', 4.5 * weights)
+    embedded, seen = positions_seen(model, tokens[:4])
+    assert seen == [(4, 77)]
+    with torch.no_grad():
+        assert torch.equal(embedded, model.encode_text(tokens[:4]))
+    assert positions_seen(model, tokens[:4].repeat(2, 1))[1] == [(8, 16)]

@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 # sentences of about one length that are embedded at once
 _AT_ONCE = 64
+# Weights times sentences below which a tower takes no time worth saving: 12 sentences of a large
+# CLIP. Embeddings then are open_clip's to the last bit.
+_LITTLE = 1e9
 
 
 def encode_tokens(model: nn.Module, tokens: Tensor, device: torch.device) -> Tensor:
@@ -14,7 +17,8 @@ def encode_tokens(model: nn.Module, tokens: Tensor, device: torch.device) -> Ten
 
     A causal tower that reads the embedding at the end token sees nothing of what follows it: 'a
     photo of a cat.' needs 8 of 77 positions. Texts are put in order of length, and each batch is
-    cut behind its longest. Other towers are given all positions.
+    cut behind its longest. Other towers are given all positions, and so are a few texts of a small
+    one.
 
     Args:
         model (nn.Module): open_clip's ``CLIP`` or ``CustomTextCLIP``.
@@ -24,7 +28,7 @@ def encode_tokens(model: nn.Module, tokens: Tensor, device: torch.device) -> Ten
     Returns:
         Tensor: (N, D), not normalised.
     """
-    if not _ends_at_end_token(model):
+    if _is_quick(model, len(tokens)) or not _ends_at_end_token(model):
         return model.encode_text(tokens.to(device, non_blocking=True))
     lengths, order = (tokens.argmax(dim=-1) + 1).sort()
     longest = lengths.tolist()[_AT_ONCE - 1::_AT_ONCE] + lengths[-1:].tolist()
@@ -33,6 +37,11 @@ def encode_tokens(model: nn.Module, tokens: Tensor, device: torch.device) -> Ten
         short = tokens[rows, :length].to(device, non_blocking=True)
         parts.append(_shortened(model, length).encode_text(short))
     return torch.cat(parts)[order.argsort().to(device, non_blocking=True)]
+
+
+def _is_quick(model: nn.Module, sentences: int) -> bool:
+    tower = getattr(_text_part(model), 'transformer', None)
+    return tower is None or sentences * sum(p.numel() for p in tower.parameters()) < _LITTLE
 
 
 def _text_part(model: nn.Module) -> nn.Module:
