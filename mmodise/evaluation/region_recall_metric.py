@@ -11,6 +11,7 @@ from mmengine.evaluator import BaseMetric
 
 from ..datasets.benchmarks.visual_genome import name_of
 from ..vocabulary import Vocabulary
+from .own_vocabulary import OwnVocabulary, name_figures
 
 
 @METRICS.register_module()
@@ -30,7 +31,8 @@ class RegionRecallMetric(BaseMetric):
     - ``any_name_recall50``: regions whose box an instance of any name fits.
     - ``instances``: instances per image, since more of them find more by chance.
 
-    After the evaluation ``per_class`` has the recall of each name.
+    After the evaluation ``per_class`` has the recall of each name. Images may bring vocabularies of
+    their own, see :class:`OwnVocabulary`.
 
     Args:
         **kwargs: As for :class:`mmengine.evaluator.BaseMetric`.
@@ -71,13 +73,15 @@ class RegionRecallMetric(BaseMetric):
                     "data set with regions, and list 'regions' in the meta_keys of PackDetInputs.")
             asked = [(self._labels[name], region['bbox']) for region in sample['regions']
                      if region['bbox'] is not None and (name := name_of(region)) in self._labels]
-            found = sample['pred_instances']
+            own = OwnVocabulary.of(sample, self.dataset_meta)
+            found = (sample if own is None else own.translate(sample))['pred_instances']
             labels = np.array([label for label, _ in asked], int)
             boxes = np.array([box for _, box in asked], np.float32).reshape(-1, 4)
             fits = bbox_overlaps(boxes, found['bboxes'].cpu().numpy()) > 0.5
             same = labels[:, None] == found['labels'].cpu().numpy()
+            is_only = None if own is None else own.is_only({*labels.tolist()})
             self.results.append(
-                (labels, (fits & same).any(1), fits.any(1), len(found['labels'])))
+                (labels, (fits & same).any(1), fits.any(1), len(found['labels']), is_only))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Compute the metrics.
@@ -88,7 +92,7 @@ class RegionRecallMetric(BaseMetric):
         Raises:
             ValueError: If no region's name is a class.
         """
-        *parts, numbers = zip(*results, strict=True)
+        *parts, numbers, only_present = zip(*results, strict=True)
         labels, found, fits = map(np.concatenate, parts)
         if not len(labels):
             raise ValueError('RegionRecallMetric: of the images that were tested, no region has a '
@@ -96,8 +100,10 @@ class RegionRecallMetric(BaseMetric):
         names = self.dataset_meta['classes']
         recalls = {names[label]: 100 * float(found[labels == label].mean())
                    for label in np.unique(labels)}
-        self.per_class = {name: dict(recall=value) for name, value in recalls.items()}
-        return dict(
+        self.per_class = {name: name_figures(dict(recall=value), only_present)
+                          for name, value in recalls.items()}
+        return name_figures(dict(
             recall50=100 * float(found.mean()), name_recall50=float(np.mean([*recalls.values()])),
-            any_name_recall50=100 * float(fits.mean()), instances=float(np.mean(numbers)))
+            any_name_recall50=100 * float(fits.mean()), instances=float(np.mean(numbers))),
+            only_present)
 

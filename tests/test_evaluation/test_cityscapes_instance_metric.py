@@ -35,16 +35,17 @@ def evaluate(tmp_path):
     folder.mkdir(parents=True)
     Image.fromarray(ids).save(folder / 'ulm_000001_000019_gtFine_instanceIds.png')
 
-    def run(*found):
+    def run(*found, text=None, stuff_text=None):
+        names = CLASSES if text is None else (*text, *stuff_text)
         metric = METRICS.build(dict(type='CityscapesInstanceMetric', seg_prefix=str(folder.parent)))
         metric.dataset_meta = dict(classes=CLASSES)
         instances = InstanceData(
-            labels=torch.tensor([CLASSES.index(name) for name, _, _ in found]),
+            labels=torch.tensor([names.index(name) for name, _, _ in found]),
             scores=torch.tensor([score for _, _, score in found]),
             masks=torch.from_numpy(np.array([mask for _, mask, _ in found])))
         metric.process({}, [dict(
             img_path=str(tmp_path / 'leftImg8bit/val/ulm/ulm_000001_000019_leftImg8bit.png'),
-            pred_instances=instances)])
+            text=text, stuff_text=stuff_text, pred_instances=dict(instances.items()))])
         return metric.evaluate(1)
 
     return run
@@ -62,6 +63,14 @@ def test_figures_by_hand(evaluate):
     figures = evaluate(('car', CAR, 0.9), ('person', box(60, 0, 15), 0.9))
     assert figures['cityscapes/AP50'] == pytest.approx((0.5 + 1) / 2)
     assert figures['cityscapes/AP'] == pytest.approx((0.5 + 5 / 10) / 2, abs=1e-3)
+
+
+def test_names_of_its_own_go_by_name_and_nothing_but_what_is_there_is_an_oracle(evaluate):
+    found = [('person', PERSON, 0.9), ('car', CAR, 0.9), ('car', OTHER, 0.8)]
+    assert evaluate(*found, text=('person', 'car', 'bus'), stuff_text=('road', )) == {
+        'cityscapes/AP': 1, 'cityscapes/AP50': 1}
+    assert evaluate(*found, text=('person', 'car'), stuff_text=('road', )) == {
+        'cityscapes/oracle_AP': 1, 'cityscapes/oracle_AP50': 1}
 
 
 def test_a_map_that_is_missing_is_named(tmp_path, evaluate):

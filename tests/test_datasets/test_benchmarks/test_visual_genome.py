@@ -120,6 +120,14 @@ def test_recall_by_hand(root):
         'regions/recall50': 200 / 3, 'regions/name_recall50': 75,
         'regions/any_name_recall50': 100, 'regions/instances': 4})
     assert metric.per_class == dict(man=dict(recall=50), clock=dict(recall=100))
+    for own, prefix in ((['grass', 'man', 'clock'], ''), (['man', 'clock'], 'oracle_')):
+        seen = {box: name for box, name in found.items() if name in own}
+        metric.process({}, [dict(sample.metainfo, text=tuple(own), pred_instances=dict(
+            labels=torch.tensor([own.index(name) for name in seen.values()]),
+            bboxes=torch.tensor([*seen], dtype=torch.float), scores=torch.ones(len(seen))))])
+        figures = metric.evaluate(1)
+        assert figures[f'regions/{prefix}recall50'] == pytest.approx(200 / 3)
+        assert metric.per_class['man'] == {f'{prefix}recall': 50}
     nothing = InstanceData(labels=torch.zeros(0, dtype=int), bboxes=torch.zeros(0, 4))
     metric.process({}, [dict(sample.metainfo, pred_instances=nothing)])
     assert metric.evaluate(1)['regions/recall50'] == 0
