@@ -22,6 +22,7 @@ from ..models.classifiers.tuned_clip_classifier import TRUE_MASK_LOGIT
 from ..models.heads import true_masks
 from ..utils.paths import configs_folder
 from .classifier_lines import Line
+from .cross_classifiers import connected
 from .vocabularies import load
 
 TUNED_CONFIG = configs_folder() / 'classifiers/odise_sd-small-tuned-clip_shapes-panoptic.py'
@@ -51,14 +52,13 @@ def build_classifiers(
         lines (Mapping[str, Line]): By name.
         tuned (str, optional): The checkpoint of a training with :data:`TUNED_CONFIG`.
     """
-    model, built, classifiers = runner.model, {}, {}
+    built, classifiers = {}, {}
     for name, line in lines.items():
         key = line.is_tuned, repr(line.settings or {})
         if key not in built:
             classifier = load_tuned(tuned) if line.is_tuned else MODELS.build(
                 {**runner.cfg.model.classifier, **(line.settings or {})})
-            classifier.connect(model.backbone, model.neck if model.with_neck else None)
-            built[key] = classifier.to(next(model.parameters()).device).eval()
+            built[key] = connected(classifier, runner.model)
         classifiers[name] = built[key]
     return classifiers
 

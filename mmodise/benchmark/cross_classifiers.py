@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from ..evaluation import Weights, summarize, sweep_classifiers
-from ..models import MaskClassifier
+from ..models import ODISE, MaskClassifier
 from ..models.frozen import FrozenModule
 from .flops import flop_counter
 from .generator_costs import HeldBytes
@@ -84,10 +84,13 @@ def build(config: Mapping, runner: Runner, side: int) -> MaskClassifier:
     config = dict(config)
     if config['type'] == 'PooledCLIPClassifier':
         config['scale'] = CLIP_SIDE / side
-    model = runner.model
-    classifier = MODELS.build(config).to(next(model.parameters()).device)
+    return connected(MODELS.build(config), runner.model)
+
+
+def connected(classifier: MaskClassifier, model: ODISE) -> MaskClassifier:
+    """A classifier, ready to be tested with a model that it was not built with."""
     classifier.connect(model.backbone, model.neck if model.with_neck else None)
-    return classifier.eval()
+    return classifier.to(next(model.parameters()).device).eval()
 
 
 @torch.no_grad()

@@ -47,3 +47,9 @@ def encode_masks(masks: Tensor | np.ndarray) -> list[dict]:
         cv2.transpose(np.ascontiguousarray(mask), columns)
         encoded.append(mask_utils.encode(columns.T))
     return encoded
+
+
+def run_lengths(mask: np.ndarray) -> dict:
+    """Encode a mask, bool, (H, W), as JSON has it: COCO's ``size`` and compressed ``counts``."""
+    encoded = mask_utils.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return dict(size=list(mask.shape), counts=encoded['counts'].decode('ascii'))

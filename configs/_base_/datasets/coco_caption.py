@@ -1,21 +1,12 @@
 # COCO panoptic for caption supervision: in training, captions in place of the classes.
 _base_ = './coco_panoptic.py'
 
-image_size = (1024, 1024)
-grey = (128, 128, 128)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadPanopticIfAny'),
     dict(type='DrawWords', num_words=8),
     dict(type='RandomFlip', prob=0.5),
-    dict(
-        type='RandomResize',
-        scale=image_size,
-        ratio_range=(0.1, 2.0),
-        resize_type='PillowResize',
-        keep_ratio=True),
-    dict(type='RandomCrop', crop_size=image_size, recompute_bbox=True, allow_negative_crop=True),
-    dict(type='Pad', size=image_size, pad_val=dict(img=grey, masks=0, seg=255)),
+    {{_base_.jitter}}, {{_base_.crop}}, {{_base_.pad}},
     dict(type='PackDetInputs', meta_keys=(
         'img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'words', 'has_masks'))
 ]

@@ -12,18 +12,20 @@ meta_keys = (
 
 # Pillow's resizing is the official release's: it antialiases what it makes smaller, OpenCV's does
 # not.
+jitter = dict(
+    type='RandomResize',
+    scale=image_size,
+    ratio_range=(0.1, 2.0),
+    resize_type='PillowResize',
+    keep_ratio=True)
+crop = dict(
+    type='RandomCrop', crop_size=image_size, recompute_bbox=True, allow_negative_crop=True)
+pad = dict(type='Pad', size=image_size, pad_val=dict(img=grey, masks=0, seg=255))
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadPanopticIfAny'),
     dict(type='RandomFlip', prob=0.5),
-    dict(
-        type='RandomResize',
-        scale=image_size,
-        ratio_range=(0.1, 2.0),
-        resize_type='PillowResize',
-        keep_ratio=True),
-    dict(type='RandomCrop', crop_size=image_size, recompute_bbox=True, allow_negative_crop=True),
-    dict(type='Pad', size=image_size, pad_val=dict(img=grey, masks=0, seg=255)),
+    jitter, crop, pad,
     dict(type='PackDetInputs', meta_keys=meta_keys)
 ]
 # Annotations are not loaded for testing: the metric reads them from ann_file and seg_prefix.

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...utils.masks import run_lengths
 from .names import json_number, picture_name
-from .run_lengths import run_lengths
 
 if TYPE_CHECKING:
     from ..panoptic_result import PanopticResult

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from torch.utils.data import Dataset
 
-from ...evaluation.data_sets.entry import complete_metric
+from ...evaluation.data_sets.entry import complete_metric, shared_settings
 from ...evaluation.prediction_dump import FILE_NAME
 
 
@@ -67,9 +67,8 @@ def evaluated_sets(cfg: Config, name: str | None = None) -> list[EvaluatedSet]:
             raise ValueError(f'{cfg.filename} tests on one data set, which has no name: leave '
                              f'--data-set {name} out.')
         return found
-    settings = {key: value for key, value in loader.items()
-                if key not in ('dataset', 'sampler', 'batch_sampler')}
     sampler = dict(type='DefaultSampler', shuffle=False)
+    settings = shared_settings(loader)
     found = [EvaluatedSet(each, dict(settings, dataset=parts['dataset'], sampler=sampler),
                           list(parts['metrics']), parts.get('test_cfg') or {})
              for each, parts in several.items() if name in (None, each)]

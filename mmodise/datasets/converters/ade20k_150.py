@@ -20,6 +20,7 @@ from ..panoptic.orientation import check_same_size
 from ..panoptic.segment_map import read_colours
 from .annotated import AnnotationError
 from .conversion import read_written, write_segment_map
+from .masks import instance_entry
 from .preparation import Prepared, evaluation_advice, look_at_pictures, run_jobs
 from .prepared_files import (
     FOLDERS,
@@ -236,11 +237,7 @@ def _convert_objects(job: _Job) -> _Done:
             raise AnnotationError(
                 f'{job.objects}: the instance {number} (G) has the categories {found} (R); '
                 f'expected one from 1 to {len(THING_IDS)}.')
-        runs = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
-        objects.append(dict(
-            category_id=THING_IDS[found[0] - 1], iscrowd=0, area=int(mask.sum()),
-            bbox=bounding_box(mask),
-            segmentation=dict(size=[height, width], counts=runs['counts'].decode())))
+        objects.append(instance_entry(mask, THING_IDS[found[0] - 1]))
     image = dict(id=job.picture.stem, file_name=job.picture.name, width=width, height=height)
     return _Done(image, [], objects, False)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from ...utils.masks import bounding_box, run_lengths
 from .annotated import AnnotationError
 
 
@@ -110,3 +111,13 @@ def _check_compressed(counts: str | bytes, shape: tuple[int, int], where: str) -
 
 def _is_finite(value: Any) -> bool:
     return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def instance_entry(mask: np.ndarray, category_id: int, iscrowd: int = 0) -> dict:
+    """What COCO's instance annotations say of a mask that is not empty, (H, W), bool.
+
+    Returns:
+        dict: ``category_id``, ``iscrowd``, ``area``, ``bbox`` and ``segmentation``.
+    """
+    return dict(category_id=category_id, iscrowd=iscrowd, area=int(mask.sum()),
+                bbox=bounding_box(mask), segmentation=run_lengths(mask))

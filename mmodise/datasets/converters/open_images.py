@@ -10,11 +10,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from pycocotools import mask as mask_utils
 
-from ...utils.masks import bounding_box
 from ..panoptic import Finding, Findings
 from .annotated import AnnotationError
+from .masks import instance_entry
 from .open_images_files import (
     find_boxes,
     find_labels,
@@ -191,7 +190,7 @@ def _join(job: tuple, ids: dict[str, int]) -> tuple[dict, list[dict], list[tuple
             continue
         mask = read_mask(file, size)
         if mask.any():
-            annotations.append(dict(_entry(mask, ids[mid], 0), box_id=box_id))
+            annotations.append(dict(instance_entry(mask, ids[mid], 0), box_id=box_id))
         else:
             told.append(('masks without a pixel', file.name, 'They are left out.'))
     has_mask = Counter(mid for _, mid, _ in masks)
@@ -200,7 +199,7 @@ def _join(job: tuple, ids: dict[str, int]) -> tuple[dict, list[dict], list[tuple
     for mid, *sides in groups:
         mask = _fill_box(sides, size)
         if mask.any():
-            annotations.append(_entry(mask, ids[mid], 1))
+            annotations.append(instance_entry(mask, ids[mid], 1))
     present = {mid for mid, is_present in labels if is_present}
     absent = {mid for mid, is_present in labels if not is_present}
     grouped = {mid for mid, *_ in groups}
@@ -214,13 +213,6 @@ def _join(job: tuple, ids: dict[str, int]) -> tuple[dict, list[dict], list[tuple
 
 def _known(mids: set[str], ids: dict[str, int]) -> list[int]:
     return sorted(ids[mid] for mid in mids if mid in ids)
-
-
-def _entry(mask: np.ndarray, category_id: int, iscrowd: int) -> dict:
-    runs = mask_utils.encode(np.asfortranarray(mask, np.uint8))
-    return dict(category_id=category_id, area=int(mask.sum()), bbox=bounding_box(mask),
-                iscrowd=iscrowd, segmentation=dict(size=list(mask.shape),
-                                                   counts=runs['counts'].decode()))
 
 
 def _keep_box(row: dict[str, str]) -> str | tuple:

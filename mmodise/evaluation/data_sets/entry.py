@@ -89,6 +89,12 @@ def _build(parts: Mapping, more_metrics: Sequence) -> Entry:
     return entry
 
 
+def shared_settings(dataloader: Mapping) -> dict:
+    """The settings of a data loader that all data sets of a test have."""
+    return {key: value for key, value in dataloader.items()
+            if key not in ('dataset', 'sampler', 'batch_sampler')}
+
+
 def complete_metric(metric: Mapping, dataset: Dataset) -> dict:
     """The config of a metric, with the files of a data set if it has none."""
     prefix, taken = getattr(dataset, 'data_prefix', {}), _arguments(metric)

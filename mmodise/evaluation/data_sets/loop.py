@@ -32,7 +32,7 @@ from torch.utils.data import Dataset
 
 from ...version import __version__
 from ..class_figures import with_novel_classes
-from .entry import Entry, NotThereError, build_entry
+from .entry import Entry, NotThereError, build_entry, shared_settings
 from .image_records import ImageRecords
 from .report import DataSetsReport
 
@@ -112,8 +112,7 @@ class DataSetsTestLoop(BaseLoop):
         if unknown:
             raise ValueError(f'test_cfg.only: {", ".join(sorted(unknown))} are none of the data '
                              f'sets {", ".join(data_sets)}.')
-        self._settings = {key: value for key, value in dataloader.items()
-                          if key not in ('dataset', 'sampler', 'batch_sampler')}
+        self._settings = shared_settings(dataloader)
         super().__init__(runner, None)
         self.data_sets = {name: parts for name, parts in data_sets.items() if name in only}
         self.fp16, self.out_file = fp16, None

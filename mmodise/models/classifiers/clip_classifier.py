@@ -11,13 +11,13 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ...vocabulary import Vocabulary
-from ..clip import FrozenCLIP, Prompt, TunedTower, read_prompt
-from ..text_similarity import class_scores
-from .mask_classifier import MaskClassifier, MaskScores
+from ..clip import TunedTower
+from .clip_mask_classifier import CLIPMaskClassifier, resize
+from .mask_classifier import MaskScores
 
 
 @MODELS.register_module()
-class CLIPClassifier(MaskClassifier):
+class CLIPClassifier(CLIPMaskClassifier):
     """Scores masks by frozen CLIP alone (paper, 3.4).
 
     A mask is embedded by a class token of its own in CLIP's image tower, which sees only patches of
@@ -60,7 +60,6 @@ class CLIPClassifier(MaskClassifier):
         soft_masks: bool = False,
         last_blocks: int | None = None,
     ) -> None:
-        super().__init__()
         if not 0 <= min_coverage <= 1:
             raise ValueError(
                 f'CLIPClassifier: min_coverage={min_coverage!r} is not between 0 and 1.')
@@ -68,13 +67,12 @@ class CLIPClassifier(MaskClassifier):
             raise ValueError(
                 f'CLIPClassifier: min_coverage={min_coverage!r} says which patches a mask shows, '
                 'soft_masks=True how much of each. Leave one of them out.')
-        self.clip = MODELS.build(clip)
+        super().__init__(clip, prompt)
         num_blocks = self.clip.num_blocks  # refuses a CLIP that mask tokens cannot be added to, now
         if last_blocks is not None and not 1 <= last_blocks <= num_blocks:
             raise ValueError(
                 f'CLIPClassifier: last_blocks={last_blocks!r}, and the image tower has '
                 f'{num_blocks} blocks. Expected 1 to {num_blocks}, or None for all.')
-        self.prompt: Prompt = read_prompt(prompt)
         self.align_masks = align_masks
         self.min_coverage = min_coverage
         self.soft_masks = soft_masks
@@ -107,7 +105,7 @@ class CLIPClassifier(MaskClassifier):
         for logits, sample in zip(masks, batch_data_samples, strict=True):
             if self.align_masks:
                 height, width = sample.img_shape[:2]
-                logits = self._upsample(logits, images.shape[-2:])[:, :height, :width]
+                logits = resize(logits, images.shape[-2:])[:, :height, :width]
             patches.append(look(logits))
         return patches
 
@@ -123,10 +121,6 @@ class CLIPClassifier(MaskClassifier):
         """Score what :meth:`embed` gave, see :meth:`classify`."""
         return [MaskScores(self.classify(*image))
                 for image in zip(embeddings, vocabularies, strict=True)]
-
-    def name_encoders(self) -> list[tuple[FrozenCLIP, Prompt]]:
-        """CLIP and the prompt."""
-        return [(self.clip, self.prompt)]
 
     def visible_patches(self, mask_logits: Tensor) -> Tensor:
         """Patches of CLIP's image that a mask shows.
@@ -158,21 +152,10 @@ class CLIPClassifier(MaskClassifier):
             Tensor: From 0 to 1, (Q, rows, columns) of CLIP's patches.
         """
         masks = self._resize(mask_logits.float().sigmoid())
-        return self._upsample(masks, [
+        return resize(masks, [
             side // patch for side, patch in
             zip(self.clip.image_size, self.clip.patch_size, strict=True)])
 
-    def classify(self, embeddings: Tensor, vocabulary: Vocabulary) -> Tensor:
-        """CLIP's logits of mask embeddings (Q, D) for a vocabulary of K classes, (Q, K)."""
-        names = self.clip.encode_names(vocabulary, self.prompt)
-        return class_scores(embeddings, names, vocabulary.class_indices, self.clip.logit_scale)
-
     def _resize(self, maps: Tensor) -> Tensor:
-        """To CLIP's own size, without keeping the aspect ratio, not antialiased."""
-        return self._upsample(maps, self.clip.image_size)
-
-    @staticmethod
-    def _upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
-        # maps as a batch, which may be empty
-        maps = F.interpolate(maps[:, None], tuple(size), mode='bilinear', align_corners=False)
-        return maps[:, 0]
+        """To CLIP's own size, without keeping the aspect ratio."""
+        return resize(maps, self.clip.image_size)

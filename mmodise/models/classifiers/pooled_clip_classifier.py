@@ -14,10 +14,9 @@ from torch import Tensor, nn
 
 from ...vocabulary import Vocabulary
 from ..backbones import CLIPBackbone
-from ..clip import FrozenCLIP, Prompt, read_prompt
 from ..clip.towers import LAST_STRIDE
-from ..text_similarity import class_scores
-from .mask_classifier import MaskClassifier, MaskScores
+from .clip_mask_classifier import CLIPMaskClassifier, resize
+from .mask_classifier import MaskScores
 
 _POOLINGS = ('hard', 'soft')
 
@@ -30,7 +29,7 @@ class CellEmbeddings(NamedTuple):
 
 
 @MODELS.register_module()
-class PooledCLIPClassifier(MaskClassifier):
+class PooledCLIPClassifier(CLIPMaskClassifier):
     """Scores masks by frozen CLIP: its head on the cells of its last map under a mask (FC-CLIP).
 
     If the backbone is a :class:`CLIPBackbone` of the same CLIP and no neck changes its maps, they
@@ -63,15 +62,13 @@ class PooledCLIPClassifier(MaskClassifier):
         valid_only: bool = False,
         scale: float = 1.0,
     ) -> None:
-        super().__init__()
         if pooling not in _POOLINGS:
             raise ValueError(
                 f'PooledCLIPClassifier: pooling={pooling!r} is not one of {", ".join(_POOLINGS)}.')
         if not scale > 0:
             raise ValueError(f'PooledCLIPClassifier: scale={scale!r} is not above 0.')
-        self.clip = MODELS.build(clip)
+        super().__init__(clip, prompt)
         _ = self.clip.stage_widths  # refuses a CLIP without maps, now
-        self.prompt: Prompt = read_prompt(prompt)
         self.pooling = pooling
         self.valid_only = valid_only
         self.scale = scale
@@ -104,10 +101,6 @@ class PooledCLIPClassifier(MaskClassifier):
         return [MaskScores(self.classify(masks, vocabulary), covers if self.valid_only else None)
                 for (masks, covers), vocabulary in zip(embeddings, vocabularies, strict=True)]
 
-    def name_encoders(self) -> list[tuple[FrozenCLIP, Prompt]]:
-        """CLIP and the prompt."""
-        return [(self.clip, self.prompt)]
-
     def cells(self, mask_logits: Tensor, size: tuple[int, int]) -> Tensor:
         """Which cells of a map a mask covers.
 
@@ -120,13 +113,8 @@ class PooledCLIPClassifier(MaskClassifier):
         """
         logits = mask_logits.float()
         if self.pooling == 'hard':
-            return _resize(logits, size) > 0
-        return _resize(logits.sigmoid(), size)
-
-    def classify(self, embeddings: Tensor, vocabulary: Vocabulary) -> Tensor:
-        """CLIP's logits of mask embeddings (Q, D) for a vocabulary of K classes, (Q, K)."""
-        names = self.clip.encode_names(vocabulary, self.prompt)
-        return class_scores(embeddings, names, vocabulary.class_indices, self.clip.logit_scale)
+            return resize(logits, size) > 0
+        return resize(logits.sigmoid(), size)
 
     def _embed(self, dense: Tensor, cells: Tensor) -> CellEmbeddings:
         """Embed the masks of an image from its map (C, h, w) and their cells (Q, h, w)."""
@@ -142,7 +130,7 @@ class PooledCLIPClassifier(MaskClassifier):
         rows, columns = (-(-side // LAST_STRIDE) for side in enlarged)
         alone = self.clip.mean_colour.to(image).expand(
             -1, rows * LAST_STRIDE, columns * LAST_STRIDE).clone()
-        alone[:, :enlarged[0], :enlarged[1]] = _resize(image[:, :height, :width], enlarged)
+        alone[:, :enlarged[0], :enlarged[1]] = resize(image[:, :height, :width], enlarged)
         dense = self.clip.encode_maps(alone[None])[-1][0]
         centres = [
             (torch.arange(count, device=image.device) + 0.5) * LAST_STRIDE * own / new / padded
@@ -158,8 +146,3 @@ class PooledCLIPClassifier(MaskClassifier):
         shares = F.grid_sample(  # of single points, as bilinear resizing takes them
             maps[None], grid[None], padding_mode='border', align_corners=False)[0]
         return shares > 0 if self.pooling == 'hard' else shares
-
-
-def _resize(maps: Tensor, size: Sequence[int]) -> Tensor:
-    # maps as a batch, which may be empty
-    return F.interpolate(maps[:, None], tuple(size), mode='bilinear', align_corners=False)[:, 0]
