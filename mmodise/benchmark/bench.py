@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from mmdet.evaluation.functional import INSTANCE_OFFSET
 from tqdm import tqdm
 
+from .agreement import check_agreement, compare_outputs
+from .agreement import sentences as in_words
 from .machine import MatrixProduct, machine
+from .official_arrangement import in_float32
 from .report import (
-    against_official,
     comparison_table,
-    draw_official,
     draw_parts,
     draw_sweep,
-    official_table,
     ratios_of,
     record_of,
     sentences,
     table,
 )
+from .side_by_side import deviation_text
 from .subject import Setting, Subject
 from .timing import COUNTED, COVERS, measure
 
@@ -53,7 +55,15 @@ class Bench:
         self._subjects: list[Subject] = []
 
     def run(self, settings: list[Setting]) -> dict:
-        """Measure one setting, or two alternately: 'runs', 'matmul' and, of two, 'ratios'."""
+        """Measure one setting, or two alternately.
+
+        Returns:
+            dict: 'runs', 'matmul' and, of two, 'ratios'; how far they agree as 'agreement', if one
+            of them is the official arrangement.
+
+        Raises:
+            OutputsDiffer: If that one's results are others, and both compute in float32.
+        """
         if [s.setting.built_with for s in self._subjects] != [s.built_with for s in settings]:
             self._subjects = []  # the old ones go before the new ones come
             for setting in settings:
@@ -63,18 +73,36 @@ class Bench:
                 other.share_frozen(self._subjects[0])
         for subject, setting in zip(self._subjects, settings, strict=True):
             subject.use(setting)
+        agreed = {}
+        check = self._checking(agreed) if settings[0].official else None
         self._progress.set_description('calls')
         device = torch.device(settings[0].device)
         products = {name: MatrixProduct(device, name, self._matmul_size)
                     for name in dict.fromkeys(setting.precision for setting in settings)}
-        measured, rates = measure(self._subjects, self._repeats, products, self._progress.update)
+        measured, rates = measure(
+            self._subjects, self._repeats, products, self._progress.update, check)
         runs = [record_of(subject, result, rates[subject.setting.precision])
                 for subject, result in zip(self._subjects, measured, strict=True)]
         found = dict(runs=runs, matmul={
             name: dict(side=product.side, rates=rates[name]) for name, product in products.items()})
         if len(runs) == 2:
             found['ratios'] = ratios_of(*runs)
+        if check:
+            found['agreement'] = agreed
         return found
+
+    def _checking(self, found: dict[str, float]) -> Callable[[object, object], None]:
+        """Make both models the same but for the arrangement; what compares their results."""
+        arranged, ours = self._subjects
+        ours.be_like(arranged)
+        exact = ours.setting.precision == 'float32' and in_float32(ours.setting.read_config())
+
+        def check(one: object, other: object) -> None:
+            found.update(compare_outputs(one, other))
+            if exact:
+                check_agreement(found)
+
+        return check
 
 
 def show(point: dict) -> None:
@@ -82,7 +110,8 @@ def show(point: dict) -> None:
     runs = point['runs']
     if len(runs) == 2:
         for name, run in zip('AB', runs, strict=True):
-            print(f'{name}: {run["config"]} {run["options"] or ""}')
+            official = ', arranged as the official release' if run['official'] else ''
+            print(f'{name}: {run["config"]} {run["options"] or ""}{official}')
         print(comparison_table(*runs, point['ratios']))
     else:
         print(table(runs[0]))
@@ -94,26 +123,25 @@ def show(point: dict) -> None:
         print(f'Matrix product, {matmul["side"]} cubed, {precision}: '
               f'{statistics.median(rates):,.1f} GFLOP/s, {min(rates):,.1f} to {max(rates):,.1f} in '
               'the course of the run.')
+    if 'agreement' in point:
+        print(f'The same results: {"; ".join(in_words(point["agreement"]).values())}.')
+        print(deviation_text(runs[1], point['ratios']))
     print()
 
 
-def write(
-    stem: Path, points: list[dict], key: str | None, values: list, official: dict | None
-) -> None:
-    """Write JSON and a chart; print the comparison with the official release, if asked for."""
+def write(stem: Path, points: list[dict], key: str | None, values: list) -> None:
+    """Write JSON and a chart."""
     result = dict(
         machine=machine(), covers=COVERS, counted=COUNTED,
         sweep=key, values=values, points=points)
     picture = stem.with_name(f'{stem.name}.png')
     runs = points[0]['runs']
-    if official:
-        result['official'] = against_official(runs[0], official)
-        print(f'{official_table(result["official"])}\nOfficial: {official["what"]}.')
-        draw_official(result['official'], picture)
-    elif key:
+    if key:
         draw_sweep(key, values, [point['runs'] for point in points], picture)
     else:
         names = ('A', 'B') if len(runs) == 2 else (Path(runs[0]['config']).stem, )
+        if runs[0]['official']:
+            names = 'arranged as the official release', 'ours'
         draw_parts(dict(zip(names, runs, strict=True)), picture)
     file = stem.with_name(f'{stem.name}.json')
     file.write_text(json.dumps(result, indent=1) + '\n', encoding='utf-8')

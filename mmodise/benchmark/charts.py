@@ -14,6 +14,7 @@ def draw_bars(
     path: str | Path,
     title: str = '',
     xlabel: str = '',
+    digits: int = 1,
 ) -> None:
     """Draw lines of horizontal bars into a picture file, a bar a group in each line.
 
@@ -24,6 +25,7 @@ def draw_bars(
         path (str | Path): The picture, such as ``'bars.png'``.
         title (str): Defaults to none.
         xlabel (str): Of the values. Defaults to none.
+        digits (int): Decimals of what is written beside a bar. Defaults to 1.
     """
     places, height = np.arange(len(labels)), 0.8 / len(groups)
     figure = Figure(figsize=(8, 1.2 + 0.55 * len(labels)), layout='constrained')
@@ -37,7 +39,7 @@ def draw_bars(
         ends = values + np.nan_to_num(spreads)
         for value, end, offset in zip(values, ends, offsets, strict=True):
             if np.isfinite(value):
-                axes.annotate(f'{value:.1f}', (end, offset), (4, 0), va='center', fontsize=8,
+                axes.annotate(f'{value:.{digits}f}', (end, offset), (4, 0), va='center', fontsize=8,
                               textcoords='offset points')
     axes.set_yticks(places, labels)
     axes.invert_yaxis()

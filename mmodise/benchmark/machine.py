@@ -7,7 +7,9 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
+import numpy as np
 import torch
 
 from .subject import PRECISIONS
@@ -82,6 +84,32 @@ def clock_of(device: torch.device) -> Callable[[], float]:
         return time.perf_counter()
 
     return clock
+
+
+def meter_of(device: torch.device) -> Callable[[], np.ndarray]:
+    """What has been used so far, by all threads of this process.
+
+    It gives seconds; and, where the system tells, seconds of the processor in the program and in
+    the system, and minor page faults: pages of memory that the system handed out.
+    """
+    clock, resource = clock_of(device), _resource()
+
+    def meter() -> np.ndarray:
+        seconds = clock()
+        if resource is None:
+            return np.array([seconds])
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        return np.array([seconds, used.ru_utime, used.ru_stime, used.ru_minflt])
+
+    return meter
+
+
+def _resource() -> ModuleType | None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    return resource
 
 
 class MatrixProduct:

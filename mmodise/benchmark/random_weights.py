@@ -18,6 +18,7 @@ from diffusers import (
     VQModel,
 )
 from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel
 
 from ..checkpoints import clip_loading
 from ..checkpoints.diffusion_transformer import StableDiffusion3
@@ -27,6 +28,7 @@ from ..models.extractors import (
     diffusion_transformer,
     stable_diffusion,
     stable_diffusion_xl,
+    text_encoder,
     token_diffusion,
 )
 from ..weights import locate
@@ -36,6 +38,7 @@ _VAE = dict(
     block_out_channels=(128, 256, 512, 512), layers_per_block=2, sample_size=512,
     down_block_types=['DownEncoderBlock2D'] * 4, up_block_types=['UpDecoderBlock2D'] * 4)
 _UNET = dict(sample_size=64, cross_attention_dim=768)
+_TEXT_HEAD = 64  # channels of a head of its text encoder
 #: Stable Diffusion XL likewise.
 _VAE_XL = dict(_VAE, sample_size=1024, scaling_factor=0.13025)
 _POOLED_WIDTH, _SIZE_WIDTH = 1280, 256
@@ -79,6 +82,7 @@ def random_weights() -> Iterator[list[str]]:
     built: list[str] = []
     loaders = (
         (stable_diffusion, 'load_stable_diffusion', _stable_diffusion),
+        (text_encoder, 'load_text_encoder', _text_encoder),
         (stable_diffusion_xl, 'load_stable_diffusion_xl', _stable_diffusion_xl),
         (diffusion_transformer, 'load_stable_diffusion_3', _stable_diffusion_3),
         (token_diffusion, 'load_amused', _amused),
@@ -99,6 +103,19 @@ def _stable_diffusion(
     built.append(pretrained)
     vae, unet, width = _vae_and_unet(_VAE, _UNET, with_unet, architecture or {})
     return vae, unet, torch.randn(1, _TOKENS, width)
+
+
+def _text_encoder(
+    load, built: list[str], pretrained: str, architecture: Mapping[str, Mapping] | None = None
+) -> CLIPTextModel:
+    if os.path.exists(locate(pretrained)):
+        return load(pretrained, architecture)
+    given = architecture or {}
+    width = {**_UNET, **given.get('unet', {})}['cross_attention_dim']
+    settings = dict(
+        hidden_size=width, intermediate_size=4 * width,
+        num_attention_heads=max(width // _TEXT_HEAD, 1), projection_dim=width)
+    return CLIPTextModel(CLIPTextConfig(**{**settings, **given.get('text_encoder', {})})).eval()
 
 
 def _stable_diffusion_xl(

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from terminaltables import AsciiTable
 
 from .charts import draw_bars, draw_lines
-from .subject import Setting, Subject
-from .timing import REST, TEXTS, Measurement
+from .subject import Subject
+from .timing import TEXTS, USED, Measurement
 
-OFFICIAL = Path(__file__).with_name('official_times.json')
 _GIB = 2**30
 
 
@@ -30,10 +28,11 @@ def record_of(subject: Subject, measured: Measurement, rates: Sequence[float]) -
         seconds, flops = measured.seconds(part), measured.flops.get(part, 0)
         parts[part] = dict(
             seconds=seconds, calls=[call.get(part, 0.0) for call in measured.calls], flops=flops,
-            share_of_peak=share(flops, seconds), peak_memory=measured.peaks.get(part))
+            share_of_peak=share(flops, seconds), peak_memory=measured.peaks.get(part),
+            **{what: measured.used(part, what) for what in USED})
     flops = sum(part['flops'] for part in parts.values())
     return dict(
-        config=str(setting.config), options=setting.options,
+        config=str(setting.config), options=setting.options, official=setting.official,
         call='training step' if setting.training else 'inference', size=setting.size,
         batch=setting.batch, precision=setting.precision, classes=setting.classes,
         objects=setting.objects if setting.training else None, device=setting.device,
@@ -43,7 +42,8 @@ def record_of(subject: Subject, measured: Measurement, rates: Sequence[float]) -
             statistics.median(measured.undivided) if measured.undivided else None),
         first_call=dict(seconds=sum(measured.first.values()), texts=measured.first.get(TEXTS, 0.0)),
         flops=flops, share_of_peak=share(flops, measured.total), matmul_rate=rate,
-        peak_memory=max(measured.peaks.values(), default=None), parts=parts)
+        peak_memory=max(measured.peaks.values(), default=None),
+        **{what: _sum(part[what] for part in parts.values()) for what in USED}, parts=parts)
 
 
 def ratios_of(one: Mapping, other: Mapping) -> dict:
@@ -64,81 +64,45 @@ def ratios_of(one: Mapping, other: Mapping) -> dict:
                for part in one['parts'] if part in other['parts']})
 
 
-def official_of(setting: Setting) -> dict:
-    """The official release's figures for a setting.
-
-    Raises:
-        ValueError: If there are none for it.
-    """
-    official = json.loads(OFFICIAL.read_text(encoding='utf-8'))
-    sizes = {(int(side), int(side)): figures for side, figures in official['sizes'].items()}
-    if setting.training or setting.batch != 1 or setting.size not in sizes:
-        raise ValueError(
-            'The official release was measured in inference, one image of '
-            f'{" or ".join(f"{h} x {w}" for h, w in sizes)} a call; set --size and --batch so.')
-    return dict(sizes[setting.size], what=official['what'],
-                matmul_rate=official['gflops_per_second'] * 1e9)
-
-
-def against_official(record: Mapping, official: Mapping) -> dict:
-    """Seconds x rate of the matrix product, official and ours, in operations.
-
-    Parts that are not the official table's count as its 'rest'.
-    """
-    unit = official['matmul_rate'], record['matmul_rate']
-    theirs = {part: seconds * unit[0] for part, seconds in official['parts'].items()}
-    ours = dict.fromkeys(theirs, 0.0)
-    for part, found in record['parts'].items():
-        ours[part if part in ours else REST] += found['seconds'] * unit[1]
-    return dict(
-        official=official['seconds'] * unit[0], ours=record['seconds'] * unit[1],
-        parts={part: (theirs[part], ours[part]) for part in theirs},
-        peak_memory=(official['peak_memory_gib'] * _GIB, record['peak_memory']),
-        what=official['what'])
-
-
 def table(record: Mapping) -> str:
     """A line a part of one record."""
-    head = ['part', 'seconds', 'of the call', 'GFLOP', 'of the peak', 'peak memory, GiB']
+    head = ['part', 'seconds', 'of the call', 'user, s', 'system, s', 'page faults', 'GFLOP',
+            'of the peak', 'peak memory, GiB']
     digits = _digits(record)
-    rows = [[
-        part, _number(found['seconds'], 4), _percent(found['seconds'], record['seconds']),
-        _number(found['flops'], digits, 1e9), _percent(found['share_of_peak']),
-        _number(found['peak_memory'], 2, _GIB)] for part, found in record['parts'].items()]
-    last = ['in all', _number(record['seconds'], 4), '100.0 %',
-            _number(record['flops'], digits, 1e9), _percent(record['share_of_peak']),
-            _number(record['peak_memory'], 2, _GIB)]
-    return ascii_table([head, *rows, last])
+
+    def row(name: str, found: Mapping) -> list[str]:
+        return [
+            name, _number(found['seconds'], 4), _percent(found['seconds'], record['seconds']),
+            _number(found['user'], 2), _number(found['system'], 2), _number(found['faults'], 0),
+            _number(found['flops'], digits, 1e9), _percent(found['share_of_peak']),
+            _number(found['peak_memory'], 2, _GIB)]
+
+    rows = [row(part, found) for part, found in record['parts'].items()]
+    return ascii_table([head, *rows, row('in all', record)])
 
 
 def comparison_table(one: Mapping, other: Mapping, ratios: Mapping) -> str:
     """A line a part of two records."""
-    head = ['part', 'A, s', 'B, s', 'A / B', 'A, GFLOP', 'B, GFLOP']
-    rows, digits = [], _digits(one)
-    for part in dict.fromkeys([*one['parts'], *other['parts']]):
-        a, b = (record['parts'].get(part, {}) for record in (one, other))
-        rows.append([
-            part, _number(a.get('seconds'), 4), _number(b.get('seconds'), 4),
-            _number(ratios['parts'].get(part), 2), _number(a.get('flops'), digits, 1e9),
-            _number(b.get('flops'), digits, 1e9)])
-    last = ['in all', _number(one['seconds'], 4), _number(other['seconds'], 4),
-            _number(ratios['seconds'], 2), _number(one['flops'], digits, 1e9),
-            _number(other['flops'], digits, 1e9)]
+    head = ['part', 'A, s', 'B, s', 'A / B', 'A, system s', 'B, system s', 'A, GFLOP', 'B, GFLOP',
+            'A, of the peak', 'B, of the peak']
+    digits = _digits(one)
+
+    def row(name: str, a: Mapping, b: Mapping, ratio: float | None) -> list[str]:
+        return [
+            name, *(_number(found.get('seconds'), 4) for found in (a, b)), _number(ratio, 2),
+            *(_number(found.get('system'), 2) for found in (a, b)),
+            *(_number(found.get('flops'), digits, 1e9) for found in (a, b)),
+            *(_percent(found.get('share_of_peak')) for found in (a, b))]
+
+    rows = [
+        row(part, one['parts'].get(part, {}), other['parts'].get(part, {}),
+            ratios['parts'].get(part))
+        for part in dict.fromkeys([*one['parts'], *other['parts']])]
     memory = ['peak memory, GiB', _number(one['peak_memory'], 2, _GIB),
-              _number(other['peak_memory'], 2, _GIB), _number(ratios['peak_memory'], 2), '', '']
-    return ascii_table([head, *rows, last, memory])
-
-
-def official_table(found: Mapping) -> str:
-    """A line a part, official and ours."""
-    head = ['part, seconds x matmul rate in GFLOP', 'official', 'ours', 'official / ours']
-    pairs = {**found['parts'], 'in all': (found['official'], found['ours'])}
-    rows = [[part, _number(a, 0, 1e9), _number(b, 0, 1e9), _number(a / b if b else None, 2)]
-            for part, (a, b) in pairs.items()]
-    a, b = found['peak_memory']
-    memory = ['peak memory, GiB', _number(a, 1, _GIB), _number(b, 1, _GIB),
-              _number(a / b if b else None, 2)]
-    return ascii_table([head, *rows, memory])
+              _number(other['peak_memory'], 2, _GIB), _number(ratios['peak_memory'], 2)]
+    return ascii_table([
+        head, *rows, row('in all', one, other, ratios['seconds']),
+        memory + [''] * (len(head) - len(memory))])
 
 
 def sentences(record: Mapping) -> list[str]:
@@ -151,9 +115,11 @@ def sentences(record: Mapping) -> list[str]:
         f'{record["call"]}, {record["batch"]} x {height} x {width}, {record["precision"]}: '
         f'{timed}, {record["batch"] / record["seconds"]:.3g} images a second.',
         f'First call, which warms up and embeds texts: {first["seconds"]:.4g} s, of which '
-        f'{first["texts"]:.4g} s for texts.',
-        'In the unit of the machine, seconds x rate of the matrix product: '
-        f'{record["seconds"] * record["matmul_rate"] / 1e9:,.0f} GFLOP.']
+        f'{first["texts"]:.4g} s for texts.']
+    if record['faults'] is not None:
+        lines.append(
+            f'Processor: {record["user"]:.4g} s in the program, {record["system"]:.4g} s in the '
+            f'system, {record["faults"]:,.0f} page faults.')
     if record['undivided_seconds']:
         lines.append(f'Without waiting for each part: {record["undivided_seconds"]:.4g} s.')
     if record['random_weights']:
@@ -180,14 +146,6 @@ def draw_parts(records: Mapping[str, Mapping], path: Path) -> None:
     first = next(iter(records.values()))
     title = '{call}, {batch} x {size[0]} x {size[1]}, {precision}, {device}'.format_map(first)
     draw_bars(list(parts), groups, path, title=title, xlabel=f'{unit} (median, spread of calls)')
-
-
-def draw_official(found: Mapping, path: Path) -> None:
-    """A bar chart of each part, official and ours."""
-    groups = {name: [(pair[i] / 1e9, math.nan) for pair in found['parts'].values()]
-              for i, name in enumerate(('official', 'ours'))}
-    draw_bars(list(found['parts']), groups, path, title='Inference, official release and ours',
-              xlabel='seconds x rate of the matrix product, GFLOP')
 
 
 def draw_sweep(key: str, values: Sequence, points: Sequence[Sequence[Mapping]], path: Path) -> None:
@@ -236,6 +194,12 @@ def _large_parts(records: Sequence[Mapping]) -> dict[str, list[float]]:
         if any(s >= r['seconds'] / 10 for s, r in zip(line, records, strict=True)):
             lines[part] = line
     return lines
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    """None if nothing is known."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
 def _digits(record: Mapping) -> int:

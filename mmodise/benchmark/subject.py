@@ -23,6 +23,7 @@ from torch import Tensor
 from ..engine import enable_amp, load_config, set_tf32
 from ..models.frozen import FrozenModule
 from ..vocabulary import Vocabulary
+from .official_arrangement import arranged
 from .random_weights import random_weights
 
 PRECISIONS = dict(
@@ -44,6 +45,7 @@ class Setting:
         classes (int, optional): Classes to look for; None: the training vocabulary's.
         objects (int): Masks an image to train on.
         device (str): Such as 'cpu' or 'cuda'.
+        official (bool): Whether the parts are arranged as the official release arranges its own.
     """
 
     config: Path
@@ -55,6 +57,7 @@ class Setting:
     classes: int | None = None
     objects: int = 10
     device: str = 'cpu'
+    official: bool = False
 
     def changed(self, name: str, value: object) -> Setting:
         """Another setting.
@@ -91,7 +94,8 @@ class Setting:
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If a key is misspelt, or the device lacks the precision.
+            ValueError: If a key is misspelt, the device lacks the precision, or the official
+                release is of another kind.
         """
         options = dict(self.options)
         if self.training and self.classes is not None:
@@ -100,7 +104,7 @@ class Setting:
         config = load_config(self.config, options)
         if self.training and self.precision != 'float32':
             enable_amp(config, torch.device(self.device).type, self.precision)
-        return config
+        return arranged(config) if self.official else config
 
 
 def read_size(text: str) -> tuple[int, int]:
@@ -140,6 +144,9 @@ class Subject:
         self.optim_wrapper = None
         if setting.training:
             self.optim_wrapper = build_optim_wrapper(self.model, config.optim_wrapper)
+            if setting.official:
+                unet = self.model.backbone.extractor.frozen.unet
+                self.optim_wrapper.frozen = [*unet.parameters()]
         self.use(setting)
 
     def use(self, setting: Setting) -> None:
@@ -156,18 +163,22 @@ class Subject:
                     for _ in range(self.setting.batch)],
             data_samples=[self._sample() for _ in range(self.setting.batch)])
 
-    def call(self, data: dict) -> None:
-        """What is timed: preprocessing and prediction, or a whole step of training."""
+    def call(self, data: dict) -> list[DetDataSample] | dict[str, Tensor]:
+        """What is timed: preprocessing and prediction, or a whole step of training: its losses."""
         setting = self.setting
         if setting.training:
-            self.model.train_step(data, self.optim_wrapper)
-            return
+            return self.model.train_step(data, self.optim_wrapper)
         autocast = nullcontext()
         if setting.precision != 'float32':
             autocast = torch.autocast(
                 torch.device(setting.device).type, dtype=PRECISIONS[setting.precision])
         with torch.no_grad(), autocast:
-            self.model.test_step(data)
+            return self.model.test_step(data)
+
+    def be_like(self, other: Subject) -> None:
+        """Take another's trained weights, and look for the classes that it looks for."""
+        self.model.load_state_dict(other.model.state_dict())
+        self._vocabulary = other._vocabulary
 
     def share_frozen(self, other: Subject) -> None:
         """Use another's frozen weights where they are equal: in memory once, as in one model."""

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from operator import attrgetter
 
+import numpy as np
 import torch
 
 from .flops import flop_counter
-from .machine import DeviceMemory, HostMemory, MatrixProduct, clock_of, memory_of
+from .machine import DeviceMemory, HostMemory, MatrixProduct, clock_of, memory_of, meter_of
 from .recording import wrapped
 from .subject import Subject
 
@@ -22,13 +23,17 @@ COVERS = (
     'results on the device (inference), or through losses, backward pass and optimizer (a training '
     'step). It leaves out reading, decoding and augmenting images, moving results to the host, '
     "hooks and evaluation. A part's time is its own: parts within it have lines of their own, and "
-    'the lines add up. On a GPU, the device is waited for wherever a part begins or ends.')
+    'the lines add up. On a GPU, the device is waited for wherever a part begins or ends. User and '
+    'system time are those of all threads; page faults are minor ones, pages of memory that the '
+    'system handed out.')
 COUNTED = (
     'Operations are those of matrix products, convolutions and attention, two a multiply-add. '
     'Deformable attention and other sampling, resizing, norms, activations, softmax, sums and '
     'sorting are not counted.')
 
 REST = 'rest'
+#: What is told of a part, apart from its seconds: those of the processor, and page faults.
+USED = 'user', 'system', 'faults'
 TEXTS = 'text embeddings'
 #: Methods of each part, in the order of the table. A method that a model lacks is left out.
 PARTS = {
@@ -36,6 +41,7 @@ PARTS = {
     "captioner's CLIP pass": ['model.backbone.captioner.clip.encode_images'],
     'captioner': ['model.backbone.captioner.forward'],
     'VAE encoder': ['model.backbone.extractor.frozen.vae.encode'],
+    'text encoder on ""': ['model.backbone.extractor.encode_nothing'],
     'UNet': ['model.backbone.extractor.frozen.unet.forward'],
     'VAE decoder': ['model.backbone.extractor.frozen.vae.decode'],
     'projections': ['model.backbone.projections.*.forward'],
@@ -94,18 +100,19 @@ class Account:
     """Books what a clock shows on the part that is running, the innermost where they are nested.
 
     Args:
-        clock (Callable): Anything that only grows: seconds, operations.
+        clock (Callable): Anything that only grows: seconds, operations; or an array of such.
         memory (HostMemory | DeviceMemory, optional): Its peaks are booked, too.
 
     Attributes:
-        spent (dict[str, float]): By part.
+        spent (dict[str, float | ndarray]): By part.
         peaks (dict[str, int]): Most bytes in use while a part was running, by part.
     """
 
     def __init__(
-        self, clock: Callable[[], float], memory: HostMemory | DeviceMemory | None = None
+        self, clock: Callable[[], float | np.ndarray],
+        memory: HostMemory | DeviceMemory | None = None,
     ) -> None:
-        self.spent: dict[str, float] = defaultdict(float)
+        self.spent: dict[str, float | np.ndarray] = defaultdict(float)
         self.peaks: dict[str, int] = defaultdict(int)
         self._clock, self._memory = clock, memory
         self._running: list[str] = []
@@ -149,6 +156,8 @@ class Measurement:
     Attributes:
         first (dict[str, float]): Seconds of each part in the first call, which embeds the texts.
         calls (list[dict[str, float]]): Seconds of each part, a call each.
+        usage (list[dict[str, dict[str, float]]]): What else each part used, a call each: seconds
+            ``user`` and ``system``, and page ``faults``; nothing where the system does not tell.
         flops (dict[str, int]): Operations of each part, as :data:`COUNTED` says.
         peaks (dict[str, int]): Peak memory in bytes by part; the other models of a comparison do
             not count. Empty where the system does not tell.
@@ -157,6 +166,7 @@ class Measurement:
 
     first: dict[str, float] = field(default_factory=dict)
     calls: list[dict[str, float]] = field(default_factory=list)
+    usage: list[dict[str, dict[str, float]]] = field(default_factory=list)
     flops: dict[str, int] = field(default_factory=dict)
     peaks: dict[str, int] = field(default_factory=dict)
     undivided: list[float] = field(default_factory=list)
@@ -174,6 +184,18 @@ class Measurement:
         """Median over the calls."""
         return statistics.median(call.get(part, 0.0) for call in self.calls)
 
+    def used(self, part: str, what: str) -> float | None:
+        """Median over the calls of what else a part used; None where the system does not tell."""
+        values = [call[part][what] for call in self.usage if what in call.get(part, ())]
+        return statistics.median(values) if values else None
+
+    def book(self, spent: Mapping[str, np.ndarray]) -> None:
+        """Take a call, by part what a :func:`meter_of` says."""
+        self.calls.append({part: float(values[0]) for part, values in spent.items()})
+        self.usage.append({
+            part: dict(zip(USED, values[1:].tolist(), strict=False))
+            for part, values in spent.items()})
+
     @property
     def total(self) -> float:
         """Seconds of a call: the sum of the parts' medians."""
@@ -183,6 +205,7 @@ class Measurement:
 def measure(
     subjects: Sequence[Subject], repeats: int, products: Mapping[str, MatrixProduct],
     advance: Callable[[], object] = lambda: None,
+    check: Callable[[object, object], None] | None = None,
 ) -> tuple[list[Measurement], dict[str, list[float]]]:
     """Time subjects alternately, so that what the machine does meanwhile meets them all.
 
@@ -195,25 +218,33 @@ def measure(
         products (Mapping[str, MatrixProduct]): By precision; timed before each round of calls, and
             after the last.
         advance (Callable): Called after each call.
+        check (Callable, optional): Given what the first calls of two subjects gave.
 
     Returns:
         tuple: A measurement each, and the rates of the products, operations a second.
     """
     device = torch.device(subjects[0].setting.device)
-    clock, memory = clock_of(device), memory_of(device)
+    clock, memory, meter = clock_of(device), memory_of(device), meter_of(device)
     results = [Measurement() for _ in subjects]
     pairs = list(zip(subjects, results, strict=True))
+    outputs = []
     for subject, result in pairs:
-        result.first = dict(_booked_call(subject, Account(clock)).spent)
+        result.first, output = _first_call(subject, clock)
+        outputs.append(output if check else None)
         advance()
+    if check:
+        check(*outputs)
+    del outputs, output
+    for subject, result in pairs:
         result.flops = count_flops(subject)
         advance()
     for subject, result in pairs:
         if memory:
             memory.tidy()
-            peaks = _booked_call(subject, Account(clock, memory)).peaks
+            account = Account(clock, memory)
+            _booked_call(subject, account)
             others = _only_others(subject, subjects)
-            result.peaks = {part: peak - others for part, peak in peaks.items()}
+            result.peaks = {part: peak - others for part, peak in account.peaks.items()}
         advance()
     rates = {name: [] for name in products}
 
@@ -224,7 +255,9 @@ def measure(
     for number in range(repeats):
         time_products()
         for subject, result in pairs if number % 2 == 0 else reversed(pairs):
-            result.calls.append(dict(_booked_call(subject, Account(clock)).spent))
+            account = Account(meter)
+            _booked_call(subject, account)
+            result.book(account.spent)
             if device.type == 'cuda':
                 result.undivided.append(_undivided_call(subject, clock))
             advance()
@@ -241,19 +274,26 @@ def count_flops(subject: Subject) -> dict[str, int]:
     torch.backends.mha.set_fastpath_enabled(False)  # nor is this
     try:
         with eager, counter:
-            account = _booked_call(subject, Account(counter.get_total_flops))
+            account = Account(counter.get_total_flops)
+            _booked_call(subject, account)
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
     return {part: int(flops) for part, flops in account.spent.items()}
 
 
-def _booked_call(subject: Subject, account: Account) -> Account:
-    """Call a subject with its parts on an account."""
+def _first_call(subject: Subject, clock: Callable[[], float]) -> tuple[dict[str, float], object]:
+    account = Account(clock)
+    output = _booked_call(subject, account)
+    return dict(account.spent), output
+
+
+def _booked_call(subject: Subject, account: Account) -> object:
+    """Call a subject with its parts on an account; all calls draw the same random numbers."""
     data = subject.images()
+    torch.manual_seed(0)
     wraps = {path: partial(account.within, part) for path, part in part_methods(subject).items()}
     with wrapped(subject, wraps), account.running(REST):
-        subject.call(data)
-    return account
+        return subject.call(data)
 
 
 def _undivided_call(subject: Subject, clock: Callable[[], float]) -> float:
