@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from .agreement import check_agreement, compare_outputs
 from .agreement import sentences as in_words
-from .machine import MatrixProduct, machine
+from .heap import without_large_free_blocks
+from .machine import HostMemory, MatrixProduct, machine
 from .official_arrangement import in_float32
 from .report import (
     comparison_table,
@@ -79,8 +80,10 @@ class Bench:
         device = torch.device(settings[0].device)
         products = {name: MatrixProduct(device, name, self._matmul_size)
                     for name in dict.fromkeys(setting.precision for setting in settings)}
-        measured, rates = measure(
-            self._subjects, self._repeats, products, self._progress.update, check)
+        HostMemory().tidy()
+        with without_large_free_blocks():
+            measured, rates = measure(
+                self._subjects, self._repeats, products, self._progress.update, check)
         runs = [record_of(subject, result, rates[subject.setting.precision])
                 for subject, result in zip(self._subjects, measured, strict=True)]
         found = dict(runs=runs, matmul={

@@ -21,9 +21,6 @@ from PIL import Image
 from ..utils.masks import bounding_box, encode_masks
 from .report import ascii_table
 
-#: Seconds of an image of 1024 x 1024 at full size, times the operations a second that a matrix
-#: product reached on the same machine (docs/benchmarks.md).
-FULL_SIZE_MODEL = 79.7 * 185e9
 _METRICS = {
     'PQ': dict(type='OpenVocabularyPanopticMetric', areas='file'),
     'AP': dict(type='OpenVocabularyInstanceMetric'),

@@ -3,8 +3,9 @@
 Its results are ours. What it does beyond them: UNet and VAE decoder run to their ends; windows go
 through the networks one by one, each with a pass of the text encoder whose result nothing reads;
 each part has a CLIP of its own; mask tokens attend together with those of the image; results are
-made from masks of all queries at full size; all weights of the UNet get gradients in training; and
-all that deformable attention samples, and the gates of the UNet, are kept for the backward pass.
+made from masks of all queries at full size; attention of the diffusion model is written out, as it
+was before torch had its own; all weights of the UNet get gradients in training; and all that
+deformable attention samples, and the gates of the UNet, are kept for the backward pass.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
+from diffusers.models.attention_processor import Attention, AttnProcessor, AttnProcessor2_0
 from mmdet.models.layers import MSDeformAttnPixelDecoder
 from mmdet.structures import SampleList
 from mmengine.config import Config, ConfigDict
@@ -109,10 +111,8 @@ class WholeExtractor(StableDiffusionExtractor):
 
     def __init__(self, pretrained: str, architecture: dict | None = None, **kwargs) -> None:
         super().__init__(pretrained, architecture=architecture, **kwargs)
-        for part in self.frozen.unet.modules():
-            for name, child in part.named_children():
-                if isinstance(child, Recomputed):
-                    setattr(part, name, child.part)
+        for network in (self.frozen.vae, self.frozen.unet):
+            _write_out(network)
         encoder = text_encoder.load_text_encoder(pretrained, architecture)
         self.frozen.text_encoder = encoder.eval().requires_grad_(False)
 
@@ -145,6 +145,16 @@ class WholeExtractor(StableDiffusionExtractor):
         encoder = self.frozen.text_encoder
         last, length = encoder.config.vocab_size - 1, encoder.config.max_position_embeddings
         encoder(torch.full((len(images), length), last, device=images.device))
+
+
+def _write_out(network: nn.Module) -> None:
+    """Recompute nothing for the backward pass, and write attention out."""
+    for part in network.modules():
+        if isinstance(part, Attention) and isinstance(part.processor, AttnProcessor2_0):
+            part.set_processor(AttnProcessor())
+        for name, child in part.named_children():
+            if isinstance(child, Recomputed):
+                setattr(part, name, child.part)
 
 
 class OwnCLIP(FrozenCLIP):

@@ -4,14 +4,21 @@ import ctypes
 import importlib
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 import torch.nn.functional as F
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData, PixelData
 from PIL import Image
 from torch import nn
+
+from mmodise.checkpoints.stable_diffusion import load_stable_diffusion, load_text_encoder
+from mmodise.models.clip import FrozenCLIP
+from mmodise.models.extractors.taps import Recomputed
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs/odise/odise_sd-small_shapes-panoptic.py'
@@ -25,7 +32,7 @@ TRAINING = [*INFERENCE[:-4], 'losses', 'backward', 'optimizer', 'rest']
 @pytest.fixture(scope='module')
 def tools(load_tool):
     """The tool and the modules that it measures with, by their names."""
-    names = 'bench', 'machine', 'random_weights', 'report', 'subject', 'timing'
+    names = 'agreement', 'bench', 'machine', 'report', 'side_by_side', 'subject', 'timing'
     return SimpleNamespace(benchmark=load_tool('benchmark'), **{
         name: importlib.import_module(f'mmodise.benchmark.{name}') for name in names})
 
@@ -55,6 +62,10 @@ def check_record(record, parts):
     for number, total in enumerate(record['calls']):
         assert sum(part['calls'][number] for part in found) == pytest.approx(total)
     assert sum(part['flops'] for part in found) == record['flops']
+    if importlib.util.find_spec('resource'):
+        for what in ('user', 'system', 'faults'):
+            assert sum(part[what] for part in found) == pytest.approx(record[what])
+        assert record['user'] > 0
     assert record['share_of_peak'] == pytest.approx(
         record['flops'] / record['seconds'] / record['matmul_rate'])
     if Path('/proc/self/clear_refs').exists():  # Linux
@@ -138,7 +149,8 @@ def test_parts_that_are_compiled(tools):
     toy.model.head.compile(backend='eager')
     timing = tools.timing
     assert 'model.head._compiled_call_impl' in timing.part_methods(toy)
-    account = timing._booked_call(toy, timing.Account(lambda: 0))
+    account = timing.Account(lambda: 0)
+    timing._booked_call(toy, account)
     assert set(account.spent) == {'preprocessing', 'neck', 'head', 'rest'}
     assert timing.count_flops(toy)['head'] == 2 * 2 * 16 * 8 * 5
 
@@ -246,43 +258,119 @@ def test_equal_frozen_weights_are_in_memory_once(tools):
     assert trained <= after < trained + 1e5, 'what is trained, and buffers'
 
 
-OFFICIAL = {
-    'matmul_rate': 300e9, 'seconds': 10.0, 'peak_memory_gib': 12.0, 'what': 'there',
-    'parts': {'UNet': 6.0, 'text encoder on ""': 1.0, 'rest': 3.0}}
+def count(call):
+    counter = importlib.import_module('mmodise.benchmark.flops').flop_counter()
+    with counter, torch.no_grad():
+        call()
+    return counter.get_total_flops()
 
 
-def test_the_unit_of_a_comparison_with_the_official_release(tools):
-    record = dict(
-        matmul_rate=100e9, seconds=9.0, peak_memory=6 * 2**30,
-        parts={name: dict(seconds=seconds) for name, seconds in (
-            ('UNet', 6.0), ('captioner', 1.0), ('rest', 2.0))})
-    found = tools.report.against_official(record, OFFICIAL)
-    assert (found['official'], found['ours']) == (3000e9, 900e9)
-    assert found['parts'] == {
-        'UNet': (1800e9, 600e9), 'text encoder on ""': (300e9, 0.0), 'rest': (900e9, 300e9)}
-    lines = tools.report.official_table(found).splitlines()
-    assert [cell.strip() for cell in next(line for line in lines if 'in all' in line).split('|')] \
-        == ['', 'in all', '3,000', '900', '3.33', '']
-    assert next(line for line in lines if 'peak' in line).split('|')[-2].strip() == '2.00'
+def test_what_the_official_arrangement_computes_beyond_ours(run):
+    written, printed = run('--compare', 'official-arrangement', '--size', '64x128', '--cfg-options',
+                           'model.backbone.window_size=64')
+    point, = written['points']
+    theirs, ours = point['runs']
+    names = [*INFERENCE]
+    names.insert(names.index('UNet'), 'text encoder on ""')
+    check_record(theirs, names)
+    check_record(ours, INFERENCE)
+    more = {name: part['flops'] for name, part in theirs['parts'].items()
+            if part['flops'] != ours['parts'].get(name, {}).get('flops')}
+    source = 'mmodise://shapes/stable_diffusion'
+    vae, unet, text = load_stable_diffusion(source)
+    encoder, latents = load_text_encoder(source), torch.zeros(1, 4, 16, 16)
+    expected = {  # of two windows, each enlarged to 128 x 128
+        'text encoder on ""': 2 * count(lambda: encoder(torch.ones(text.shape[:2]).long())),
+        'UNet': 2 * count(lambda: unet(latents, 0, text, class_labels=torch.zeros(
+            1, 4 * unet.config.block_out_channels[0]))),
+        'VAE decoder': 2 * count(lambda: vae.decode(latents))}
+    tokens = 12 + 257  # 12 queries and the image's, in one attention
+    layer = tokens * 128 * 128 * 12 + 2 * tokens * tokens * 128
+    names = 80 * 64  # logits of the vocabulary
+    assert more.pop('CLIP on masks') == pytest.approx(
+        2 * (4 * layer + 256 * 192 * 128 + 12 * 128 * 64), rel=1e-2), names
+    assert more.pop('results') < ours['parts']['results']['flops'], 'resized without products'
+    assert more == expected
+    assert point['agreement']['panoptic'] == point['agreement']['semantic'] == 1
+    assert point['agreement']['scores'] < 1e-4
+    assert theirs['official'] and not ours['official']
+    for words in ('arranged as the official release', '100.000 % of the panoptic pixels',
+                  'For this there are no figures'):
+        assert words in printed
 
 
-def test_official_figures_add_up(tools):
-    Setting, official_of = tools.subject.Setting, tools.report.official_of
-    for side in (512, 1024):
-        official = official_of(Setting(CONFIG, size=(side, side)))
-        assert sum(official['parts'].values()) == pytest.approx(official['seconds'], rel=0.01)
-        known = [*tools.timing.PARTS, 'text encoder on ""', 'rest']
-        assert set(official['parts']) <= set(known)
-    with pytest.raises(ValueError, match='512 x 512 or 1024 x 1024'):
-        official_of(Setting(CONFIG, size=(640, 640)))
+def test_a_training_step_of_the_official_arrangement(tools):
+    Setting, Subject = tools.subject.Setting, tools.subject.Subject
+    setting = Setting(CONFIG, training=True, size=(64, 64), classes=5, objects=3)
+    ours, theirs = Subject(setting), Subject(replace(setting, official=True))
+    ours.be_like(theirs)
+    agreed = []
+    products = dict(float32=tools.machine.MatrixProduct(torch.device('cpu'), 'float32', 64))
+    results, _ = tools.timing.measure(
+        [theirs, ours], 1, products,
+        check=lambda *losses: agreed.append(tools.agreement.compare_outputs(*losses)))
+    assert 0 <= agreed[0]['losses'] < 1e-5
+    assert results[0].flops['backward'] > results[1].flops['backward']
+    clips = {id(module.frozen) for module in theirs.model.modules()
+             if isinstance(module, FrozenCLIP)}
+    assert len(clips) == 2, 'the classifier is none of training'
+    unet = dict(theirs.model.backbone.extractor.frozen.unet.named_parameters())
+    without = {name for name, weight in unet.items() if weight.grad is None}
+    last = 'up_blocks.3.resnets.2.', 'up_blocks.3.attentions.2.', 'conv_norm_out.', 'conv_out.'
+    assert without == {name for name in unet if name.startswith(last)}
+    trained = {id(w) for group in theirs.optim_wrapper.optimizer.param_groups
+               for w in group['params']}
+    assert not trained & {id(weight) for weight in unet.values()}
+    norm = torch.stack([w.grad.norm() for w in unet.values() if w.grad is not None]).norm()
+    assert norm < theirs.optim_wrapper.clip_grad_kwargs['max_norm'], 'they count, and are clipped'
+    assert not any(isinstance(module, Recomputed) for module in
+                   theirs.model.backbone.extractor.frozen.unet.modules())
+    assert all(weight.grad is None
+               for weight in ours.model.backbone.extractor.frozen.unet.parameters())
 
 
-def test_against_the_official_release(run, tools, monkeypatch):
-    monkeypatch.setattr(tools.report, 'official_of', lambda setting: OFFICIAL)
-    written, printed = run('--official')
-    record, = written['points'][0]['runs']
-    assert written['official']['ours'] == pytest.approx(record['seconds'] * record['matmul_rate'])
-    assert 'official / ours' in printed
+def test_other_models_have_no_official_arrangement(tools):
+    config = ROOT / 'configs/fcclip/fcclip_convnext-small_shapes-panoptic.py'
+    with pytest.raises(ValueError, match="type='CLIPBackbone'.*'DiffusionBackbone'"):
+        tools.subject.Setting(config, official=True).read_config()
+
+
+def test_models_of_other_results_are_no_comparison(run, tools, monkeypatch):
+    compare = tools.agreement.compare_outputs
+    assert compare(dict(loss=2.0), dict(loss=1.0)) == dict(losses=1.0)
+    samples = [DetDataSample(pred_panoptic_seg=PixelData(sem_seg=torch.tensor([[[n, 1, 2, 3]]])),
+                             pred_instances=InstanceData(scores=torch.tensor(scores)))
+               for n, scores in ((0, [0.5, 0.25]), (1, [0.25, 1.0]))]
+    assert compare(samples[:1], samples[1:]) == dict(panoptic=0.75, scores=0.5)
+    with pytest.raises(tools.agreement.OutputsDiffer, match='differ by inf'):
+        tools.agreement.check_agreement(dict(panoptic=1.0, losses=math.inf))
+    monkeypatch.setattr(tools.bench, 'compare_outputs', lambda *_: dict(panoptic=0.75))
+    with pytest.raises(SystemExit, match='75[.]000 % of the panoptic'):
+        run('--compare', 'official-arrangement')
+
+
+def test_how_far_the_arrangement_is_from_the_official_release(tools):
+    record = dict(call='inference', size=[1024, 1024], batch=1)
+    found = tools.side_by_side.deviations(record, dict(seconds=2.057, peak_memory=1.77))
+    assert found['seconds'] == (2.057, 1.87, pytest.approx(0.1))
+    assert found['peak_memory'][2] == 0
+    text = tools.side_by_side.deviation_text(record, dict(seconds=2.057, peak_memory=None))
+    assert '+10 %' in text and 'c54fa3b' in text
+    for figures in tools.side_by_side.read_official()['figures']:
+        for name, unit in (('seconds', 'seconds'), ('peak_memory', 'peak_memory_gib')):
+            official, ours = (sum(figures[who][unit]) / len(figures[who][unit])
+                              for who in ('official', 'mmodise'))
+            assert figures['ratios'][name] == pytest.approx(official / ours, rel=0.01)
+
+
+def test_the_picture_of_ratios(tools, tmp_path):
+    point = dict(runs=[{}, dict(call='inference', size=[512, 512], batch=1)],
+                 ratios=dict(seconds=1.8, peak_memory=1.6))
+    result = tmp_path / 'result.json'
+    result.write_text(json.dumps(dict(points=[point])), encoding='utf-8')
+    tools.side_by_side.main([str(tmp_path / 'ratios.png'), str(result)])
+    with Image.open(tmp_path / 'ratios.png') as picture:
+        picture.load()
 
 
 def test_weights_that_are_not_local_are_random(tools):
@@ -305,7 +393,10 @@ def test_weights_that_are_not_local_are_random(tools):
     assert frozen.unet.config.sample_size == 64 and frozen.unet.conv_in.out_channels == 32
     assert len(subject.model.classifier.clip.frozen.model.visual.transformer.resblocks) == 1
     subject.call(subject.images())
-    other = Subject(setting)
+    other = Subject(replace(setting, official=True))
+    encoder = other.model.backbone.extractor.frozen.text_encoder
+    assert encoder.config.hidden_size == 16, 'as wide as the UNet reads'
+    other.call(other.images())
     assert torch.equal(frozen.unet.conv_in.weight,
                        other.model.backbone.extractor.frozen.unet.conv_in.weight)
 
@@ -331,7 +422,10 @@ def test_images_and_annotations_are_those_asked_for(tools):
 @pytest.mark.parametrize(('options', 'message'), [
     (['--size', '0'], "size='0' is neither"),
     (['--batch', '0'], 'batch=0 is not a number above 0'),
-    (['--official', '--size', '64'], '512 x 512 or 1024 x 1024'),
+    (['--compare', 'official-arrangement', 'batch=2'], 'official-arrangement stands alone'),
+    (['--compare', 'official-arrangement', '--sweep', 'batch=1,2'], 'stands alone'),
+    (['--compare', 'official-arrangement', '--cfg-options', 'model.classifier.soft_masks=True'],
+     'official-arrangement: model.classifier.soft_masks=True'),
     (['--sweep', 'batch'], 'is not KEY=VALUE'),
     (['--sweep', 'precision=float64'], "precision='float64' is not one of float32"),
     (['--compare', 'nowhere.py'], 'There is no config nowhere.py'),

@@ -72,9 +72,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.repeats < 1:
         parser.error('--repeats: at least 1')
-    if args.compare and OFFICIAL in args.compare and (len(args.compare) > 1 or args.sweep):
-        parser.error(f'--compare {OFFICIAL} stands alone: give what both models have in common as '
-                     'options of the command, and no --sweep')
     return args
 
 
@@ -98,7 +95,11 @@ def read_settings(args: argparse.Namespace) -> list[Setting]:
             setting = setting.changed(key, value)
     if not args.compare:
         return [setting]
-    if args.compare == [OFFICIAL]:
+    if OFFICIAL in args.compare:
+        if len(args.compare) > 1 or args.sweep:
+            raise ValueError(
+                f'--compare {OFFICIAL} stands alone: what both models have in common are options '
+                'of the command, such as --batch 2; and there is no --sweep')
         return [replace(setting, official=True, precision='float32'), setting]
     first, *rest = args.compare
     other = setting

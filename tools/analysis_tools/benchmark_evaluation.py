@@ -5,9 +5,8 @@ python tools/analysis_tools/benchmark_evaluation.py CONFIG --size 1024
 
 Draws pictures of the size of COCO's, 480 x 640, with 15 segments and 100 instances each, and times
 PQ, AP, mIoU and the recall of masks, from results in memory and annotations in files. What a metric
-takes is set against the model of CONFIG, timed in the same run with random weights where its own
-are not local; or else against the full-size model of docs/benchmarks.md, in seconds x the rate of a
-matrix product. Writes OUT.json.
+takes is set against the model of CONFIG, if there is one, timed in the same run with random weights
+where its own are not local. Writes OUT.json.
 """
 
 from __future__ import annotations
@@ -56,12 +55,7 @@ def main(argv: list[str] | None = None) -> None:
     from mmengine.registry import init_default_scope
     from tqdm import tqdm
 
-    from mmodise.benchmark.evaluation_costs import (
-        FULL_SIZE_MODEL,
-        DrawnSet,
-        table,
-        time_metrics,
-    )
+    from mmodise.benchmark.evaluation_costs import DrawnSet, table, time_metrics
     from mmodise.benchmark.machine import MatrixProduct, clock_of, machine
     from mmodise.benchmark.subject import Setting, Subject, read_size
     MMLogger.get_current_instance().setLevel(logging.WARNING)
@@ -89,15 +83,14 @@ def main(argv: list[str] | None = None) -> None:
         subject.call(data)
         model.append(clock() - start)
     rate = statistics.median(rates)
-    whole = statistics.median(model[1:]) if model else FULL_SIZE_MODEL / rate
+    whole = statistics.median(model[1:]) if model else None
     print(table(costs, whole))
-    print(f"The model: {whole:.2f} s an image, "
-          f"{'timed' if model else 'by docs/benchmarks.md and the rate of this machine'}. Matrix "
-          f'product: {rate / 1e9:.0f} GFLOP/s. {machine()}')
+    of_model = f'The model: {whole:.2f} s an image. ' if model else ''
+    print(f'{of_model}Matrix product: {rate / 1e9:.0f} GFLOP/s. {machine()}')
     args.out.parent.mkdir(parents=True, exist_ok=True)
     path = args.out.with_name(f'{args.out.name}.json')
     path.write_text(json.dumps(dict(
-        machine=machine(), metrics_seconds=costs, model_seconds=whole, is_timed=bool(model),
+        machine=machine(), metrics_seconds=costs, model_seconds=whole,
         operations_a_second=rates), indent=1) + '\n', encoding='utf-8')
     print(path)
 
