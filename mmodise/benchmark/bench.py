@@ -29,7 +29,7 @@ from .side_by_side import deviation_text
 from .subject import Setting, Subject
 from .timing import COUNTED, COVERS, measure
 
-CALLS_BEFORE = 3  #: Calls of each model before those that are timed.
+CALLS_BEFORE = 3  #: Calls of each model before those that are timed; with few calls, one.
 
 
 def without_panoptic(points: list[list[Setting]]) -> list[list[Setting]]:
@@ -49,10 +49,14 @@ class Bench:
         repeats (int): Timed calls.
         matmul_size (int, optional): Rows and columns of the matrices.
         progress (tqdm): Moved on after each call.
+        few_calls (bool): As in :func:`measure`. Defaults to False.
     """
 
-    def __init__(self, repeats: int, matmul_size: int | None, progress: tqdm) -> None:
+    def __init__(
+        self, repeats: int, matmul_size: int | None, progress: tqdm, few_calls: bool = False
+    ) -> None:
         self._repeats, self._matmul_size, self._progress = repeats, matmul_size, progress
+        self._few_calls = few_calls
         self._subjects: list[Subject] = []
 
     def run(self, settings: list[Setting]) -> dict:
@@ -83,7 +87,8 @@ class Bench:
         HostMemory().tidy()
         with without_large_free_blocks():
             measured, rates = measure(
-                self._subjects, self._repeats, products, self._progress.update, check)
+                self._subjects, self._repeats, products, self._progress.update, check,
+                self._few_calls)
         runs = [record_of(subject, result, rates[subject.setting.precision])
                 for subject, result in zip(self._subjects, measured, strict=True)]
         found = dict(runs=runs, matmul={

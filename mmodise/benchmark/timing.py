@@ -12,6 +12,7 @@ from operator import attrgetter
 
 import numpy as np
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from .flops import flop_counter
 from .machine import DeviceMemory, HostMemory, MatrixProduct, clock_of, memory_of, meter_of
@@ -205,7 +206,7 @@ class Measurement:
 def measure(
     subjects: Sequence[Subject], repeats: int, products: Mapping[str, MatrixProduct],
     advance: Callable[[], object] = lambda: None,
-    check: Callable[[object, object], None] | None = None,
+    check: Callable[[object, object], None] | None = None, few_calls: bool = False,
 ) -> tuple[list[Measurement], dict[str, list[float]]]:
     """Time subjects alternately, so that what the machine does meanwhile meets them all.
 
@@ -219,6 +220,8 @@ def measure(
             after the last.
         advance (Callable): Called after each call.
         check (Callable, optional): Given what the first calls of two subjects gave.
+        few_calls (bool): The first call counts operations and the timed ones tell the memory, of a
+            model that takes minutes. Defaults to False.
 
     Returns:
         tuple: A measurement each, and the rates of the products, operations a second.
@@ -229,22 +232,17 @@ def measure(
     pairs = list(zip(subjects, results, strict=True))
     outputs = []
     for subject, result in pairs:
-        result.first, output = _first_call(subject, clock)
-        outputs.append(output if check else None)
+        outputs.append(_first_call(subject, result, clock, few_calls))
         advance()
     if check:
         check(*outputs)
-    del outputs, output
-    for subject, result in pairs:
+    del outputs
+    for subject, result in () if few_calls else pairs:
         result.flops = count_flops(subject)
         advance()
-    for subject, result in pairs:
+    for subject, result in () if few_calls else pairs:
         if memory:
-            memory.tidy()
-            account = Account(clock, memory)
-            _booked_call(subject, account)
-            others = _only_others(subject, subjects)
-            result.peaks = {part: peak - others for part, peak in account.peaks.items()}
+            _timed_call(subject, subjects, clock, memory, result)
         advance()
     rates = {name: [] for name in products}
 
@@ -255,9 +253,8 @@ def measure(
     for number in range(repeats):
         time_products()
         for subject, result in pairs if number % 2 == 0 else reversed(pairs):
-            account = Account(meter)
-            _booked_call(subject, account)
-            result.book(account.spent)
+            result.book(_timed_call(
+                subject, subjects, meter, memory if few_calls else None, result))
             if device.type == 'cuda':
                 result.undivided.append(_undivided_call(subject, clock))
             advance()
@@ -267,24 +264,53 @@ def measure(
 
 def count_flops(subject: Subject) -> dict[str, int]:
     """Operations of each part in a call, as :data:`COUNTED` says."""
-    counter = flop_counter()
-    stance = getattr(torch.compiler, 'set_stance', None)
-    eager = stance('force_eager') if stance else nullcontext()  # compiled code is not seen
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # nor is this
-    try:
-        with eager, counter:
-            account = Account(counter.get_total_flops)
-            _booked_call(subject, account)
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
+    with _counting() as counter:
+        account = Account(counter.get_total_flops)
+        _booked_call(subject, account)
     return {part: int(flops) for part, flops in account.spent.items()}
 
 
-def _first_call(subject: Subject, clock: Callable[[], float]) -> tuple[dict[str, float], object]:
-    account = Account(clock)
-    output = _booked_call(subject, account)
-    return dict(account.spent), output
+@contextmanager
+def _counting() -> Iterator[FlopCounterMode]:
+    """Count operations, while nothing runs that the counter does not see."""
+    stance = getattr(torch.compiler, 'set_stance', None)
+    eager = stance('force_eager') if stance else nullcontext()
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with eager, flop_counter() as counter:
+            yield counter
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def _first_call(
+    subject: Subject, result: Measurement, clock: Callable[[], float], with_flops: bool
+) -> object:
+    """Note the seconds of a call, and its operations if they are asked for; what it gave."""
+    with _counting() if with_flops else nullcontext() as counter:
+        account = Account(lambda: np.array([
+            clock(), counter.get_total_flops() if with_flops else 0]))
+        output = _booked_call(subject, account)
+    result.first = {part: float(seconds) for part, (seconds, _) in account.spent.items()}
+    result.flops = {part: int(flops) for part, (_, flops) in account.spent.items()}
+    return output
+
+
+def _timed_call(
+    subject: Subject, subjects: Sequence[Subject], clock: Callable[[], float | np.ndarray],
+    memory: HostMemory | DeviceMemory | None, result: Measurement,
+) -> Mapping[str, float | np.ndarray]:
+    """Call a subject, and note its memory if that is given; what the clock says of each part."""
+    if memory:
+        memory.tidy()
+    account = Account(clock, memory)
+    _booked_call(subject, account)
+    if memory:
+        others = _only_others(subject, subjects)
+        result.peaks = {part: max(peak - others, result.peaks.get(part, 0))
+                        for part, peak in account.peaks.items()}
+    return account.spent
 
 
 def _booked_call(subject: Subject, account: Account) -> object:

@@ -266,8 +266,8 @@ def count(call):
 
 
 def test_what_the_official_arrangement_computes_beyond_ours(run):
-    written, printed = run('--compare', 'official-arrangement', '--size', '64x128', '--cfg-options',
-                           'model.backbone.window_size=64')
+    written, printed = run('--compare', 'official-arrangement', '--few-calls', '--size', '64x128',
+                           '--cfg-options', 'model.backbone.window_size=64')
     point, = written['points']
     theirs, ours = point['runs']
     names = [*INFERENCE]
@@ -331,7 +331,7 @@ def test_a_training_step_of_the_official_arrangement(tools):
 
 def test_other_models_have_no_official_arrangement(tools):
     config = ROOT / 'configs/fcclip/fcclip_convnext-small_shapes-panoptic.py'
-    with pytest.raises(ValueError, match="type='CLIPBackbone'.*'DiffusionBackbone'"):
+    with pytest.raises(ValueError, match='DiffusionBackbone'):
         tools.subject.Setting(config, official=True).read_config()
 
 
@@ -345,7 +345,7 @@ def test_models_of_other_results_are_no_comparison(run, tools, monkeypatch):
     with pytest.raises(tools.agreement.OutputsDiffer, match='differ by inf'):
         tools.agreement.check_agreement(dict(panoptic=1.0, losses=math.inf))
     monkeypatch.setattr(tools.bench, 'compare_outputs', lambda *_: dict(panoptic=0.75))
-    with pytest.raises(SystemExit, match='75[.]000 % of the panoptic'):
+    with pytest.raises(SystemExit, match='panoptic pixels are equal'):
         run('--compare', 'official-arrangement')
 
 

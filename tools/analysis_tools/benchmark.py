@@ -54,6 +54,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='masks an image to train on (default: 10)')
     parser.add_argument('--repeats', type=int, default=3, help='timed calls (default: 3)')
     parser.add_argument(
+        '--few-calls', action='store_true',
+        help='one call before the timed ones, which counts operations, in place of three; memory '
+        'is that of the timed calls. For models that take minutes')
+    parser.add_argument(
         '--matmul-size', type=int, metavar='N',
         help='rows and columns of the matrices (default: 3072; on a GPU 8192)')
     parser.add_argument(
@@ -162,9 +166,10 @@ def main(argv: list[str] | None = None) -> None:
     stem = args.out or Path('work_dirs/benchmark', args.config.stem)
     stem.parent.mkdir(parents=True, exist_ok=True)
     found = []
-    calls = len(points) * len(settings) * (bench.CALLS_BEFORE + args.repeats)
+    before = 1 if args.few_calls else bench.CALLS_BEFORE
+    calls = len(points) * len(settings) * (before + args.repeats)
     with tqdm(total=calls, unit='call') as progress:
-        measuring = bench.Bench(args.repeats, args.matmul_size, progress)
+        measuring = bench.Bench(args.repeats, args.matmul_size, progress, args.few_calls)
         for value, point in zip(values, points, strict=True):
             try:
                 found.append(measuring.run(point))
