@@ -4,8 +4,9 @@ Its results are ours. What it does beyond them: UNet and VAE decoder run to thei
 through the networks one by one, each with a pass of the text encoder whose result nothing reads;
 each part has a CLIP of its own; mask tokens attend together with those of the image; results are
 made from masks of all queries at full size; attention of the diffusion model is written out, as it
-was before torch had its own; all weights of the UNet get gradients in training; and all that
-deformable attention samples, and the gates of the UNet, are kept for the backward pass.
+was before torch had its own; all weights of the UNet get gradients in training, its blocks are
+computed again in the backward pass (the memory that it takes has no room for what they would keep),
+and all that deformable attention samples is kept.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from torch import Tensor, nn
 from ..models.classifiers.clip_mask_classifier import resize
 from ..models.clip import FrozenCLIP, TunedTower
 from ..models.extractors import StableDiffusionExtractor, text_encoder
-from ..models.extractors.taps import Recomputed, Tap
+from ..models.extractors.taps import Tap
 from ..models.frozen import FrozenNetworks
 from ..models.results import OpenVocabularyFusionHead
 from ..models.results.banded_results import semantic_scores
@@ -72,7 +73,7 @@ def arranged(config: Config) -> Config:
     extractor = model.backbone.extractor
     model.backbone.extractor = dict(
         {name: extractor[name] for name in _KEPT if name in extractor}, type=WholeExtractor,
-        dtype='float32', channels_last=False, compile=False)
+        dtype='float32', channels_last=False, compile=False, with_cp=True)
     model.backbone.max_windows = 1
     model.panoptic_head.pixel_decoder.type = WholePixelDecoder
     model.panoptic_fusion_head.type = WholeMasksFusionHead
@@ -107,7 +108,7 @@ def _clips(config: ConfigDict) -> Iterator[ConfigDict]:
 
 
 class WholeExtractor(StableDiffusionExtractor):
-    """Runs the networks to their ends, keeps all for the backward pass, and encodes no text."""
+    """Runs the networks to their ends, with attention written out, and encodes the empty text."""
 
     def __init__(self, pretrained: str, architecture: dict | None = None, **kwargs) -> None:
         super().__init__(pretrained, architecture=architecture, **kwargs)
@@ -148,13 +149,10 @@ class WholeExtractor(StableDiffusionExtractor):
 
 
 def _write_out(network: nn.Module) -> None:
-    """Recompute nothing for the backward pass, and write attention out."""
+    """Compute attention step by step: scores, their softmax, a sum of values."""
     for part in network.modules():
         if isinstance(part, Attention) and isinstance(part.processor, AttnProcessor2_0):
             part.set_processor(AttnProcessor())
-        for name, child in part.named_children():
-            if isinstance(child, Recomputed):
-                setattr(part, name, child.part)
 
 
 class OwnCLIP(FrozenCLIP):
