@@ -3,7 +3,10 @@
 import torch
 from torch import nn
 
+from ..frozen import FrozenNetworks
+
 DTYPES = ('float32', 'bfloat16', 'float16', 'float64')
+LARGE = 256  #: Side of images whose networks gain from another order in memory.
 
 
 def check_dtype(dtype: str) -> None:
@@ -25,14 +28,30 @@ def wide(dtype: str) -> torch.dtype:
     return torch.float64 if dtype == 'float64' else torch.float32
 
 
-def cast(network: nn.Module, dtype: str, channels_last: bool = False) -> None:
-    """Change the precision of a network, and the order of its weights in memory.
+def cast(network: nn.Module, dtype: str) -> None:
+    """Change the precision of a network.
 
     Args:
         network (Module): It is changed.
         dtype (str): One of :data:`DTYPES`.
-        channels_last (bool): Whether the channels of a pixel lie together. Defaults to False.
     """
-    nn.Module.to(  # diffusers' own warns of every cast
-        network, dtype=getattr(torch, dtype),
-        memory_format=torch.channels_last if channels_last else torch.preserve_format)
+    nn.Module.to(network, dtype=getattr(torch, dtype))  # diffusers' own warns of every cast
+
+
+def lay_out(channels_last: bool | None, image_size: int, frozen: FrozenNetworks) -> None:
+    """Choose the order of weights in memory, on the device where networks are.
+
+    Args:
+        channels_last (bool, optional): Whether the channels of a pixel lie together. None: where
+            that is faster, for images of :data:`LARGE` pixels and more: of networks that compute
+            in 16 bit, and of autoencoders on a CPU.
+        image_size (int): Side of the images.
+        frozen (FrozenNetworks): They are changed.
+    """
+    for network in frozen.networks():
+        weight = next(network.parameters())
+        faster = image_size >= LARGE and (weight.dtype.itemsize == 2 or (
+            weight.device.type == 'cpu' and hasattr(network, 'encoder')))
+        last = faster if channels_last is None else channels_last
+        nn.Module.to(network, memory_format=(
+            torch.channels_last if last else torch.contiguous_format))
