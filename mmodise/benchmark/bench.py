@@ -29,7 +29,11 @@ from .side_by_side import deviation_text
 from .subject import Setting, Subject
 from .timing import COUNTED, COVERS, measure
 
-CALLS_BEFORE = 3  #: Calls of each model before those that are timed; with few calls, one.
+
+def calls_before(setting: Setting, few_calls: bool) -> int:
+    """Calls of each model before those that are timed, see :func:`measure`."""
+    return 3 if not few_calls else 2 if setting.training else 1
+
 
 
 def without_panoptic(points: list[list[Setting]]) -> list[list[Setting]]:

@@ -6,9 +6,31 @@ import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..utils.cpu_memory import is_kept, switch_keeping
+from ..utils.cpu_products import in_use, onednn_products
+
 _LARGE = 2**25  #: Bytes of a block that glibc would rather get from the system, if none is free.
 _LARGEST = 2**32
 _IS_MAPPED = 2  # a bit of the word before a block: it is not of the heap, but of its own
+
+
+@contextmanager
+def untuned() -> Iterator[None]:
+    """Let the C library and torch do what they do by themselves, whatever a command has tuned.
+
+    It is as in a process with one model: what other models have left on the heap is not used.
+    """
+    kept, onednn = is_kept(), in_use()
+    if kept:
+        switch_keeping(False)
+    onednn_products(False)
+    try:
+        with without_large_free_blocks():
+            yield
+            if kept:  # first, or the blocks would be given back
+                switch_keeping(True)
+    finally:
+        onednn_products(onednn)
 
 
 @contextmanager
@@ -34,8 +56,9 @@ def _take_blocks() -> Iterator[int]:
         return
     size = _LARGEST
     while size > _LARGE:
+        end = libc.sbrk(0)
         block = libc.malloc(size)
-        if block and not is_mapped(block):
+        if block and not is_mapped(block) and libc.sbrk(0) == end:  # it was there
             yield block
             continue
         if block:
@@ -58,5 +81,6 @@ def _libc() -> ctypes.CDLL | None:
     if not hasattr(libc, 'gnu_get_libc_version'):
         return None
     libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+    libc.sbrk.restype, libc.sbrk.argtypes = ctypes.c_void_p, [ctypes.c_ssize_t]
     libc.free.restype, libc.free.argtypes = None, [ctypes.c_void_p]
     return libc

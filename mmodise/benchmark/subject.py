@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -23,6 +23,7 @@ from torch import Tensor
 from ..engine import enable_amp, load_config, set_tf32
 from ..models.frozen import FrozenModule
 from ..vocabulary import Vocabulary
+from .heap import untuned
 from .official_arrangement import arranged
 from .random_weights import random_weights
 
@@ -101,7 +102,7 @@ class Setting:
         if self.training and self.classes is not None:
             options['model.panoptic_head.vocabulary'] = dict(
                 zip(('thing_classes', 'stuff_classes'), _names(self.classes), strict=True))
-        config = load_config(self.config, options)
+        config = load_config(self.config, options, device=self.device)
         if self.training and self.precision != 'float32':
             enable_amp(config, torch.device(self.device).type, self.precision)
         return arranged(config) if self.official else config
@@ -179,6 +180,10 @@ class Subject:
         """Take another's trained weights, and look for the classes that it looks for."""
         self.model.load_state_dict(other.model.state_dict())
         self._vocabulary = other._vocabulary
+
+    def tuning(self) -> AbstractContextManager:
+        """What a call runs in: as a command has tuned the process, or untuned."""
+        return untuned() if self.setting.official else nullcontext()
 
     def share_frozen(self, other: Subject) -> None:
         """Use another's frozen weights where they are equal: in memory once, as in one model."""

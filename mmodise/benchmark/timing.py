@@ -220,8 +220,8 @@ def measure(
             after the last.
         advance (Callable): Called after each call.
         check (Callable, optional): Given what the first calls of two subjects gave.
-        few_calls (bool): The first call counts operations and the timed ones tell the memory, of a
-            model that takes minutes. Defaults to False.
+        few_calls (bool): The first call counts operations and, in inference, tells the memory, of
+            models that take minutes. Defaults to False.
 
     Returns:
         tuple: A measurement each, and the rates of the products, operations a second.
@@ -232,7 +232,8 @@ def measure(
     pairs = list(zip(subjects, results, strict=True))
     outputs = []
     for subject, result in pairs:
-        outputs.append(_first_call(subject, result, clock, few_calls))
+        with_memory = memory if few_calls and not subject.setting.training else None
+        outputs.append(_first_call(subject, subjects, clock, with_memory, result, few_calls))
         advance()
     if check:
         check(*outputs)
@@ -240,10 +241,10 @@ def measure(
     for subject, result in () if few_calls else pairs:
         result.flops = count_flops(subject)
         advance()
-    for subject, result in () if few_calls else pairs:
-        if memory:
-            _timed_call(subject, subjects, clock, memory, result)
-        advance()
+    for subject, result in pairs:
+        if memory and not result.peaks:
+            _call_with_memory(subject, subjects, clock, memory, result)
+            advance()
     rates = {name: [] for name in products}
 
     def time_products() -> None:
@@ -253,8 +254,9 @@ def measure(
     for number in range(repeats):
         time_products()
         for subject, result in pairs if number % 2 == 0 else reversed(pairs):
-            result.book(_timed_call(
-                subject, subjects, meter, memory if few_calls else None, result))
+            account = Account(meter)
+            _booked_call(subject, account)
+            result.book(account.spent)
             if device.type == 'cuda':
                 result.undivided.append(_undivided_call(subject, clock))
             advance()
@@ -285,32 +287,33 @@ def _counting() -> Iterator[FlopCounterMode]:
 
 
 def _first_call(
-    subject: Subject, result: Measurement, clock: Callable[[], float], with_flops: bool
+    subject: Subject, subjects: Sequence[Subject], clock: Callable[[], float],
+    memory: HostMemory | DeviceMemory | None, result: Measurement, with_flops: bool,
 ) -> object:
-    """Note the seconds of a call, and its operations if they are asked for; what it gave."""
+    """Note the seconds of a call, and its operations and memory if they are asked for."""
     with _counting() if with_flops else nullcontext() as counter:
-        account = Account(lambda: np.array([
-            clock(), counter.get_total_flops() if with_flops else 0]))
-        output = _booked_call(subject, account)
+        account, output = _call_with_memory(
+            subject, subjects,
+            lambda: np.array([clock(), counter.get_total_flops() if with_flops else 0]),
+            memory, result)
     result.first = {part: float(seconds) for part, (seconds, _) in account.spent.items()}
     result.flops = {part: int(flops) for part, (_, flops) in account.spent.items()}
     return output
 
 
-def _timed_call(
+def _call_with_memory(
     subject: Subject, subjects: Sequence[Subject], clock: Callable[[], float | np.ndarray],
     memory: HostMemory | DeviceMemory | None, result: Measurement,
-) -> Mapping[str, float | np.ndarray]:
-    """Call a subject, and note its memory if that is given; what the clock says of each part."""
+) -> tuple[Account, object]:
+    """Call a subject and note its memory, without what earlier calls have freed; what it gave."""
     if memory:
         memory.tidy()
     account = Account(clock, memory)
-    _booked_call(subject, account)
+    output = _booked_call(subject, account)
     if memory:
         others = _only_others(subject, subjects)
-        result.peaks = {part: max(peak - others, result.peaks.get(part, 0))
-                        for part, peak in account.peaks.items()}
-    return account.spent
+        result.peaks = {part: peak - others for part, peak in account.peaks.items()}
+    return account, output
 
 
 def _booked_call(subject: Subject, account: Account) -> object:
@@ -318,15 +321,16 @@ def _booked_call(subject: Subject, account: Account) -> object:
     data = subject.images()
     torch.manual_seed(0)
     wraps = {path: partial(account.within, part) for path, part in part_methods(subject).items()}
-    with wrapped(subject, wraps), account.running(REST):
+    with subject.tuning(), wrapped(subject, wraps), account.running(REST):
         return subject.call(data)
 
 
 def _undivided_call(subject: Subject, clock: Callable[[], float]) -> float:
     data = subject.images()
-    start = clock()
-    subject.call(data)
-    return clock() - start
+    with subject.tuning():
+        start = clock()
+        subject.call(data)
+        return clock() - start
 
 
 def _only_others(subject: Subject, subjects: Sequence[Subject]) -> int:

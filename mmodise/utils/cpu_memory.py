@@ -11,6 +11,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 _GLIBC = {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 32 * 2**20, _TRIM_THRESHOLD: 64 * 2**20}
 # no limit in bytes could be given that is more than 2 GiB: mallopt takes an int
 _KEPT = {_MMAP_MAX: 0, _TRIM_THRESHOLD: -1}
+_STATE = dict(is_kept=False)
 _LIMITS = '/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes'
 
 
@@ -31,11 +32,25 @@ def keep_memory(keep: bool = True) -> bool:
     libc = _glibc()
     if libc is None or (keep and available_memory() < ENOUGH):
         return False
-    settings = _KEPT if keep else _GLIBC
-    done = all(libc.mallopt(number, value) for number, value in settings.items())
+    done = switch_keeping(keep)
     if not keep:
         libc.malloc_trim(0)
     return done
+
+
+def switch_keeping(keep: bool) -> bool:
+    """As :func:`keep_memory`, however much is available, and nothing is given back now."""
+    libc = _glibc()
+    if libc is None:
+        return False
+    _STATE['is_kept'] = keep
+    settings = _KEPT if keep else _GLIBC
+    return all(libc.mallopt(number, value) for number, value in settings.items())
+
+
+def is_kept() -> bool:
+    """Whether memory is kept now, as far as it was switched here."""
+    return _STATE['is_kept']
 
 
 def available_memory() -> int:

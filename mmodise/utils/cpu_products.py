@@ -41,6 +41,11 @@ def onednn_products(use: bool = True) -> bool:
     return bool(_OURS)
 
 
+def in_use() -> bool:
+    """Whether oneDNN is used now, as far as it was switched here."""
+    return bool(_OURS)
+
+
 def mkl_is_slow() -> bool:
     """Whether this is an AMD processor with AVX-512, and torch has both libraries."""
     backends = torch.backends

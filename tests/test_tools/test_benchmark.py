@@ -4,6 +4,7 @@ import ctypes
 import importlib
 import json
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -71,6 +72,25 @@ def check_record(record, parts):
         assert max(part['peak_memory'] for part in found) == record['peak_memory'] > 1e8
 
 
+def test_a_comparison_has_no_free_memory_that_one_model_would_lack(tools):
+    if not hasattr(ctypes.CDLL(None), 'gnu_get_libc_version'):
+        pytest.skip("needs glibc's allocator")
+    heap = importlib.import_module('mmodise.benchmark.heap')
+    blocks = [bytearray(2**14) for _ in range(2**13)]  # 128 MiB
+    last = blocks.pop()
+    del blocks
+
+    def comes_from_the_system():
+        return heap.is_mapped(torch.empty(2**24).data_ptr())  # 64 MiB
+
+    assert not comes_from_the_system(), 'but from what is free'
+    with heap.untuned():
+        assert comes_from_the_system()
+    with heap.untuned():
+        assert comes_from_the_system(), 'it was free in between'
+    assert not any(last)
+
+
 def test_time_is_booked_on_the_innermost_part(tools):
     shown = iter([0, 0, 3, 3, 10, 10, 30, 30, 100, 100, 104, 104])  # the clock: twice a booking
     account = tools.timing.Account(lambda: next(shown))
@@ -117,6 +137,9 @@ class Toy:
 
     def images(self):
         return torch.rand(2, 3, 4, 4)
+
+    def tuning(self):
+        return nullcontext()
 
     def call(self, images):
         maps = self.model.data_preprocessor(images).flatten(2).mT  # (2, 16, 8)

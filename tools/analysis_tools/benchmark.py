@@ -45,6 +45,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--precision', choices=['float32', 'bfloat16', 'float16'], default='float32',
         help="what autocast computes in (default: float32, which leaves it to the config); in "
         'training, as tools/train.py --amp')
+    parser.add_argument(
+        '--fast', action='store_true',
+        help='frozen networks in bfloat16, if the device has it, as configs/_base_/fast.py')
     parser.add_argument('--device', help='such as cpu or cuda:0 (default: a GPU if there is one)')
     parser.add_argument(
         '--num-classes', type=int, metavar='N',
@@ -55,8 +58,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--repeats', type=int, default=3, help='timed calls (default: 3)')
     parser.add_argument(
         '--few-calls', action='store_true',
-        help='one call before the timed ones, which counts operations, in place of three; memory '
-        'is that of the timed calls. For models that take minutes')
+        help='one call before the timed ones (of training two) in place of three, which counts '
+        'operations and tells the memory. For models that take minutes')
     parser.add_argument(
         '--matmul-size', type=int, metavar='N',
         help='rows and columns of the matrices (default: 3072; on a GPU 8192)')
@@ -89,8 +92,9 @@ def read_settings(args: argparse.Namespace) -> list[Setting]:
 
     from mmodise.benchmark.subject import Setting, read_size
     default = 'cuda' if torch.cuda.is_available() else 'cpu'
+    fast = {'fast': True} if args.fast else {}
     setting = Setting(
-        args.config, args.cfg_options, args.train, read_size(args.size),
+        args.config, args.cfg_options | fast, args.train, read_size(args.size),
         device=args.device or default)
     numbers = dict(batch=args.batch, classes=args.num_classes, objects=args.num_objects,
                    precision=args.precision)
@@ -108,7 +112,7 @@ def read_settings(args: argparse.Namespace) -> list[Setting]:
     first, *rest = args.compare
     other = setting
     if '=' not in first:
-        other = replace(setting, config=Path(first), options={})
+        other = replace(setting, config=Path(first), options=fast)
     else:
         rest = args.compare
     for item in rest:
@@ -152,7 +156,9 @@ def main(argv: list[str] | None = None) -> None:
     from mmodise.benchmark.agreement import OutputsDiffer
     from mmodise.benchmark.machine import machine
     from mmodise.benchmark.timing import COUNTED, COVERS
+    from mmodise.engine import tune_process
     MMLogger.get_current_instance().setLevel(logging.WARNING)
+    tune_process()
     try:
         settings, key, values = read_settings(args), None, [None]
         if args.sweep:
@@ -166,7 +172,7 @@ def main(argv: list[str] | None = None) -> None:
     stem = args.out or Path('work_dirs/benchmark', args.config.stem)
     stem.parent.mkdir(parents=True, exist_ok=True)
     found = []
-    before = 1 if args.few_calls else bench.CALLS_BEFORE
+    before = bench.calls_before(settings[0], args.few_calls)
     calls = len(points) * len(settings) * (before + args.repeats)
     with tqdm(total=calls, unit='call') as progress:
         measuring = bench.Bench(args.repeats, args.matmul_size, progress, args.few_calls)
