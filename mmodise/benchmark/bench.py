@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import torch
@@ -144,7 +145,7 @@ def show(point: dict) -> None:
 def write(stem: Path, points: list[dict], key: str | None, values: list) -> None:
     """Write JSON and a chart."""
     result = dict(
-        machine=machine(), covers=COVERS, counted=COUNTED,
+        day=date.today().isoformat(), machine=machine(), covers=COVERS, counted=COUNTED,
         sweep=key, values=values, points=points)
     picture = stem.with_name(f'{stem.name}.png')
     runs = points[0]['runs']

@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 import importlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -231,8 +232,16 @@ class WholeMasksFusionHead(OpenVocabularyFusionHead):
         if self.test_cfg.get('panoptic_on', True):
             results['pan_results'] = self.panoptic_postprocess(classes, masks)
         if self.test_cfg.get('instance_on', False):
-            results['ins_results'] = self.instance_postprocess(classes, masks)
+            pairs = len(classes) * len(vocabulary)
+            with wrapped(self, {'test_cfg': partial(_at_most, pairs)}):
+                results['ins_results'] = self.instance_postprocess(classes, masks)
         return results
+
+
+def _at_most(pairs: int, test_cfg: ConfigDict) -> ConfigDict:
+    """Ask for no more instances than there are pairs of queries and classes."""
+    return ConfigDict(
+        {**test_cfg, 'max_per_image': min(test_cfg.get('max_per_image', 100), pairs)})
 
 
 class WholeNormOptimWrapper(OptimWrapper):

@@ -81,8 +81,9 @@ def draw_ratios(results: Sequence[Mapping], path: Path) -> None:
         path (Path): The picture.
     """
     official = read_official()
+    days = dict.fromkeys(result['day'] for result in results)
     then, now = (f'official release / mmodise, {official["day"]}',
-                 'official arrangement / mmodise, now')
+                 f'official arrangement / mmodise, {", ".join(days)}')
     labels, groups = [], {then: [], now: []}
     for result in results:
         point, = result['points']

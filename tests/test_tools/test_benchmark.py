@@ -81,7 +81,8 @@ def test_a_comparison_has_no_free_memory_that_one_model_would_lack(tools):
     del blocks
 
     def comes_from_the_system():
-        return heap.is_mapped(torch.empty(2**24).data_ptr())  # 64 MiB
+        tensor = torch.empty(2**24)  # 64 MiB
+        return heap.is_mapped(tensor.data_ptr())
 
     assert not comes_from_the_system(), 'but from what is free'
     with heap.untuned():
@@ -308,9 +309,8 @@ def test_what_the_official_arrangement_computes_beyond_ours(run):
         'VAE decoder': 2 * count(lambda: vae.decode(latents))}
     tokens = 12 + 257  # 12 queries and the image's, in one attention
     layer = tokens * 128 * 128 * 12 + 2 * tokens * tokens * 128
-    names = 80 * 64  # logits of the vocabulary
     assert more.pop('CLIP on masks') == pytest.approx(
-        2 * (4 * layer + 256 * 192 * 128 + 12 * 128 * 64), rel=1e-2), names
+        2 * (4 * layer + 256 * 192 * 128 + 12 * 128 * 64), rel=1e-2), 'but for products with names'
     assert more.pop('results') < ours['parts']['results']['flops'], 'resized without products'
     assert more == expected
     assert point['agreement']['panoptic'] == point['agreement']['semantic'] == 1
@@ -335,7 +335,7 @@ def test_a_training_step_of_the_official_arrangement(tools):
     assert results[0].flops['backward'] > results[1].flops['backward']
     clips = {id(module.frozen) for module in theirs.model.modules()
              if isinstance(module, FrozenCLIP)}
-    assert len(clips) == 2, 'the classifier is none of training'
+    assert len(clips) == 3, 'of the captioner, the head and the classifier'
     unet = dict(theirs.model.backbone.extractor.frozen.unet.named_parameters())
     without = {name for name, weight in unet.items() if weight.grad is None}
     last = 'up_blocks.3.resnets.2.', 'up_blocks.3.attentions.2.', 'conv_norm_out.', 'conv_out.'
@@ -387,7 +387,7 @@ def test_the_picture_of_ratios(tools, tmp_path):
     point = dict(runs=[{}, dict(call='inference', size=[512, 512], batch=1)],
                  ratios=dict(seconds=1.8, peak_memory=1.6))
     result = tmp_path / 'result.json'
-    result.write_text(json.dumps(dict(points=[point])), encoding='utf-8')
+    result.write_text(json.dumps(dict(day='2026-11-26', points=[point])), encoding='utf-8')
     tools.side_by_side.main([str(tmp_path / 'ratios.png'), str(result)])
     with Image.open(tmp_path / 'ratios.png') as picture:
         picture.load()
