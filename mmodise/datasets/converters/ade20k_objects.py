@@ -101,7 +101,8 @@ def _find_objects(job: ObjectsJob) -> dict:
             names[said['name_ndx']] = said['name']
     for entry in objects:
         if 'part_of' in entry:
-            entry['part_of'] = places.get(entry['part_of'])
+            wholes = np.atleast_1d(entry['part_of'])  # a number, or a list, which may be empty
+            entry['part_of'] = places.get(int(wholes[0])) if wholes.size else None
     found = dict(image=image, names=list(names.items()), objects=objects)
     WholeFileBackend().put_text(json.dumps(found), job.target)
     return dict(found, new=True)
@@ -122,8 +123,7 @@ def _said(picture: Path) -> list[dict]:
 def _entry(said: dict, mask: np.ndarray) -> dict:
     entry, parts = instance_entry(mask, said['name_ndx']), said['parts']
     if level := parts['part_level']:
-        whole = parts['ispartof']  # an empty list says that it is of nothing
-        entry.update(part_level=level, part_of=whole if isinstance(whole, int) else None)
+        entry.update(part_level=level, part_of=parts['ispartof'])
     return entry
 
 

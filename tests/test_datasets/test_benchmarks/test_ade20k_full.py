@@ -192,8 +192,8 @@ def test_objects_and_parts_become_instances(ade, tmp_path):
     write_objects(
         ade, ('rim', 2122, [255, 0, 0, 0, 0, 0], 2, 2),
         ('door', 774, [255, 255, 128, 0, 0, 0], 0, []),
-        ('wheel', 3035, [255, 255, 0, 0, 0, 0], 1, 1), ('door', 774, [0, 0, 0, 255, 0, 0], 0, []),
-        ('wall', 2978, [0, 0, 0, 0, 128, 0], 0, []), ('wheel', 3035, [0, 0, 0, 0, 255, 0], 1, 4))
+        ('wheel', 3035, [255, 255, 0, 0, 0, 0], 1, [1]), ('door', 774, [0, 0, 0, 255, 0, 0], 0, []),
+        ('wall', 2978, [0, 0, 0, 0, 128, 0], 0, []), ('wheel', 3035, [0, 0, 0, 0, 255, 0], 1, [4]))
     done = prepare_ade20k_full(tmp_path, split='train', instances=True, workers=2)
     assert done.new == 2 * 3 + 1 + 2
     wholes, parts = (ade / f'ade20k_full_{kind}_train.json' for kind in ('instance', 'part'))
