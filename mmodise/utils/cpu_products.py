@@ -10,9 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-# of a product that is worth a detour through Python: its multiplications, and those of its two
-# shorter sides. A network of 128 channels has none.
-_VOLUME, _FACE = 2**26, 2**16
+# of a product that is worth a detour through Python: its multiplications, and its shortest side
+_VOLUME, _SIDE = 2**26, 192
 _OURS: list[torch.library.Library] = []
 
 
@@ -77,8 +76,7 @@ def _addmm(
 
 def _is_large(one: Tensor, other: Tensor) -> bool:
     sides = *one.shape, other.shape[1]
-    volume = math.prod(sides)
-    return (volume >= _VOLUME and volume >= _FACE * max(sides)
+    return (math.prod(sides) >= _VOLUME and min(sides) >= _SIDE
             and one.dtype == other.dtype == torch.float32)
 
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL, UNet2DConditionModel
 
 from mmodise.models import StableDiffusionExtractor
+from mmodise.models.extractors import precision
 from mmodise.models.extractors.noise import scaled_linear_schedule
 
 
@@ -162,6 +163,15 @@ def test_channels_last_changes_the_order_in_memory_only(folder, extractor, image
         maps, expected = ours(images), extractor(images)
     assert max(relative_errors(maps, expected)) < 1e-5
     assert all(m.is_contiguous(memory_format=torch.channels_last) for m in maps)
+
+
+@pytest.mark.parametrize(('dtype', 'large', 'vae', 'unet'), [
+    ('float32', 128, True, False), ('bfloat16', 128, True, True), ('bfloat16', 129, False, False)])
+def test_the_order_in_memory_that_is_faster(folder, monkeypatch, dtype, large, vae, unet):
+    monkeypatch.setattr(precision, 'LARGE', large)
+    frozen = StableDiffusionExtractor(folder, dtype=dtype).frozen
+    weights = frozen.vae.encoder.conv_in.weight, frozen.unet.conv_in.weight
+    assert [not w.is_contiguous() for w in weights] == [vae, unet]
 
 
 @pytest.mark.parametrize('with_cp', [False, True])
