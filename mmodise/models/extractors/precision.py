@@ -3,7 +3,9 @@
 import torch
 from torch import nn
 
-DTYPES = ('float32', 'bfloat16', 'float16', 'float64')
+from ..int8 import quantize
+
+DTYPES = ('float32', 'bfloat16', 'float16', 'float64', 'int8')
 
 
 def check_dtype(dtype: str) -> None:
@@ -28,11 +30,17 @@ def wide(dtype: str) -> torch.dtype:
 def cast(network: nn.Module, dtype: str, channels_last: bool = False) -> None:
     """Change the precision of a network, and the order of its weights in memory.
 
+    In 'int8' its layers multiply in int8 where they can, see :func:`quantize`, and all else is in
+    float32.
+
     Args:
         network (Module): It is changed.
         dtype (str): One of :data:`DTYPES`.
         channels_last (bool): Whether the channels of a pixel lie together. Defaults to False.
     """
+    floating = torch.float32 if dtype == 'int8' else getattr(torch, dtype)
     nn.Module.to(  # diffusers' own warns of every cast
-        network, dtype=getattr(torch, dtype),
+        network, dtype=floating,
         memory_format=torch.channels_last if channels_last else torch.preserve_format)
+    if dtype == 'int8':
+        quantize(network)
