@@ -8,7 +8,7 @@ import torch
 from open_clip.modified_resnet import AttentionPool2d
 from torch import Tensor, nn
 
-#: Layers with fewer inputs, such as the first ones, which see pictures or latents, stay as they are:
+#: Layers with fewer inputs stay as they are, such as the first ones, which see pictures or latents:
 #: they take no time, and all that follows depends on them.
 MIN_INPUTS = 16
 _STEPS = 254  # of an input's range; rounding never leaves uint8

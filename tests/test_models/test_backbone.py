@@ -98,7 +98,7 @@ def test_fewer_windows_at_once_change_neither_maps_nor_gradients(precise, max_wi
 
 @torch.no_grad()
 def test_a_caption_for_all_windows(small_models, clip_cfg, precise):
-    """Of the image squeezed into the extractor's square; of an image of one window nothing changes."""
+    """Of the image squeezed into a square; of an image of one window nothing changes."""
     wide = images(2, 3, 128, 256).double()
     seen = []
     precise.captioner.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
@@ -110,8 +110,8 @@ def test_a_caption_for_all_windows(small_models, clip_cfg, precise):
     squeezed, = seen
     assert torch.equal(
         squeezed, F.interpolate(wide, (SIDE, SIDE), mode='bicubic', align_corners=False))
-    precise.captioner.forward = lambda _, offsets=precise.captioner(squeezed): tuple(
-        offset[1:] for offset in offsets)
+    second = tuple(offset[1:] for offset in precise.captioner(squeezed))
+    precise.captioner.forward = lambda _: second
     precise.caption_whole_images = False
     for x in (0, 128):  # both windows of the second image with its caption
         window = precise(wide[1:, ..., x : x + SIDE])
@@ -144,7 +144,7 @@ def test_a_captioner_is_not_trained_through_int8(small_models, clip_cfg):
     low = build(small_models, clip_cfg, extractor=dict(
         type='StableDiffusionExtractor', pretrained=str(small_models / 'stable_diffusion'),
         dtype='int8')).eval()
-    with pytest.raises(ValueError, match="extractor.dtype='int8' passes no gradients"):
+    with pytest.raises(ValueError, match=r"extractor\.dtype='int8' passes no gradients"):
         low.train()
     low.captioner.requires_grad_(False)
     low.train()

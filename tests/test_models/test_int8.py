@@ -52,7 +52,7 @@ def test_what_is_quantized():
 
 def test_no_gradient_passes():
     layer = Int8Linear(nn.Linear(32, 8))
-    with pytest.raises(RuntimeError, match="no gradients.*Train with another precision"):
+    with pytest.raises(RuntimeError, match=r"no gradients.*Train with another precision"):
         layer(torch.rand(1, 32, requires_grad=True))
 
 

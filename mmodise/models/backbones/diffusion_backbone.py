@@ -236,13 +236,13 @@ class DiffusionBackbone(BaseModule):
         Raises:
             ValueError: If a captioner that is trained needs gradients through layers in int8.
         """
-        if mode and self.captioner is not None and any(
-                weight.requires_grad for weight in self.captioner.parameters()):
-            if any(map(is_quantized, self.extractor.frozen_modules())):
-                raise ValueError(
-                    "DiffusionBackbone: model.backbone.extractor.dtype='int8' passes no gradients "
-                    "to the captioner, which is trained. Train with 'float32' or 'bfloat16', and "
-                    'test in int8.')
+        weights = () if self.captioner is None else self.captioner.parameters()
+        if (mode and any(weight.requires_grad for weight in weights)
+                and any(map(is_quantized, self.extractor.frozen_modules()))):
+            raise ValueError(
+                "DiffusionBackbone: model.backbone.extractor.dtype='int8' passes no gradients to "
+                "the captioner, which is trained. Train with 'float32' or 'bfloat16', and test in "
+                'int8.')
         return super().train(mode)
 
     def _stitch(

@@ -45,8 +45,8 @@ class FrozenCLIP(FrozenModule):
             or ``mmodise://`` weights (see :func:`mmodise.weights.locate`).
         pretrained (str, optional): For a name: a tag of open_clip's, or a local file of weights.
             Files are state dicts of torch or safetensors, or OpenAI's own.
-        precision (str): 'fp32', 'bf16', 'fp16' or 'fp64'; or 'int8' on a CPU: layers that are called
-            multiply in int8, see :func:`quantize`, all else is in float32. Defaults to 'fp32'.
+        precision (str): 'fp32', 'bf16', 'fp16' or 'fp64'; or 'int8' on a CPU: most layers multiply
+            in int8, see :func:`quantize`, all else is in float32. Defaults to 'fp32'.
         architecture (Mapping, optional): For a local file: open_clip's model config (``embed_dim,
             quick_gelu, vision_cfg, text_cfg``) where it has no name; OpenAI's format tells it. With
             a name, the settings that differ from the name's. Defaults to None.
