@@ -65,7 +65,7 @@ _LINES = {
     ONE: _both('float32', ONE, {}),
     'bfloat16': _both('bfloat16', ONE, _LOW),
     'int8': _both('int8', ONE, _in('int8', 'int8')),
-    'int8-generator': _both('int8, CLIP in float32', ONE, _in('int8', 'fp32')),
+    'int8-generator': Line('int8, CLIP in float32', ONE, _in('int8', 'fp32'), None),
     'merge': _both('half of the tokens merged, 1 level', ONE, _merged(0.5, 1)),
     'merge-more': _both('3/4 of the tokens merged, 3 levels', ONE, _merged(0.75, 3)),
     'queries': Line('half of the masks', ONE, _queries(6), _queries(50)),
