@@ -174,9 +174,9 @@ def _answer(
         sentences.append(
             f'Not in it, for want of records of their trainings: {", ".join(missing)}.')
     if seconds:
-        fast = [title for title, value in seconds.items() if value <= BUDGET]
+        fast = '; '.join(title for title, value in seconds.items() if value <= BUDGET)
         quickest = min(seconds, key=seconds.get)
         sentences.append(
-            f'At full size on this machine {"these are fast enough: " + "; ".join(fast) if fast else "nothing is fast enough"}: the fastest is '  # noqa: E501
+            f'At full size on this machine {fast or "nothing"} is fast enough: the fastest is '
             f'*{quickest}*, {seconds[quickest]:.1f} s.')
     return '\n\n'.join(sentences)

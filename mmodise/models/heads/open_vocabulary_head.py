@@ -168,7 +168,11 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
         """
 
     def find(self, x: tuple[Tensor, ...], batch_data_samples: SampleList) -> MaskPredictions:
-        """Find masks with the last layer; the best ``test_cfg.max_queries`` of them, if it is set.
+        """Find masks with the last layer.
+
+        With ``test_cfg.max_queries`` only so many of an image are kept: those with the largest
+        probability of being one of the training's classes rather than "no object", which costs
+        objects of other classes.
 
         Args:
             x (tuple[Tensor, ...]): Maps of the backbone, strides 4, 8, 16, 32.
