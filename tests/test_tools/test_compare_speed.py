@@ -99,7 +99,7 @@ def test_switches_at_full_size(small_models):
         assert (Model.panoptic_head.max_queries is None) == (
             name not in ('queries', 'queries-few', 'together'))
     assert counts['merge'] == counts['together'] > 0, 'in both halves of the largest level'
-    assert counts['merge-more'] == 3 * counts['merge']
+    assert counts['merge-more'] > 3 * counts['merge'], 'two levels are whole'
     assert not any(number for name, number in counts.items() if name not in (
         'merge', 'merge-more', 'together'))
 
