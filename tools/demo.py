@@ -56,7 +56,8 @@ def main() -> None:
     from mmodise.benchmark.progress import ProgressBar, Stopwatch, peak_memory, quiet
     from mmodise.benchmark.training_curve import draw_training_curve
     from mmodise.datasets.shapes_world.writer import make_missing
-    from mmodise.engine import launched
+    from mmodise.engine import launched, tune_process
+    tune_process()
     args.work_dir.mkdir(parents=True, exist_ok=True)
     watch = Stopwatch()
     with watch.stage('data'):

@@ -87,6 +87,9 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         help="a JSON with the list 'images' that the ids of COCO's results are of")
     group.add_argument('--device', help='such as cpu or cuda:0 (default: a GPU if there is one)')
     group.add_argument('--precision', choices=['float32', 'bfloat16', 'float16'])
+    group.add_argument(
+        '--fast', action='store_true',
+        help='frozen networks in bfloat16, if the device has it, as configs/_base_/fast.py')
     group.add_argument('--batch-size', type=int, default=1, help='pictures at a time (default: 1)')
     for name, text in (
             ('alpha', 'weight of the out-of-vocabulary score for classes of the training'),

@@ -25,6 +25,9 @@ def parse_args() -> argparse.Namespace:
         '--show-dir', metavar='NAME',
         help='paint the predictions into WORK_DIR/TIMESTAMP/NAME')
     parser.add_argument(
+        '--fast', action='store_true',
+        help='frozen networks in bfloat16, if the device has it, as configs/_base_/fast.py')
+    parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
         help='override settings of the config, e.g. test_dataloader.batch_size=1')
     parser.add_argument(
@@ -49,10 +52,12 @@ def main() -> None:
     from mmdet.engine.hooks.utils import trigger_visualization_hook
     from mmdet.evaluation import DumpDetResults
 
-    from mmodise.engine import EvaluationRunner, launched, load_config
+    from mmodise.engine import EvaluationRunner, launched, load_config, tune_process
     from mmodise.evaluation import DataSetsTestLoop, run_test
+    tune_process()
     cfg = load_config(
-        args.config, args.cfg_options, work_dir=args.work_dir, launcher=args.launcher)
+        args.config, args.cfg_options, work_dir=args.work_dir, launcher=args.launcher,
+        fast=args.fast)
     cfg.load_from = None if args.checkpoint == 'none' else args.checkpoint
     if args.show_dir:
         cfg = trigger_visualization_hook(cfg, args)

@@ -15,6 +15,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--amp', action='store_true', help='mixed precision (bfloat16 where there is no GPU)')
     parser.add_argument(
+        '--fast', action='store_true',
+        help='frozen networks in bfloat16, if the device has it, as configs/_base_/fast.py')
+    parser.add_argument(
         '--auto-scale-lr', action='store_true', help='scale the learning rate to the batch size')
     parser.add_argument(
         '--resume', nargs='?', const='auto', metavar='CHECKPOINT',
@@ -38,9 +41,17 @@ def main() -> None:
     from mmengine.registry import RUNNERS
 
     import mmodise  # noqa: F401
-    from mmodise.engine import enable_amp, enable_auto_scale_lr, launched, load_config
+    from mmodise.engine import (
+        enable_amp,
+        enable_auto_scale_lr,
+        launched,
+        load_config,
+        tune_process,
+    )
+    tune_process()
     cfg = load_config(
-        args.config, args.cfg_options, work_dir=args.work_dir, launcher=args.launcher)
+        args.config, args.cfg_options, work_dir=args.work_dir, launcher=args.launcher,
+        fast=args.fast)
     if args.amp:
         enable_amp(cfg)
     if args.auto_scale_lr:

@@ -25,6 +25,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--device', help='such as cpu or cuda:0 (default: a GPU if there is one)')
     parser.add_argument('--precision', choices=('float32', 'bfloat16', 'float16'),
                         help="what the model computes in (default: the config's)")
+    parser.add_argument('--fast', action='store_true',
+                        help='frozen networks in bfloat16, if the device has it')
     parser.add_argument('--host', default='127.0.0.1', help='address to listen at; 0.0.0.0 lets '
                         'everybody in who can reach this machine (default: 127.0.0.1)')
     parser.add_argument('--port', type=int, help='port (default: the first free one from 7860)')
@@ -47,9 +49,12 @@ def main() -> None:
         # after the options, so that --help answers quickly
         from mmodise.apis import ODISEInferencer
         from mmodise.apis.webui import Limits, serve
+        from mmodise.engine import tune_process
         from mmodise.utils.optional import import_optional
         import_optional('gradio', extra='webui')
-        inferencer = ODISEInferencer(args.model, args.weights, args.device, args.precision)
+        tune_process()
+        inferencer = ODISEInferencer(
+            args.model, args.weights, args.device, args.precision, fast=args.fast)
         limits = Limits(max_bytes=int(args.max_mb * 1e6), max_side=args.max_side,
                         work_side=args.work_side, max_names=args.max_names,
                         max_open=args.max_open)

@@ -5,9 +5,11 @@ from .config import enable_amp, enable_auto_scale_lr, load_config, set_extractor
 from .config_check import check_config
 from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper
 from .evaluation_runner import EvaluationRunner
+from .fast import has_bfloat16, make_fast
 from .float32 import set_tf32
 from .iteration_seed_hook import IterationSeedHook
 from .launch import check_same_config, launched, meet
+from .process import tune_process
 from .safe_checkpoint_hook import SafeCheckpointHook
 from .schedule import set_max_iters
 from .sharded_strategy import ShardedStrategy
@@ -15,5 +17,5 @@ from .sharded_strategy import ShardedStrategy
 __all__ = [
     'CPUAmpOptimWrapper', 'CheckpointFitHook', 'EvaluationRunner', 'IterationSeedHook',
     'SafeCheckpointHook', 'ShardedStrategy', 'check_config', 'check_same_config', 'enable_amp',
-    'enable_auto_scale_lr', 'launched', 'load_config', 'meet', 'set_extractor_dtype',
-    'set_max_iters', 'set_tf32']
+    'enable_auto_scale_lr', 'has_bfloat16', 'launched', 'load_config', 'make_fast', 'meet',
+    'set_extractor_dtype', 'set_max_iters', 'set_tf32', 'tune_process']

@@ -13,6 +13,7 @@ from mmengine.device import get_device
 from ..models import FeatureExtractor
 from ..utils.paths import configs_folder
 from .config_check import arguments_of, check_config, parts_called, registries_of
+from .fast import make_fast
 
 
 def load_config(
@@ -21,6 +22,8 @@ def load_config(
     *,
     work_dir: str | Path | None = None,
     launcher: str = 'none',
+    fast: bool = False,
+    device: str | torch.device | None = None,
 ) -> Config:
     """Read a config file, override settings, and look for misspelt keys.
 
@@ -31,6 +34,9 @@ def load_config(
             own, or else to ``work_dirs/CONFIG_NAME``.
         launcher (str): How the processes of a distributed run are started, as for mmengine's
             runner. Defaults to 'none'.
+        fast (bool): As if the config said ``fast = True``, see :func:`make_fast`. Defaults to
+            False.
+        device (str | device, optional): Where it will run, as for :func:`make_fast`.
 
     Returns:
         Config: With ``work_dir`` and ``launcher``.
@@ -46,6 +52,8 @@ def load_config(
     cfg.launcher = launcher
     cfg.merge_from_dict(dict(options or {}))
     check_config(cfg)
+    if fast or cfg.get('fast'):
+        make_fast(cfg, device)
     if work_dir or not cfg.get('work_dir'):
         cfg.work_dir = str(work_dir or Path('work_dirs', Path(path).stem))
     return cfg

@@ -17,7 +17,7 @@ from ..utils.spelling import misspelt
 # What mmengine and the tools read at a config's top level beside the runner's arguments, and names
 # that all configs have for their pipelines.
 _MORE_KEYS = (
-    'activation_checkpointing', 'compile', 'custom_imports', 'efficient_conv_bn_eval',
+    'activation_checkpointing', 'compile', 'custom_imports', 'efficient_conv_bn_eval', 'fast',
     'find_unused_parameters', 'model_wrapper_cfg', 'runner_type', 'strategy', 'sync_bn',
     'test_pipeline', 'tf32', 'train_pipeline', 'tta_model', 'tta_pipeline', 'val_pipeline')
 

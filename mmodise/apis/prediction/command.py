@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mmengine.dist import get_rank
 
-from ...engine import load_config
+from ...engine import load_config, tune_process
 from ...engine.failure_watch import failing_together
 from ...vocabulary import Vocabulary
 from ...weights import locate
@@ -38,6 +38,7 @@ def run(args: Namespace) -> int:
     Raises:
         SystemExit: If nothing can be done any more, with the reason.
     """
+    tune_process()
     try:
         folder = ResultFolder(args.out_dir)
         vocabulary = _read_vocabulary(args)
@@ -101,7 +102,7 @@ def _build_inferencer(args: Namespace) -> tuple[ODISEInferencer, list]:
     """The model, and what tells its weights from others: their path, size and time of change."""
     entry = find_model(args.model or SMALL_MODEL)
     weights = args.weights or entry.weights
-    cfg = load_config(entry.config, args.cfg_options)
+    cfg = load_config(entry.config, args.cfg_options, fast=args.fast, device=args.device)
     if args.masks:
         cfg = take_masks(cfg, args.masks, args.mask_images)
     inferencer = ODISEInferencer(cfg, weights, args.device, args.precision)

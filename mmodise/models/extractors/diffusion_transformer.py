@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ from .autoencoder import (
 )
 from .feature_extractor import FeatureExtractor, FeatureMap, at_each_noise
 from .noise import NUM_TIMESTEPS, add_flow_noise, fixed_noise
-from .precision import cast, check_dtype, wide
+from .precision import cast, check_dtype, lay_out, wide
 from .taps import Tap, reading
 from .text_encoder_3 import FrozenTextEncoder3, join_text
 from .token_maps import TokenSizes, Unread, as_maps, listing, named, tap_tokens
@@ -70,7 +71,7 @@ class DiffusionTransformerExtractor(FeatureExtractor):
         with_cp (bool): Recompute the transformer's blocks in the backward pass instead of keeping
             what they compute. Defaults to False.
         dtype (str): As in :class:`StableDiffusionExtractor`. Defaults to 'float32'.
-        channels_last (bool): Likewise, of the VAE. Defaults to False.
+        channels_last (bool, optional): Likewise, of the VAE. Defaults to None.
         vae_pixels (int, optional): Likewise. Defaults to None.
 
     Raises:
@@ -94,7 +95,7 @@ class DiffusionTransformerExtractor(FeatureExtractor):
         with_t5: bool | None = None,
         with_cp: bool = False,
         dtype: str = 'float32',
-        channels_last: bool = False,
+        channels_last: bool | None = None,
         vae_pixels: int | None = None,
         attentions: Sequence[str] | str = (),
     ) -> None:
@@ -112,7 +113,7 @@ class DiffusionTransformerExtractor(FeatureExtractor):
             maps = _tap(
                 vae, transformer, encoder_blocks, transformer_blocks, decoder_blocks, attentions,
                 sizes, timesteps, with_cp)
-        cast(vae, dtype, channels_last)
+        cast(vae, dtype)
         noise = fixed_noise(vae.config.latent_channels, image_size // stride_of(vae))
         states, condition = {}, None
         if transformer is not None:
@@ -125,7 +126,8 @@ class DiffusionTransformerExtractor(FeatureExtractor):
                 pooled_width=pooled.shape[1])
         super().__init__(
             FrozenNetworks(
-                vae=vae, transformer=transformer, noise=noise.to(wide(dtype)),
+                prepare=partial(lay_out, channels_last, image_size), vae=vae,
+                transformer=transformer, noise=noise.to(wide(dtype)),
                 timesteps=torch.tensor(timesteps, device='cpu').clamp(min=0), **states),
             maps, image_size, condition)
         self.timesteps, self.vae_pixels = timesteps, vae_pixels

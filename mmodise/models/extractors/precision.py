@@ -3,9 +3,11 @@
 import torch
 from torch import nn
 
+from ..frozen import FrozenNetworks
 from ..int8 import quantize
 
 DTYPES = ('float32', 'bfloat16', 'float16', 'float64', 'int8')
+LARGE = 256  #: Side of images whose networks gain from another order in memory.
 
 
 def check_dtype(dtype: str) -> None:
@@ -27,8 +29,8 @@ def wide(dtype: str) -> torch.dtype:
     return torch.float64 if dtype == 'float64' else torch.float32
 
 
-def cast(network: nn.Module, dtype: str, channels_last: bool = False) -> None:
-    """Change the precision of a network, and the order of its weights in memory.
+def cast(network: nn.Module, dtype: str) -> None:
+    """Change the precision of a network.
 
     In 'int8' its layers multiply in int8 where they can, see :func:`quantize`, and all else is in
     float32.
@@ -36,11 +38,27 @@ def cast(network: nn.Module, dtype: str, channels_last: bool = False) -> None:
     Args:
         network (Module): It is changed.
         dtype (str): One of :data:`DTYPES`.
-        channels_last (bool): Whether the channels of a pixel lie together. Defaults to False.
     """
     floating = torch.float32 if dtype == 'int8' else getattr(torch, dtype)
-    nn.Module.to(  # diffusers' own warns of every cast
-        network, dtype=floating,
-        memory_format=torch.channels_last if channels_last else torch.preserve_format)
+    nn.Module.to(network, dtype=floating)  # diffusers' own warns of every cast
     if dtype == 'int8':
         quantize(network)
+
+
+def lay_out(channels_last: bool | None, image_size: int, frozen: FrozenNetworks) -> None:
+    """Choose the order of weights in memory, on the device where networks are.
+
+    Args:
+        channels_last (bool, optional): Whether the channels of a pixel lie together. None: where
+            that is faster, for images of :data:`LARGE` pixels and more: of networks that compute
+            in 16 bit, and of autoencoders on a CPU.
+        image_size (int): Side of the images.
+        frozen (FrozenNetworks): They are changed.
+    """
+    for network in frozen.networks():
+        weight = next(network.parameters())
+        faster = image_size >= LARGE and (weight.dtype.itemsize == 2 or (
+            weight.device.type == 'cpu' and hasattr(network, 'encoder')))
+        last = faster if channels_last is None else channels_last
+        nn.Module.to(network, memory_format=(
+            torch.channels_last if last else torch.contiguous_format))

@@ -21,7 +21,7 @@ from .autoencoder import (
 )
 from .feature_extractor import FeatureExtractor, FeatureMap, at_each_noise
 from .noise import NUM_TIMESTEPS, add_noise, fixed_noise, scaled_linear_schedule
-from .precision import cast, check_dtype, wide
+from .precision import cast, check_dtype, lay_out, wide
 from .taps import Recomputed, checkpointed, reading
 from .text_encoder import FrozenTextEncoder
 from .unet_maps import maps_of_unet, merge_tokens_of, tap_unet
@@ -71,8 +71,9 @@ class StableDiffusionExtractor(FeatureExtractor):
             'float32', 'bfloat16', 'float16' (whose range the VAE may exceed) or 'float64'; or
             'int8' on a CPU: linear layers and convolutions multiply in int8, all else is float32,
             and no gradient passes. The noise is added in float32 or better. Defaults to 'float32'.
-        channels_last (bool): Whether the networks keep the channels of a pixel together in memory,
-            which some machines are faster with; the maps are the same. Defaults to False.
+        channels_last (bool, optional): Whether the networks keep the channels of a pixel together
+            in memory; the maps are the same. None: where that is faster, see :func:`lay_out`.
+            Defaults to None.
         vae_pixels (int, optional): How many pixels of all images the VAE sees at once, which bounds
             its memory; an image at least. None: 512 x 512 on a CPU, four times that elsewhere.
             Defaults to None.
@@ -106,7 +107,7 @@ class StableDiffusionExtractor(FeatureExtractor):
         architecture: dict | None = None,
         with_cp: bool = False,
         dtype: str = 'float32',
-        channels_last: bool = False,
+        channels_last: bool | None = None,
         vae_pixels: int | None = None,
         compile: bool | dict = False,
         attentions: Sequence[str] | str = (),
@@ -134,15 +135,14 @@ class StableDiffusionExtractor(FeatureExtractor):
             else:
                 _recompute_gates(unet)
         for network in filter(None, (vae, unet)):
-            cast(network, dtype, channels_last)
+            cast(network, dtype)
         noise_map = fixed_noise(vae.config.latent_channels, image_size // stride_of(vae))
         super().__init__(
             FrozenNetworks(
                 vae=vae, unet=unet, noise=noise_map.to(wide(dtype)),
                 **{name: state.to(wide(dtype)) for name, state in empty.items()},
                 timesteps=torch.tensor(timesteps, device='cpu').clamp(min=0),
-                prepare=None if compile is False else partial(
-                    _compile, {} if compile is True else compile)),
+                prepare=partial(_prepare, channels_last, image_size, compile)),
             maps, image_size, condition)
         self.timesteps = tuple(timesteps)
         self.noise = noise
@@ -314,7 +314,13 @@ class StableDiffusionExtractor(FeatureExtractor):
             class_labels=time.to(frozen.unet.dtype))  # added to the time embedding after its MLP
 
 
-def _compile(options: dict, frozen: FrozenNetworks) -> None:
+def _prepare(
+    channels_last: bool | None, image_size: int, compile: bool | dict, frozen: FrozenNetworks
+) -> None:
+    lay_out(channels_last, image_size, frozen)
+    if compile is False:
+        return
+    options = {} if compile is True else compile
     # sizes left open, or the UNet as a whole: torch 2.13 fails, or has wrong gradients
     for level in _levels(frozen.vae.encoder, frozen.unet, frozen.vae.decoder):
         level.compile(**{'dynamic': False, **options})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from diffusers import UVit2DModel, VQModel
@@ -19,7 +20,7 @@ from .autoencoder import (
     tap_autoencoder,
 )
 from .feature_extractor import FeatureExtractor, FeatureMap, at_each_noise
-from .precision import cast, check_dtype, wide
+from .precision import cast, check_dtype, lay_out, wide
 from .taps import Skip, Tap, reading
 from .text_encoder_amused import FrozenTextEncoderAmused
 from .token_maps import TokenSizes, Unread, as_maps, listing, named, tap_tokens
@@ -58,7 +59,7 @@ class TokenDiffusionExtractor(FeatureExtractor):
             what they compute. Defaults to False.
         dtype (str): As in :class:`StableDiffusionExtractor`; in 'float16' a VQ model that says so,
             as aMUSEd's does, stays in float32. Defaults to 'float32'.
-        channels_last (bool): Likewise, of the VQ model. Defaults to False.
+        channels_last (bool, optional): Likewise, of the VQ model. Defaults to None.
         vae_pixels (int, optional): Likewise. Defaults to None.
 
     Raises:
@@ -79,7 +80,7 @@ class TokenDiffusionExtractor(FeatureExtractor):
         image_size: int | None = None,
         with_cp: bool = False,
         dtype: str = 'float32',
-        channels_last: bool = False,
+        channels_last: bool | None = None,
         vae_pixels: int | None = None,
         attentions: Sequence[str] | str = (),
     ) -> None:
@@ -98,7 +99,7 @@ class TokenDiffusionExtractor(FeatureExtractor):
                 vqvae, transformer, encoder_blocks, transformer_layers, attentions, sizes,
                 mask_shares, with_cp)
         upcast = dtype == 'float16' and vqvae.config.force_upcast
-        cast(vqvae, 'float32' if upcast else dtype, channels_last)
+        cast(vqvae, 'float32' if upcast else dtype)
         vqvae.quantize.to(wide(dtype))  # distances to codes
         states, condition = {}, None
         if transformer is not None:
@@ -108,8 +109,10 @@ class TokenDiffusionExtractor(FeatureExtractor):
                 text_length=text.shape[1], text_width=text.shape[2], time_width=None,
                 num_timesteps=len(mask_shares), pooled_width=pooled.shape[1])
         super().__init__(
-            FrozenNetworks(vqvae=vqvae, transformer=transformer, **states), maps, image_size,
-            condition)
+            FrozenNetworks(
+                prepare=partial(lay_out, channels_last, image_size), vqvae=vqvae,
+                transformer=transformer, **states),
+            maps, image_size, condition)
         self.mask_shares, self.vae_pixels = mask_shares, vae_pixels
         self.mask_token = mask_token
         self._text_source = pretrained
