@@ -129,7 +129,7 @@ class Int8Conv2d(_Int8Layer):
         return torch.ops.onednn.qconv_prepack(weight, self._scales, 1.0, 0, *self._geometry, None)
 
     def _multiply(self, inputs: Tensor, scale: float, zero: int) -> Tensor:
-        # of another order in memory oneDNN takes more than ten times as long; the result has it, too
+        # the order that oneDNN is fast in; the result has it, too
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         return torch.ops.onednn.qconv_pointwise(
             inputs, scale, zero, self._weight, self._scales, self._zeros, self._bias,
