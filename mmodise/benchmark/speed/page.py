@@ -14,7 +14,7 @@ from ..claim_run import describe_machine
 from ..comparison import quality, table
 from ..comparisons.recipes import COMPARISON as RECIPES
 from .lines import FOUR, ONE, Line
-from .text import ANSWER, FULL, INTRODUCTION, NOT_TRAINED, NOTES
+from .text import ANSWER, FOUR_WINDOWS, FULL, INTRODUCTION, NOT_TRAINED, NOTES, TRAINED
 
 #: Seconds per picture that somebody has.
 BUDGET = 1.0
@@ -73,10 +73,12 @@ def write(docs: Path, lines: Mapping[str, Line]) -> Path:
             'with --parts quality times')
     times = records['times']['results']
     values = quality_of(lines, records['quality']['results'], docs)
-    four = '' if 'four' in records['quality'] else NOT_TRAINED
-    parts = [INTRODUCTION.format(
-        four=four, **{key: records['times'][key] for key in ('date', 'machine')})]
-    for against in (ONE, FOUR):
+    model = TRAINED if 'four' in records['quality'] else NOT_TRAINED
+    parts = []
+    for against, text in {
+            ONE: INTRODUCTION.format(**records['times']),
+            FOUR: FOUR_WINDOWS.format(model=model)}.items():
+        parts.append(text)
         chosen = [name for name, line in lines.items() if line.against == against]
         parts.append(_small_table(lines, chosen, against, times, values))
     points = _points(lines, times, values)
