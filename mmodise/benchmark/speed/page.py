@@ -71,7 +71,9 @@ def write(docs: Path, lines: Mapping[str, Line]) -> Path:
         raise FileNotFoundError(
             f'{records_file(docs)} has no times or no quality of the small model; measure them '
             'with --parts quality times')
-    times = records['times']['results']
+    times = dict(records['times']['results'])
+    times |= {name: times[line.against] for name, line in lines.items()
+              if line.small is None and line.against in times}
     values = quality_of(lines, records['quality']['results'], docs)
     model = TRAINED if 'four' in records['quality'] else NOT_TRAINED
     parts = []
@@ -174,7 +176,7 @@ def _answer(
                                    values[name][group].mean for group in GROUPS)))]
     if missing:
         sentences.append(
-            f'Not in it, for want of records of their trainings: {", ".join(missing)}.')
+            f'Not in it, for want of records of their trainings: {"; ".join(missing)}.')
     if seconds:
         fast = '; '.join(title for title, value in seconds.items() if value <= BUDGET)
         quickest = min(seconds, key=seconds.get)
