@@ -26,8 +26,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--lines', nargs='+', metavar='LINE',
                         help='such as int8 or merge; an unknown one lists them (default: all)')
     parser.add_argument('--four', metavar='CHECKPOINT',
-                        help='of a training with model.backbone.window_size=64, for the lines of '
-                        'four windows (default: mmodise://shapes/odise.pth, trained with one)')
+                        help='of a training of odise_sd-small_shapes-panoptic.py with '
+                        '--cfg-options model.backbone.window_size=64, for the quality of the lines '
+                        'of four windows (default: mmodise://shapes/odise.pth, of one window)')
     parser.add_argument('--docs', type=Path, default=Path('docs'),
                         help='folder of page and records (default: docs)')
     return parser.parse_args(argv)

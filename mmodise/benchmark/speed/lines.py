@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ...utils.paths import configs_folder
+from ..comparison import BASELINE
 from ..comparisons.recipes import COMPARISON as RECIPES
 from ..vocabularies import CONFIG
 
@@ -26,7 +27,8 @@ class Line(NamedTuple):
     Attributes:
         title: In Markdown.
         against: The line that it is compared with, by name.
-        small: Settings of the small model that comes with mmodise; None where it is not tested.
+        small: Settings of the small model that comes with mmodise; None where it is not run: a
+            model that was trained anew takes the time of the line that it is compared with.
         full: Settings at full size; None where nothing is timed.
         recipe: Of another model than ODISE's: its line of the table of recipes, where its quality
             comes from.
@@ -80,6 +82,7 @@ _LINES = {
     'shrunk': Line('one window, shrunk to half', FOUR, {_WINDOW: 128}, {_WINDOW: 1024}),
     'four-together': Line('four windows, one caption, bfloat16', FOUR,
                           {**_LOW, **_FOUR, **_CAPTION}, {**_LOW, **_CAPTION}),
+    BASELINE: Line('ODISE, trained anew', ONE, None, None, BASELINE),
     'r18': Line("ODISE's head, ResNet-18", ONE, {}, None, 'r18'),
     'convnext': Line('FC-CLIP, ConvNeXt', ONE, {}, {}, 'convnext',
                      'fcclip/fcclip_convnext-l_8xb2-lsj-50e_coco-panoptic.py'),

@@ -14,7 +14,7 @@ from ..claim_run import describe_machine
 from ..comparison import quality, table
 from ..comparisons.recipes import COMPARISON as RECIPES
 from .lines import FOUR, ONE, Line
-from .text import ANSWER, FULL, INTRODUCTION, NOT_TRAINED, NOTES
+from .text import ANSWER, FOUR_WINDOWS, FULL, INTRODUCTION, NOT_TRAINED, NOTES, TRAINED
 
 #: Seconds per picture that somebody has.
 BUDGET = 1.0
@@ -71,12 +71,16 @@ def write(docs: Path, lines: Mapping[str, Line]) -> Path:
         raise FileNotFoundError(
             f'{records_file(docs)} has no times or no quality of the small model; measure them '
             'with --parts quality times')
-    times = records['times']['results']
+    times = dict(records['times']['results'])
+    times |= {name: times[line.against] for name, line in lines.items()
+              if line.small is None and line.against in times}
     values = quality_of(lines, records['quality']['results'], docs)
-    four = '' if 'four' in records['quality'] else NOT_TRAINED
-    parts = [INTRODUCTION.format(
-        four=four, **{key: records['times'][key] for key in ('date', 'machine')})]
-    for against in (ONE, FOUR):
+    model = TRAINED if 'four' in records['quality'] else NOT_TRAINED
+    parts = []
+    for against, text in {
+            ONE: INTRODUCTION.format(**records['times']),
+            FOUR: FOUR_WINDOWS.format(model=model)}.items():
+        parts.append(text)
         chosen = [name for name, line in lines.items() if line.against == against]
         parts.append(_small_table(lines, chosen, against, times, values))
     points = _points(lines, times, values)
@@ -172,7 +176,7 @@ def _answer(
                                    values[name][group].mean for group in GROUPS)))]
     if missing:
         sentences.append(
-            f'Not in it, for want of records of their trainings: {", ".join(missing)}.')
+            f'Not in it, for want of records of their trainings: {"; ".join(missing)}.')
     if seconds:
         fast = '; '.join(title for title, value in seconds.items() if value <= BUDGET)
         quickest = min(seconds, key=seconds.get)
