@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import FormatStrFormatter, NullLocator
 
 
 def draw_bars(
@@ -95,6 +95,51 @@ def draw_lines(
         axes.legend(frameon=False, fontsize=8, ncols=2, loc='upper left',
                     bbox_to_anchor=(0, -0.14))
     figure.savefig(path, dpi=120)
+
+
+def draw_points(
+    panels: Mapping[str, Mapping[str, tuple[float, float]]],
+    path: str | Path,
+    xlabel: str = '',
+    ylabel: str = '',
+) -> None:
+    """Draw values over costs into a picture file, a panel a quantity; costs are logarithmic.
+
+    A line leads through the points that no other one beats: dearer ones that are worth more.
+
+    Args:
+        panels (Mapping[str, Mapping[str, tuple[float, float]]]): By title and by name of a point,
+            cost and value. The points of all panels have the same names.
+        path (str | Path): The picture, such as ``'points.png'``.
+        xlabel (str): Of the costs. Defaults to none.
+        ylabel (str): Of the values. Defaults to none.
+    """
+    figure = Figure(figsize=(5.6 * len(panels), 5.4), layout='constrained')
+    for index, (title, points) in enumerate(panels.items()):
+        axes = figure.add_subplot(
+            1, len(panels), index + 1, title=title, xlabel=xlabel, ylabel=ylabel, xscale='log')
+        best = unbeaten(points)
+        axes.plot(*zip(*(points[name] for name in best), strict=True), color='grey', zorder=1)
+        for number, (name, point) in enumerate(points.items()):
+            marker = 'os^DvP'[number // 10 % 6]  # there are ten colours
+            axes.plot(*point, marker, label=name, markersize=8, zorder=2)
+        axes.xaxis.set_major_formatter(FormatStrFormatter('%.3g'))
+        axes.xaxis.set_minor_formatter(FormatStrFormatter('%.3g'))
+        axes.tick_params(axis='x', which='both', labelsize=8)
+        axes.grid(alpha=0.3)
+        axes.spines[['top', 'right']].set_visible(False)
+    figure.legend(*axes.get_legend_handles_labels(), frameon=False, fontsize=9,
+                  loc='outside lower center', ncols=3)
+    figure.savefig(path, dpi=120)
+
+
+def unbeaten(points: Mapping[str, tuple[float, float]]) -> list[str]:
+    """Points that none is both cheaper and worth more than, by name; from the cheapest on."""
+    found: list[str] = []
+    for name in sorted(points, key=lambda name: (points[name][0], -points[name][1])):
+        if not found or points[name][1] > points[found[-1]][1]:
+            found.append(name)
+    return found
 
 
 def draw_maps(

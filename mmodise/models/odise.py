@@ -17,7 +17,7 @@ from .backbones import DiffusionBackbone, check_widths
 from .clip import FrozenCLIP, Prompt
 from .data_preprocessor import check_padding
 from .ensembles import score_objects
-from .heads import MaskTargets, true_masks
+from .heads import MaskTargets, check_queries, true_masks
 from .observation import Observation, Scores
 from .results import SegmentMap
 from .sample import own_caption, own_vocabulary
@@ -48,10 +48,12 @@ class ODISE(MaskFormer):
         train_classifier_only (bool): Leave everything else as it was loaded, and compute none of
             it in training; for a classifier that learns from true masks, such as
             :class:`TunedCLIPClassifier`. Defaults to False.
-        **kwargs: As in :class:`mmdet.models.MaskFormer`.
+        **kwargs: As in :class:`mmdet.models.MaskFormer`. ``test_cfg`` is the fusion head's, but for
+            ``max_queries``, see :meth:`OpenVocabularyHead.find`.
 
     Raises:
-        ValueError: If the classifier is to be trained alone, and cannot be.
+        ValueError: If the classifier is to be trained alone, and cannot be; or there are no queries
+            for ``test_cfg.max_queries``.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class ODISE(MaskFormer):
         **kwargs,
     ) -> None:
         super().__init__(*args, **kwargs)
+        check_queries(self.panoptic_head, self.test_cfg)
         if not self.with_neck:
             check_widths(self.backbone, self.panoptic_head)
         self.classifier = self.ensemble = None

@@ -96,6 +96,60 @@ def test_fewer_windows_at_once_change_neither_maps_nor_gradients(precise, max_wi
         assert (ours - expected).abs().max() < 1e-5 * expected.abs().max()
 
 
+@torch.no_grad()
+def test_a_caption_for_all_windows(small_models, clip_cfg, precise):
+    """Of the image squeezed into a square; of an image of one window nothing changes."""
+    wide = images(2, 3, 128, 256).double()
+    seen = []
+    precise.captioner.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    exact, exact_square = precise(wide), precise(wide[..., :128])
+    precise.caption_whole_images = True
+    assert all(map(torch.equal, precise(wide[..., :128]), exact_square))
+    seen.clear()
+    ours = precise(wide)
+    squeezed, = seen
+    assert torch.equal(
+        squeezed, F.interpolate(wide, (SIDE, SIDE), mode='bicubic', align_corners=False))
+    second = tuple(offset[1:] for offset in precise.captioner(squeezed))
+    precise.captioner.forward = lambda _: second
+    precise.caption_whole_images = False
+    for x in (0, 128):  # both windows of the second image with its caption
+        window = precise(wide[1:, ..., x : x + SIDE])
+        for whole, part, other in zip(ours, window, exact, strict=True):
+            columns = slice(x * part.shape[-1] // SIDE, (x + SIDE) * part.shape[-1] // SIDE)
+            torch.testing.assert_close(whole[1:, ..., columns], part)
+            assert part.shape[-1] == 32 or not torch.allclose(other[1:, ..., columns], part)
+
+
+def test_a_caption_without_captioner_is_refused(small_models, clip_cfg):
+    with pytest.raises(ValueError, match='caption_whole_images=True needs a captioner'):
+        DiffusionBackbone(extractor=dict(), caption_whole_images=True)
+
+
+def test_larger_windows_in_one_pass(small_models, clip_cfg):
+    """The maps are those of the extractor for the whole image."""
+    extractor = dict(
+        type='StableDiffusionExtractor', pretrained=str(small_models / 'stable_diffusion'),
+        image_size=192)
+    large = build(small_models, clip_cfg, extractor=extractor, window_size=192)
+    batch = images(1, 3, 192, 192)
+    features = large.extractor(batch, *large.captioner(batch))
+    assert [f.shape[-1] * s for f, s in zip(
+        features, large.extractor.feature_strides, strict=True)] == [192] * 8
+    torch.testing.assert_close(
+        large(batch)[2], large.projections[4](features[4]), rtol=1e-4, atol=1e-5)
+
+
+def test_a_captioner_is_not_trained_through_int8(small_models, clip_cfg):
+    low = build(small_models, clip_cfg, extractor=dict(
+        type='StableDiffusionExtractor', pretrained=str(small_models / 'stable_diffusion'),
+        dtype='int8')).eval()
+    with pytest.raises(ValueError, match=r"extractor\.dtype='int8' passes no gradients"):
+        low.train()
+    low.captioner.requires_grad_(False)
+    low.train()
+
+
 def test_no_window_at_once_is_refused(small_models, clip_cfg):
     with pytest.raises(ValueError, match='max_windows=0; give 1 or more, or None'):
         build(small_models, clip_cfg, max_windows=0)

@@ -147,6 +147,35 @@ def test_testing_embeds_the_masks_of_the_last_layer_only(head, monkeypatch):
     assert embeddings.shape == (1, 12, 128)
 
 
+@torch.no_grad()
+def test_the_best_masks_are_kept(clip_cfg, head):
+    """Those least like "no object", in the order of the queries."""
+    model = Config.fromfile(SMALL).model
+    few = MODELS.build(dict(
+        model.panoptic_head, clip=clip_cfg, vocabulary=TRAINING, train_cfg=model.train_cfg,
+        test_cfg=dict(model.test_cfg, max_queries=5)))
+    few.load_state_dict(head.state_dict())
+    vocabularies = [Vocabulary.from_string('moon; cat')] * 2
+    features = maps(2)
+    every = head.name(head.find(features, []), vocabularies)
+    ours = few.name(few.find(features, []), vocabularies)
+    objects = head.label_logits([head.layers(features)[-1]])[0].softmax(dim=-1)[..., :-1].sum(-1)
+    for i in range(2):
+        best = objects[i].argsort(descending=True)[:5].sort().values
+        assert ours.masks[i].shape == (5, 32, 32)
+        torch.testing.assert_close(ours.masks[i], every.masks[i][best])
+        torch.testing.assert_close(ours.in_vocabulary[i], every.in_vocabulary[i][best])
+
+
+@pytest.mark.parametrize('number', [0, 2.5])
+def test_no_mask_at_all_is_refused(clip_cfg, number):
+    model = Config.fromfile(SMALL).model
+    with pytest.raises(ValueError, match=f'test_cfg.max_queries={number}; give the number'):
+        MODELS.build(dict(
+            model.panoptic_head, clip=clip_cfg, vocabulary=TRAINING,
+            test_cfg=dict(max_queries=number)))
+
+
 def test_a_subclass_adds_a_loss_by_names(head):
     """The mean of what the layers' names give: embeddings with a graph, and the same numbers."""
     class WithMoreLoss(type(head)):

@@ -10,6 +10,7 @@ from mmdet.structures import DetDataSample
 from mmengine.config import ConfigDict
 
 from mmodise.models import MaskFileHead
+from mmodise.models.heads import check_queries
 from mmodise.models.results.full_size_masks import FullSizeMasks
 
 VOCABULARY = dict(thing_classes=('ball', 'box'), stuff_classes=('sand', ))
@@ -142,6 +143,11 @@ def model(tmp_path, clip_cfg):
             type='MaskFileHead', file=str(tmp_path / 'm.npz'), vocabulary=VOCABULARY),
         panoptic_fusion_head=dict(type='OpenVocabularyFusionHead'),
         classifier=dict(type='CLIPClassifier', clip=clip_cfg), test_cfg=test_cfg)).eval()
+
+
+def test_there_are_no_queries_to_leave_out():
+    with pytest.raises(ValueError, match='max_queries: MaskFileHead has no queries; leave it out'):
+        check_queries(object.__new__(MaskFileHead), dict(max_queries=5))
 
 
 @pytest.mark.parametrize('names', [['1.jpg'], ['2.jpg'], ['2.jpg', '1.jpg']])

@@ -35,6 +35,13 @@ def truth(*boxes):
     return InstanceData(masks=masks, labels=labels)
 
 
+def test_it_is_not_trained_in_int8(clip_cfg):
+    low = TunedCLIPClassifier(dict(clip_cfg, precision='int8'), last_blocks=2)
+    with pytest.raises(ValueError, match=r"clip\.precision='int8' passes no gradients"):
+        low.train()
+    low.requires_grad_(False).train()
+
+
 def test_untrained_it_is_clip(clip_cfg, images):
     """With several templates: the mean of the similarities, not of the embeddings."""
     masks = torch.randn(2, 4, 32, 32, generator=torch.Generator().manual_seed(1))

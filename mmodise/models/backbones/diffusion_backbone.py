@@ -1,5 +1,7 @@
 """The backbone: windows -> frozen diffusion features -> four ordinary feature maps."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 
 import torch
@@ -12,9 +14,12 @@ from torch import Tensor, nn
 
 from ..captioners import TextCaptioner
 from ..extractors.taps import checkpointed
+from ..int8 import is_quantized
 from .windows import Stitcher, cut_windows
 
 OUT_STRIDES = (4, 8, 16, 32)
+#: Offsets that a captioner gives, see :meth:`FeatureExtractor.forward`.
+Condition = tuple[Tensor | None, ...]
 
 
 def _projection(in_channels: int, out_channels: int) -> Bottleneck:
@@ -32,6 +37,10 @@ def _resized(feature: Tensor, side: int) -> Tensor:
     if feature.shape[-1] == side:
         return feature
     return F.interpolate(feature, (side, side), mode='nearest')
+
+
+def _each(condition: Condition, change: Callable[[Tensor], Tensor]) -> Condition:
+    return tuple(offset if offset is None else change(offset) for offset in condition)
 
 
 def _gives_texts(captioner: ConfigType) -> bool:
@@ -60,13 +69,17 @@ class DiffusionBackbone(BaseModule):
             that none outweighs the others, and strides without a map are left out. Defaults to 512
             (official release).
         window_size (int): Side of the windows in pixels; smaller where the image is smaller.
-            Defaults to 512 (official release).
+            The extractor is given windows of its own ``image_size``: smaller ones are enlarged,
+            larger ones shrunk. Defaults to 512 (official release).
         max_windows (int, optional): How many windows go through the diffusion model at once, which
             bounds its memory; the maps are the same. None: all of a batch. Defaults to None.
         strides (Sequence[int], optional): Where each map that is read goes, in the order of the
             extractor's ``feature_strides``: 4, 8, 16 or 32, the stride of the output map that it
             is resized to and summed into. None: its own stride, clamped to 4 to 32 (official
             release). Defaults to None.
+        caption_whole_images (bool): Whether the captioner sees each image once, squeezed into a
+            square, and all windows of an image get its caption, an approximation; or else each
+            window. Nothing changes where a square image is one window. Defaults to False.
         with_image (bool): Whether the images come first among the maps, with stride 1, for a
             :class:`ClusterHead` that refines masks by colours. Defaults to False.
         with_cp (bool): Recompute the projections in the backward pass, to save memory. The
@@ -74,7 +87,8 @@ class DiffusionBackbone(BaseModule):
         init_cfg (dict, optional): As in :class:`mmengine.model.BaseModule`.
 
     Raises:
-        ValueError: If ``max_windows`` is less than 1, an output map gets nothing, ``strides`` does
+        ValueError: If ``max_windows`` is less than 1, there is no captioner to
+            ``caption_whole_images``, an output map gets nothing, ``strides`` does
             not fit the maps that are read, there is a captioner but no UNet for it to condition, or
             it is of another shape than the extractor needs, or gives texts to an extractor that
             embeds no captions.
@@ -88,6 +102,7 @@ class DiffusionBackbone(BaseModule):
         window_size: int = 512,
         max_windows: int | None = None,
         strides: Sequence[int] | None = None,
+        caption_whole_images: bool = False,
         with_image: bool = False,
         with_cp: bool = False,
         init_cfg: ConfigType | None = None,
@@ -97,6 +112,11 @@ class DiffusionBackbone(BaseModule):
             raise ValueError(
                 f'DiffusionBackbone: max_windows={max_windows}; give 1 or more, or None to send '
                 'all windows of a batch through the diffusion model at once')
+        if caption_whole_images and captioner is None:
+            raise ValueError(
+                'DiffusionBackbone: caption_whole_images=True needs a captioner; leave it out, or '
+                'set captioner')
+        self.caption_whole_images = caption_whole_images
         self.extractor = MODELS.build(extractor)
         self.captioner = None
         if captioner is not None:
@@ -175,8 +195,8 @@ class DiffusionBackbone(BaseModule):
         Returns:
             dict[str, Tensor]: By their names (B, channels, H // s, W // s), s the stride of each.
         """
-        def extract(windows: Tensor, captions: Sequence[str], side: int) -> dict[str, Tensor]:
-            return self._named(self._extract(windows, captions, side), side)
+        def extract(windows: Tensor, condition: Condition, side: int) -> dict[str, Tensor]:
+            return self._named(self.extractor(windows, *condition), side)
 
         strides = self._inner_strides
         return dict(zip(strides, self._stitch(images, captions, extract, strides), strict=True))
@@ -193,8 +213,8 @@ class DiffusionBackbone(BaseModule):
         Returns:
             tuple: What :meth:`raw_maps` gives; and the maps without the images.
         """
-        def extract(windows: Tensor, captions: Sequence[str], side: int) -> dict:
-            features = self._extract(windows, captions, side)
+        def extract(windows: Tensor, condition: Condition, side: int) -> dict:
+            features = self.extractor(windows, *condition)
             return self._named(features, side) | self._project(features, side)
 
         strides = self._inner_strides
@@ -210,9 +230,24 @@ class DiffusionBackbone(BaseModule):
         return {name: _resized(feature, side // stride) for (name, stride), feature in zip(
             self._inner_strides.items(), features, strict=True)}
 
+    def train(self, mode: bool = True) -> DiffusionBackbone:
+        """As the parent's.
+
+        Raises:
+            ValueError: If a captioner that is trained needs gradients through layers in int8.
+        """
+        weights = () if self.captioner is None else self.captioner.parameters()
+        if (mode and any(weight.requires_grad for weight in weights)
+                and any(map(is_quantized, self.extractor.frozen_modules()))):
+            raise ValueError(
+                "DiffusionBackbone: model.backbone.extractor.dtype='int8' passes no gradients to "
+                "the captioner, which is trained. Train with 'float32' or 'bfloat16', and test in "
+                'int8.')
+        return super().train(mode)
+
     def _stitch(
         self, images: Tensor, captions: Sequence[str],
-        make: Callable[[Tensor, Sequence[str], int], dict], strides: dict[object, int],
+        make: Callable[[Tensor, Condition, int], dict], strides: dict[object, int],
     ) -> tuple[Tensor, ...]:
         """Maps of whole images, from what is made of their windows, by keys with strides."""
         size = tuple(images.shape[-2:])
@@ -220,35 +255,42 @@ class DiffusionBackbone(BaseModule):
         windows, origins = cut_windows(images, side)  # (B x n, 3, side, side)
         stitchers = {key: Stitcher(len(images), origins, stride, size)
                      for key, stride in strides.items()}
+        whole = None
+        if self.caption_whole_images:
+            whole = _each(
+                self._condition(self._fitting(images), captions),
+                lambda offset: offset.repeat_interleave(len(origins), dim=0))
         captions = [caption for caption in captions for _ in origins]  # of an image its windows'
         at_once = self.max_windows or len(windows)
         for start in range(0, len(windows), at_once):
             part = slice(start, start + at_once)
-            for key, maps in make(windows[part], captions[part], side).items():
+            fitting = self._fitting(windows[part])
+            condition = (
+                self._condition(fitting, captions[part]) if whole is None
+                else _each(whole, lambda offset, part=part: offset[part]))
+            for key, maps in make(fitting, condition, side).items():
                 stitchers[key].add(maps)
         return tuple(stitcher.finish() for stitcher in stitchers.values())
 
-    def _extract(self, windows: Tensor, captions: Sequence[str], side: int) -> list[Tensor]:
-        """The extractor's maps of windows."""
-        model_size = self.extractor.image_size
-        if side != model_size:  # bicubic without antialiasing, as the official release
-            size = (model_size, model_size)
-            windows = F.interpolate(windows, size, mode='bicubic', align_corners=False)
-        return self.extractor(windows, *self._condition(windows, captions))
+    def _fitting(self, images: Tensor) -> Tensor:
+        """Images as squares of the extractor's size."""
+        size = (self.extractor.image_size, ) * 2
+        if tuple(images.shape[-2:]) == size:
+            return images
+        # bicubic without antialiasing, as the official release
+        return F.interpolate(images, size, mode='bicubic', align_corners=False)
 
-    def _condition(self, windows: Tensor, captions: Sequence[str]) -> tuple[Tensor | None, ...]:
+    def _condition(self, images: Tensor, captions: Sequence[str]) -> Condition:
         """Offsets to what the generator makes of the empty caption."""
         if self.captioner is None:
             return ()
         if isinstance(self.captioner, TextCaptioner):
-            return self.extractor.embed_captions(self.captioner(windows, captions))
-        return self.captioner(windows)
+            return self.extractor.embed_captions(self.captioner(images, captions))
+        return self.captioner(images)
 
-    def _forward_windows(
-        self, windows: Tensor, captions: Sequence[str], side: int
-    ) -> dict[int, Tensor]:
+    def _forward_windows(self, windows: Tensor, condition: Condition, side: int) -> dict:
         """Projected features of windows, summed by stride."""
-        return self._project(self._extract(windows, captions, side), side)
+        return self._project(self.extractor(windows, *condition), side)
 
     def _project(self, features: list[Tensor], side: int) -> dict[int, Tensor]:
         if self.projections is None:

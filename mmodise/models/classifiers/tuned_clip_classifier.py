@@ -1,5 +1,6 @@
 """CLIP, tuned on true masks to classify masks."""
 
+from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from ...vocabulary import Vocabulary
 from ..clip import FrozenCLIP, Prompt, TunedTower
 from ..heads.mask_source import MaskTargets
+from ..int8 import is_quantized
 from ..text_similarity import best_of_classes
 from .clip_classifier import CLIPClassifier
 
@@ -53,6 +55,20 @@ class TunedCLIPClassifier(CLIPClassifier):
         self.templates = (self.prompt, ) if isinstance(self.prompt, str) else self.prompt
         self.similarity = nn.Linear(len(self.templates), 1, bias=False)
         nn.init.constant_(self.similarity.weight, 1 / len(self.templates))  # plain CLIP
+
+    def train(self, mode: bool = True) -> TunedCLIPClassifier:
+        """As the parent's.
+
+        Raises:
+            ValueError: If gradients are to pass a CLIP in int8.
+        """
+        weights = self.parameters()
+        if (mode and any(weight.requires_grad for weight in weights)
+                and is_quantized(self.clip.frozen.model)):
+            raise ValueError(
+                "TunedCLIPClassifier: model.classifier.clip.precision='int8' passes no gradients. "
+                "Train with 'fp32' or 'bf16', and test in int8.")
+        return super().train(mode)
 
     def name_encoders(self) -> list[tuple[FrozenCLIP, Prompt]]:
         """CLIP and each template: none is averaged with others."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ...checkpoints.clip_loading import clip_origin, load_clip
 from ...vocabulary import Vocabulary
 from ..frozen import FrozenModule, FrozenNetworks
+from ..int8 import quantize
 from .masked_tokens import check_mask_tokens, embed_masks
 from .prompts import Prompt, Text, fill_prompt
 from .text_embeddings import TextEmbeddings
@@ -44,7 +45,8 @@ class FrozenCLIP(FrozenModule):
             or ``mmodise://`` weights (see :func:`mmodise.weights.locate`).
         pretrained (str, optional): For a name: a tag of open_clip's, or a local file of weights.
             Files are state dicts of torch or safetensors, or OpenAI's own.
-        precision (str): 'fp32', 'bf16', 'fp16' or 'fp64'. Defaults to 'fp32'.
+        precision (str): 'fp32', 'bf16', 'fp16' or 'fp64'; or 'int8' on a CPU: most layers multiply
+            in int8, see :func:`quantize`, all else is in float32. Defaults to 'fp32'.
         architecture (Mapping, optional): For a local file: open_clip's model config (``embed_dim,
             quick_gelu, vision_cfg, text_cfg``) where it has no name; OpenAI's format tells it. With
             a name, the settings that differ from the name's. Defaults to None.
@@ -62,7 +64,10 @@ class FrozenCLIP(FrozenModule):
         architecture: Mapping | None = None,
     ) -> None:
         def make() -> FrozenNetworks:
-            network, tokenizer = load_clip(model, pretrained, precision, architecture)
+            loaded = 'fp32' if precision == 'int8' else precision
+            network, tokenizer = load_clip(model, pretrained, loaded, architecture)
+            if precision == 'int8':
+                quantize(network)
             mean = getattr(network.visual, 'image_mean', None) or open_clip.OPENAI_DATASET_MEAN
             std = getattr(network.visual, 'image_std', None) or open_clip.OPENAI_DATASET_STD
             mean, std = (torch.tensor(value, device='cpu').view(3, 1, 1) for value in (mean, std))

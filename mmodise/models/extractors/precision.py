@@ -4,8 +4,9 @@ import torch
 from torch import nn
 
 from ..frozen import FrozenNetworks
+from ..int8 import quantize
 
-DTYPES = ('float32', 'bfloat16', 'float16', 'float64')
+DTYPES = ('float32', 'bfloat16', 'float16', 'float64', 'int8')
 LARGE = 256  #: Side of images whose networks gain from another order in memory.
 
 
@@ -31,11 +32,17 @@ def wide(dtype: str) -> torch.dtype:
 def cast(network: nn.Module, dtype: str) -> None:
     """Change the precision of a network.
 
+    In 'int8' its layers multiply in int8 where they can, see :func:`quantize`, and all else is in
+    float32.
+
     Args:
         network (Module): It is changed.
         dtype (str): One of :data:`DTYPES`.
     """
-    nn.Module.to(network, dtype=getattr(torch, dtype))  # diffusers' own warns of every cast
+    floating = torch.float32 if dtype == 'int8' else getattr(torch, dtype)
+    nn.Module.to(network, dtype=floating)  # diffusers' own warns of every cast
+    if dtype == 'int8':
+        quantize(network)
 
 
 def lay_out(channels_last: bool | None, image_size: int, frozen: FrozenNetworks) -> None:

@@ -24,7 +24,7 @@ from .noise import NUM_TIMESTEPS, add_noise, fixed_noise, scaled_linear_schedule
 from .precision import cast, check_dtype, lay_out, wide
 from .taps import Recomputed, checkpointed, reading
 from .text_encoder import FrozenTextEncoder
-from .unet_maps import maps_of_unet, tap_unet
+from .unet_maps import maps_of_unet, merge_tokens_of, tap_unet
 
 
 @MODELS.register_module()
@@ -68,8 +68,9 @@ class StableDiffusionExtractor(FeatureExtractor):
             they compute: less memory, more time, the same numbers. False: the gates of its
             feed-forward layers only, a third of that memory for little time. Defaults to False.
         dtype (str): What the networks compute in, also under autocast, and what the maps are of:
-            'float32', 'bfloat16', 'float16' (whose range the VAE may exceed) or 'float64'. The
-            noise is added in float32 or better. Defaults to 'float32'.
+            'float32', 'bfloat16', 'float16' (whose range the VAE may exceed) or 'float64'; or
+            'int8' on a CPU: linear layers and convolutions multiply in int8, all else is float32,
+            and no gradient passes. The noise is added in float32 or better. Defaults to 'float32'.
         channels_last (bool, optional): Whether the networks keep the channels of a pixel together
             in memory; the maps are the same. None: where that is faster, see :func:`lay_out`.
             Defaults to None.
@@ -79,6 +80,13 @@ class StableDiffusionExtractor(FeatureExtractor):
         compile (bool | dict): Whether torch compiles the networks, level by level, when they first
             see a number of images: minutes, then faster; or the arguments of ``torch.compile``, as
             mmengine's own ``compile``. Defaults to False.
+        image_size (int, optional): Side in pixels of the images that it is given. One that the
+            generator was not made for changes what its attention looks at once, and its maps; the
+            noise is the fixed one of that size. None: the generator's own. Defaults to None.
+        merge_tokens (float): Share of the tokens that are merged for the self-attention of the
+            UNet's largest maps, an approximation, see :class:`MergedAttention`; 0 to 0.75. Defaults
+            to 0.0, none.
+        merge_levels (int): In how many levels of the UNet, from the largest map on. Defaults to 1.
 
     Raises:
         FileNotFoundError: If a part of the weights is missing; says what is accepted.
@@ -105,17 +113,22 @@ class StableDiffusionExtractor(FeatureExtractor):
         attentions: Sequence[str] | str = (),
         noise: bool = True,
         unet_weights: str | None = None,
+        image_size: int | None = None,
+        merge_tokens: float = 0.0,
+        merge_levels: int = 1,
     ) -> None:
-        self._check(dtype, timesteps)
+        self._check(dtype, timesteps, compile)
         vae, unet, empty = self._load(
             pretrained, with_unet=bool(unet_blocks or attentions), architecture=architecture)
         if unet_weights is not None:
             self._put_weights(unet, unet_weights)
+        image_size = self._set_size(vae, unet, image_size)
+        if merge_tokens:
+            self._merge_tokens(unet, merge_tokens, merge_levels)
         maps = self._tap(
             vae, unet, empty, encoder_blocks, unet_blocks, decoder_blocks, attentions, timesteps)
-        image_size, condition = vae.config.sample_size, None
+        condition = None
         if unet is not None:
-            image_size = unet.config.sample_size * stride_of(vae)
             condition = self._describe_condition(unet, len(timesteps), **empty)
             if with_cp:
                 unet.enable_gradient_checkpointing(checkpointed)
@@ -139,11 +152,13 @@ class StableDiffusionExtractor(FeatureExtractor):
         self._alphas = scaled_linear_schedule().tolist()
 
     @classmethod
-    def _check(cls, dtype: str, timesteps: Sequence[int]) -> None:
+    def _check(cls, dtype: str, timesteps: Sequence[int], compile: bool | dict) -> None:
         try:
             check_dtype(dtype)
         except ValueError as error:
             raise ValueError(f'{cls.__name__}: {error}') from None
+        if dtype == 'int8' and compile is not False:
+            raise ValueError(f"{cls.__name__}: dtype='int8' is not compiled; leave out compile")
         if beyond := [timestep for timestep in timesteps if timestep >= NUM_TIMESTEPS]:
             raise ValueError(
                 f'{cls.__name__}: timesteps={tuple(timesteps)}: there is no {beyond[0]}; give 0 to '
@@ -156,6 +171,32 @@ class StableDiffusionExtractor(FeatureExtractor):
         vae, unet, text = load_stable_diffusion(
             pretrained, with_unet=with_unet, architecture=architecture)
         return vae, unet, dict(empty_text=text)
+
+    def _set_size(
+        self, vae: AutoencoderKL, unet: UNet2DConditionModel | None, size: int | None
+    ) -> int:
+        """The side of the images, which the UNet is told."""
+        stride = stride_of(vae)
+        if size is None:
+            return vae.config.sample_size if unet is None else unet.config.sample_size * stride
+        deepest = stride if unet is None else stride * 2 ** (len(unet.down_blocks) - 1)
+        if size < deepest or size % deepest:
+            raise ValueError(
+                f'{type(self).__name__}: image_size={size}; give a multiple of {deepest}, the '
+                'stride of the smallest map')
+        if unet is not None:
+            unet.register_to_config(sample_size=size // stride)
+        return size
+
+    def _merge_tokens(self, unet: UNet2DConditionModel | None, ratio: float, levels: int) -> None:
+        try:
+            if unet is None:
+                raise ValueError(
+                    f'merge_tokens={ratio}: nothing of the UNet is read; leave it out, or choose '
+                    'unet_blocks')
+            merge_tokens_of(unet, ratio, levels)
+        except ValueError as error:
+            raise ValueError(f'{type(self).__name__}: {error}') from None
 
     def _describe_condition(
         self, unet: UNet2DConditionModel, num_timesteps: int, empty_text: Tensor

@@ -12,6 +12,7 @@ from torch import nn
 from .feature_extractor import FeatureMap
 from .residual_blocks import drop_after_block, drop_end, num_blocks, shorten, tap_blocks
 from .taps import PassOn
+from .token_merging import MergedAttention, check_ratio
 from .transformer_blocks import (
     attentions_of,
     drop_after_attention,
@@ -66,6 +67,29 @@ def maps_of_unet(unet: UNet2DConditionModel) -> dict[str, str]:
     return dict(
         unet_blocks=f'0 to {num_blocks(unet.up_blocks) - 1}',
         attentions=attentions_of([block for _, block in _transformer_blocks(unet)]))
+
+
+def merge_tokens_of(unet: UNet2DConditionModel, ratio: float, levels: int) -> None:
+    """Merge tokens in the self-attention of a UNet's largest maps, see :class:`MergedAttention`.
+
+    Args:
+        unet (UNet2DConditionModel): It is changed; before :func:`tap_unet`.
+        ratio (float): Share of tokens that is merged, 0 to 0.75.
+        levels (int): How many of the levels that have attention, from the largest map on.
+
+    Raises:
+        ValueError: If the ratio or the number of levels is none.
+    """
+    check_ratio(ratio)
+    blocks = [(_stride(unet, at[0]), block.attn1) for at, block in _transformer_blocks(unet)
+              if not block.only_cross_attention]
+    strides = sorted({stride for stride, _ in blocks})
+    if not 1 <= levels <= len(strides):
+        raise ValueError(
+            f'merge_levels={levels}; {len(strides)} levels of the UNet have self-attention')
+    for stride, attention in blocks:
+        if stride in strides[:levels]:
+            attention.set_processor(MergedAttention(attention.processor, ratio))
 
 
 def _tap_up_path(unet: UNet2DConditionModel, blocks: Sequence[int] | str) -> list[Place]:

@@ -1,5 +1,7 @@
 """What a decoder layer predicts."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -30,3 +32,16 @@ class LayerOutput:
     def embeddings(self) -> Tensor:
         """Mask embeddings, (B, Q, C); computed when first read, as testing reads the last only."""
         return self.mask_embedding(self.queries, self.masks, self.mask_features)
+
+    def select(self, indices: Tensor) -> LayerOutput:
+        """The same of some queries, by their indices (B, N)."""
+        def gather(values: Tensor) -> Tensor:
+            places = indices.view(*indices.shape, *[1] * (values.ndim - 2))
+            return values.gather(1, places.expand(-1, -1, *values.shape[2:]))
+
+        chosen = LayerOutput(
+            *map(gather, (self.queries, self.masks, self.scores)), self.mask_features,
+            self.mask_embedding)
+        if 'embeddings' in self.__dict__:  # computed already
+            chosen.embeddings = gather(self.embeddings)
+        return chosen

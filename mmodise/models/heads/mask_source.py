@@ -5,9 +5,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 from mmdet.structures import SampleList
-from mmdet.utils import InstanceList
+from mmdet.utils import ConfigType, InstanceList
 from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...vocabulary import Vocabulary
 from ..clip import FrozenCLIP, Prompt
@@ -55,6 +55,17 @@ class MaskTargets(NamedTuple):
     predictions: MaskPredictions | None = None
     matches: list[Tensor] | None = None
     layers: Sequence[LayerOutput] = ()
+
+
+def check_queries(source: nn.Module, test_cfg: ConfigType | None) -> None:
+    """Refuse ``test_cfg.max_queries`` where the masks come of no queries.
+
+    Raises:
+        ValueError: Says of which source.
+    """
+    if (test_cfg or {}).get('max_queries') is not None and not hasattr(source, 'max_queries'):
+        raise ValueError(
+            f'model.test_cfg.max_queries: {type(source).__name__} has no queries; leave it out.')
 
 
 class MaskSource(BaseModule):

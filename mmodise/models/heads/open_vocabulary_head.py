@@ -46,7 +46,8 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
         **kwargs: As in :class:`mmdet.models.Mask2FormerHead`, without the numbers of classes.
 
     Raises:
-        ValueError: If a key of ``train_cfg`` is misspelt, or ``prompt`` is no template.
+        ValueError: If a key of ``train_cfg`` is misspelt, ``prompt`` is no template, or
+            ``test_cfg.max_queries`` no number.
     """
 
     def __init__(
@@ -77,6 +78,8 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
         #: Channels of the maps that it is given.
         self.in_channels: Sequence[int] = kwargs.get('in_channels', args[0] if args else ())
         self.ignore_unannotated = ignore_unannotated
+        #: Masks that are kept of an image in testing; None for all.
+        self.max_queries = _read_max_queries(kwargs.get('test_cfg') or {})
         self.vocabulary = vocabulary
         self.prompt: Prompt = read_prompt(prompt)
         self.mask_embedding = MaskEmbedding(self.decoder_embed_dims)
@@ -167,12 +170,24 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
     def find(self, x: tuple[Tensor, ...], batch_data_samples: SampleList) -> MaskPredictions:
         """Find masks with the last layer.
 
+        With ``test_cfg.max_queries`` only so many of an image are kept: those with the largest
+        probability of being one of the training's classes rather than "no object", which costs
+        objects of other classes.
+
         Args:
             x (tuple[Tensor, ...]): Maps of the backbone, strides 4, 8, 16, 32.
             batch_data_samples (SampleList): Not read.
         """
         last = self.layers(x)[-1]
+        if self.max_queries is not None and self.max_queries < last.masks.shape[1]:
+            last = self._best(last, self.max_queries)
         return MaskPredictions(last.masks, embeddings=last.embeddings, scores=last.scores)
+
+    def _best(self, layer: LayerOutput, number: int) -> LayerOutput:
+        """The queries of a layer that are least like "no object" beside the training's classes."""
+        logits, = self.label_logits([layer])
+        objectness = 1 - logits.softmax(dim=-1)[..., -1]  # (B, Q)
+        return layer.select(objectness.topk(number, dim=1).indices.sort(dim=1).values)
 
     def name(self, found: MaskPredictions, vocabularies: list[Vocabulary]) -> MaskPredictions:
         """Add in-vocabulary scores, each image with its own vocabulary; see :meth:`classify`."""
@@ -305,6 +320,15 @@ class OpenVocabularyHead(MaskSource, Mask2FormerHead):
                 batch_gt_instances,
                 batch_img_metas,
             )
+
+
+def _read_max_queries(test_cfg: ConfigType) -> int | None:
+    number = test_cfg.get('max_queries')
+    if number is not None and not (isinstance(number, int) and number >= 1):
+        raise ValueError(
+            f'model.test_cfg.max_queries={number!r}; give the number of masks that are kept of an '
+            'image, 1 or more, or None for all')
+    return number
 
 
 def _mostly_unannotated(mask_pred: Tensor, true_masks: Tensor) -> Tensor:

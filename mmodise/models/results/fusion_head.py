@@ -51,7 +51,8 @@ class OpenVocabularyFusionHead(MaskFormerFusionHead):
     def __init__(self, test_cfg=None, init_cfg=None) -> None:
         refuse_misspelt('test_cfg', test_cfg or (), (
             'panoptic_on', 'instance_on', 'semantic_on', 'object_mask_thr', 'iou_thr',
-            'filter_low_score', 'semantic_at_input', 'max_per_image', 'max_result_bytes'))
+            'filter_low_score', 'semantic_at_input', 'max_per_image', 'max_result_bytes',
+            'max_queries'))  # the last is the head's
         super().__init__(test_cfg=test_cfg, init_cfg=init_cfg)
 
     def predict(
