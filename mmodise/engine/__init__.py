@@ -8,12 +8,13 @@ from .evaluation_runner import EvaluationRunner
 from .float32 import set_tf32
 from .iteration_seed_hook import IterationSeedHook
 from .launch import check_same_config, launched, meet
+from .overlapped_evaluation import OverlappedEvaluator
 from .safe_checkpoint_hook import SafeCheckpointHook
 from .schedule import set_max_iters
 from .sharded_strategy import ShardedStrategy
 
 __all__ = [
     'CPUAmpOptimWrapper', 'CheckpointFitHook', 'EvaluationRunner', 'IterationSeedHook',
-    'SafeCheckpointHook', 'ShardedStrategy', 'check_config', 'check_same_config', 'enable_amp',
-    'enable_auto_scale_lr', 'launched', 'load_config', 'meet', 'set_extractor_dtype',
-    'set_max_iters', 'set_tf32']
+    'OverlappedEvaluator', 'SafeCheckpointHook', 'ShardedStrategy', 'check_config',
+    'check_same_config', 'enable_amp', 'enable_auto_scale_lr', 'launched', 'load_config', 'meet',
+    'set_extractor_dtype', 'set_max_iters', 'set_tf32']
