@@ -19,6 +19,7 @@ from .report import ascii_table
 from .startup_process import PARTS
 
 _CHUNK = 2**24
+_IMPORTS = 'import mmodise.apis.prediction.command'
 _FOLDER = Path(__file__).parents[2]
 
 
@@ -91,7 +92,7 @@ def time_start_up(options: Sequence[str], runs: int) -> StartUp:
             files = [Path(file) for file in measured['files']]
             found.reading.append(_read(files))
         found.num_bytes = sum(file.stat().st_size for file in files)
-        found.modules = imports_of(_run(['-X', 'importtime', '-m', 'mmodise', *command])[1])
+        found.modules = imports_of(_run(['-X', 'importtime', '-c', _IMPORTS])[1])
     return found
 
 

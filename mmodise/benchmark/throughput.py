@@ -113,6 +113,12 @@ def one_by_one() -> Iterator[None]:
         def __init__(self, *args: object) -> None:
             pass
 
+        def __enter__(self) -> Plain:
+            return self
+
+        def __exit__(self, *args: object) -> None:
+            pass
+
         def __call__(self, do: Callable, *args: object) -> None:
             do(*args)
 

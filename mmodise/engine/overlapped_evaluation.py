@@ -8,7 +8,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.registry import EVALUATOR
 from torch.utils.data import DataLoader
 
-from ..utils.overlap import Behind, ahead
+from ..utils.overlap import Behind, ahead, as_they_are
 
 
 @EVALUATOR.register_module()
@@ -27,7 +27,7 @@ class OverlappedEvaluator(Evaluator):
 
     def process(self, data_samples: Sequence, data_batch: object = None) -> None:
         """Give results to the metrics, once they are done with those before."""
-        self._behind(super().process, data_samples, data_batch)
+        self._behind(super().process, as_they_are(data_samples), data_batch)
 
     def evaluate(self, size: int) -> dict:
         """Compute the figures, once the metrics have seen all results."""

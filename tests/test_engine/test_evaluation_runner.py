@@ -4,7 +4,9 @@ import threading
 
 import pytest
 import torch
+from mmdet.structures import DetDataSample
 from mmengine.evaluator import BaseMetric, Evaluator
+from mmengine.structures import InstanceData
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -51,6 +53,24 @@ def test_metrics_of_the_overlapped_evaluator_see_the_same():
     figures = [evaluator.evaluate(6) for evaluator in evaluators]
     assert figures[0] == figures[1] and len(figures[0]['seen']) == 6
     assert threading.current_thread() not in own.threads and len(own.threads) == 1
+
+
+def test_samples_may_get_other_results_meanwhile():
+    """As in a sweep over classifiers, which all give their results to the same samples."""
+    class Waiting(Recorded):
+        def process(self, data_batch, data_samples):
+            go_on.wait()
+            super().process(data_batch, data_samples)
+
+    go_on, sample = threading.Event(), DetDataSample()
+    evaluator = OverlappedEvaluator(Waiting())
+    sample.pred_instances = InstanceData(labels=torch.tensor([1]))
+    evaluator.process([sample])
+    sample.pred_instances.labels = torch.tensor([2])
+    sample.pred_instances = InstanceData(labels=torch.tensor([3]))
+    go_on.set()
+    (_, seen), = evaluator.evaluate(1)['seen']
+    assert seen['pred_instances']['labels'].tolist() == [1]
 
 
 def test_the_error_of_a_metric_stops_the_test():

@@ -30,7 +30,7 @@ from mmengine.runner.base_loop import BaseLoop
 from torch import nn
 from torch.utils.data import Dataset
 
-from ...utils.overlap import Behind
+from ...utils.overlap import Behind, as_they_are
 from ...version import __version__
 from ..class_figures import with_novel_classes
 from .entry import Entry, NotThereError, build_entry, shared_settings
@@ -194,13 +194,12 @@ class DataSetsTestLoop(BaseLoop):
         self.runner.visualizer.dataset_meta = entry.evaluator.dataset_meta
         self.runner.call_hook('before_test_epoch')
         places, self._seconds = iter(self.dataloader.sampler.places), [0.0, 0.0]
-        behind = Behind()
-        for index, batch in enumerate(self.dataloader):
-            outputs = self._run_iter(index, batch)
-            behind(self._process, outputs, batch, places, records)
-            self.runner.call_hook(
-                'after_test_iter', batch_idx=index, data_batch=batch, outputs=outputs)
-        behind.finish()
+        with Behind() as behind:
+            for index, batch in enumerate(self.dataloader):
+                outputs = self._run_iter(index, batch)
+                behind(self._process, as_they_are(outputs), batch, places, records)
+                self.runner.call_hook(
+                    'after_test_iter', batch_idx=index, data_batch=batch, outputs=outputs)
         number = len(self.dataloader.sampler)
         if number:
             model, metrics = (seconds / number for seconds in self._seconds)
@@ -217,7 +216,7 @@ class DataSetsTestLoop(BaseLoop):
         return outputs
 
     def _process(
-        self, outputs: Sequence, batch: dict, places: Iterator[int], records: ImageRecords
+        self, outputs: Sequence[dict], batch: dict, places: Iterator[int], records: ImageRecords
     ) -> None:
         """Give results to the metrics, and keep what they found; in a thread, batch by batch."""
         start = time.perf_counter()
