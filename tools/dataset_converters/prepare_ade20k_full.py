@@ -3,7 +3,9 @@
 mim run mmodise prepare_ade20k_full data
 
 Writes images_detectron2/ and annotations_detectron2/ (16 bits, 65535 does not count), each
-{training,validation}/, whose shorter sides have at most 512 pixels.
+{training,validation}/, whose shorter sides have at most 512 pixels. --instances also writes
+ade20k_full_{instance,part}_{train,val}.json, COCO's instance annotations of all whole objects and
+parts of objects, at the size of the pictures.
 
 Reads what is below SOURCE as it is after download and unpacking. What is written and whole is not
 written again; pictures are linked where the disk can.
@@ -21,6 +23,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--out', type=Path, help='default: SOURCE/ADE20K_2021_17_01')
     parser.add_argument('--split', choices=['train', 'val'], help='default: both')
     parser.add_argument('--workers', type=int, default=2, help='processes, default: 2')
+    parser.add_argument('--instances', action='store_true',
+                        help='write objects and their parts too, which takes longer')
     return parser.parse_args(argv)
 
 

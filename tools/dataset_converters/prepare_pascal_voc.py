@@ -1,9 +1,10 @@
-"""Prepare PASCAL VOC 2012 for semantic evaluation, with 20 and 21 classes.
+"""Prepare PASCAL VOC 2012 for semantic evaluation, with 20 and 21 classes, and its objects.
 
 mim run mmodise prepare_pascal_voc data
 
 Writes images/ and annotations_pascal{20,21}/, each {training,validation}/. 255 is what does not
-count: borders, and with 20 classes the background too.
+count: borders, and with 20 classes the background too. Where SegmentationObject is there, also
+pascal_voc_instance_{train,val}.json, COCO's instance annotations of its objects.
 
 Reads what is below SOURCE as it is after download and unpacking. What is written and whole is not
 written again; pictures are linked where the disk can.

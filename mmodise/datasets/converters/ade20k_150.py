@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from ..panoptic.orientation import check_same_size
 from ..panoptic.segment_map import read_colours
 from .annotated import AnnotationError
 from .conversion import read_written, write_segment_map
+from .instance_files import number_objects
 from .masks import instance_entry
 from .preparation import Prepared, evaluation_advice, look_at_pictures, run_jobs
 from .prepared_files import (
@@ -152,7 +153,7 @@ def _prepare(
     contents = dict(
         panoptic=[dict(image_id=each.image['id'], file_name=f'{each.image["id"]}.png',
                        segments_info=each.segments) for each in done],
-        instance=list(_numbered(done)))
+        instance=number_objects(done))
     new = sum(each.new for each in done)
     for kind, path in targets.items():
         if kind not in foreign:
@@ -160,14 +161,6 @@ def _prepare(
                 info=_info(), images=[each.image for each in done], annotations=contents[kind],
                 categories=_categories(kind))), path)
     return new
-
-
-def _numbered(done: Sequence[_Done]) -> Iterator[dict]:
-    number = 0
-    for each in done:
-        for found in each.objects:
-            number += 1
-            yield dict(id=number, image_id=each.image['id'], **found)
 
 
 def _info() -> dict:

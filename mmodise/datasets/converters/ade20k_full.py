@@ -1,4 +1,4 @@
-"""ADE20K's full set, semantic, with 847 classes."""
+"""ADE20K's full set: semantic with 847 classes, and its objects."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from ..benchmarks.ade20k_full import ADE20K_847, ADE20KFullDataset
 from ..panoptic import Findings
 from ..panoptic.orientation import check_same_size
 from ..panoptic.segment_map import read_colours
+from .ade20k_objects import ObjectsJob, write_objects
 from .annotated import AnnotationError
 from .preparation import Prepared, evaluation_advice, look_at_pictures, run_jobs
 from .prepared_files import (
@@ -37,6 +38,7 @@ from .prepared_files import (
 )
 
 _SHORT_SIDE, _VOID = 512, 65535
+_COMMAND = 'mim run mmodise prepare_ade20k_full'
 _NUM_NAMES = 3688  # of the data set
 _ENDING = '_seg.png'
 _LOOKED_AT = 50  # pictures, of whose objects the names are compared
@@ -50,7 +52,8 @@ class _Job(NamedTuple):
 
 
 def prepare_ade20k_full(
-    source: Path, out: Path | None = None, split: str | None = None, workers: int = 1
+    source: Path, out: Path | None = None, split: str | None = None, workers: int = 1,
+    instances: bool = False,
 ) -> Prepared:
     """Write ``images_detectron2`` and ``annotations_detectron2``, each ``{training,validation}``.
 
@@ -64,6 +67,10 @@ def prepare_ade20k_full(
         out (Path, optional): Defaults to None, ``ADE20K_2021_17_01`` itself.
         split (str, optional): 'train' or 'val'. Defaults to None, both.
         workers (int): Processes. Defaults to 1.
+        instances (bool): Write ``ade20k_full_instance_{train,val}.json`` too, at the size of the
+            pictures in ``images/ADE``, and parts to ``ade20k_full_part_{train,val}.json``, see
+            :func:`~.ade20k_objects.write_objects`. What was found in a picture is kept below
+            ``objects``. Defaults to False.
 
     Raises:
         FileNotFoundError: If there are no pictures, or some have no map.
@@ -78,10 +85,13 @@ def prepare_ade20k_full(
     shapes = look_at_pictures(pictures, findings, workers)
     jobs = [_Job(path, shape, out, FOLDERS[_split(path)]) for path, shape in shapes.items()]
     new = sum(run_jobs(_prepare, jobs, workers))
-    new += write_classes(classes_text(ADE20KFullDataset.METAINFO['thing_classes']),
-                         out / 'annotations_detectron2')
     counts = {name: sum(job.folder == folder for job in jobs) for name, folder in FOLDERS.items()
               if split in (None, name)}
+    if instances:
+        new += sum(_write_objects([job for job in jobs if job.folder == FOLDERS[name]], root, out,
+                                  name, workers) for name in counts)
+    new += write_classes(classes_text(ADE20KFullDataset.METAINFO['thing_classes']),
+                         out / 'annotations_detectron2')
     return Prepared(out, counts, new, list(findings), advice=evaluation_advice())
 
 
@@ -152,6 +162,15 @@ def _read(path: Path, job: _Job) -> np.ndarray:
             f'{path}: {int((numbers > _NUM_NAMES).sum())} pixels are of class {numbers.max()}; '
             f'expected R // 10 * 256 + G to be at most {_NUM_NAMES}.')
     return numbers
+
+
+def _write_objects(
+    jobs: Sequence[_Job], root: Path, out: Path, split: str, workers: int
+) -> int:
+    objects = [ObjectsJob(job.picture, job.picture.relative_to(root).as_posix(), job.shape,
+                          out / f'objects/{job.folder}/{job.picture.stem}.json') for job in jobs]
+    files = (out / f'ade20k_full_{kind}_{split}.json' for kind in ('instance', 'part'))
+    return write_objects(objects, *files, _COMMAND, workers)
 
 
 def _check_release(pictures: Sequence[Path]) -> None:

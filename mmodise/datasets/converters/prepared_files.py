@@ -25,8 +25,9 @@ from .annotated import AnnotationError
 FOLDERS = dict(train='training', val='validation')
 #: How names of JPEGs end.
 JPEGS = ('.jpg', '.JPG', '.jpeg', '.JPEG')
-_OVERWRITTEN = ('It is not overwritten: move it away, or name another folder for what is written, '
-                '--out DIR.')
+#: How messages of files that are there already end.
+OVERWRITTEN = ('It is not overwritten: move it away, or name another folder for what is written, '
+               '--out DIR.')
 
 
 def find(*candidates: Path, what: str) -> Path:
@@ -156,7 +157,7 @@ def write_map(labels: np.ndarray, path: Path) -> bool:
         return False
     if there is not None:
         raise AnnotationError(f'{path} is there, and holds something else than what is made of '
-                              f'these files now. {_OVERWRITTEN}')
+                              f'these files now. {OVERWRITTEN}')
     file = io.BytesIO()
     Image.fromarray(labels).save(file, 'TIFF' if path.suffix.startswith('.tif') else 'PNG')
     WholeFileBackend().put(file.getvalue(), path)
@@ -192,7 +193,7 @@ def place(source: Path, target: Path) -> bool:
         if target.samefile(source) or filecmp.cmp(source, target):
             return False
         raise AnnotationError(f'{target} is there, and is another file than {source}. '
-                              f'{_OVERWRITTEN}')
+                              f'{OVERWRITTEN}')
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f'{target.name}.part')
     part.unlink(missing_ok=True)

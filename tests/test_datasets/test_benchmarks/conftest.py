@@ -10,6 +10,9 @@ from mmdet.evaluation import INSTANCE_OFFSET
 from mmdet.registry import DATASETS, METRICS
 from mmengine.structures import InstanceData
 from PIL import Image
+from pycocotools.coco import COCO
+
+from mmodise.utils.masks import bounding_box
 
 TREES = Path(__file__).parents[4] / 'shared/trees'
 
@@ -72,6 +75,23 @@ def answered_segments(item):
     """What :func:`read_segments_of` should find."""
     return sorted((s['name'], s['area'], tuple(s['bbox']), s['iscrowd'])
                   for s in item['segments']), item['panoptic_void']
+
+
+def read_instances(path):
+    """Of each image of an instance file: name, area and box of its objects, as its masks are."""
+    coco = COCO(str(path))
+    found = {image_id: [] for image_id in coco.getImgIds()}
+    for annotation in coco.anns.values():
+        mask = coco.annToMask(annotation).astype(bool)
+        assert (annotation['area'], annotation['bbox']) == (mask.sum(), bounding_box(mask))
+        found[annotation['image_id']].append((
+            coco.cats[annotation['category_id']]['name'], annotation['area'], annotation['bbox']))
+    return {image_id: sorted(objects) for image_id, objects in found.items()}
+
+
+def answered_instances(item):
+    """What :func:`read_instances` should find."""
+    return sorted((each['name'], each['area'], each['bbox']) for each in item['instances'])
 
 
 def evaluate(dataset, samples, **settings):

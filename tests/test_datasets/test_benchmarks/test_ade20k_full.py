@@ -9,8 +9,17 @@ from PIL import Image
 
 from mmodise.datasets.benchmarks.ade20k_full import ADE20K_847
 from mmodise.datasets.converters.ade20k_full import prepare_ade20k_full
+from mmodise.datasets.converters.prepared_files import FOLDERS
 
-from .conftest import build, count_pixels, read_answers, trees, write_image
+from .conftest import (
+    answered_instances,
+    build,
+    count_pixels,
+    read_answers,
+    read_instances,
+    trees,
+    write_image,
+)
 
 VOID = 65535
 #: Numbers of the data set and their labels: nothing, wall, shop window (not in the list), door,
@@ -162,6 +171,52 @@ def test_another_release_and_missing_files_are_refused(ade, tmp_path):
         prepare_ade20k_full(tmp_path / 'elsewhere')
 
 
+def write_objects(ade, *objects):
+    """A picture of 6 pixels with objects: name, number, pixels, level and what it is part of."""
+    folder = ade / 'images/ADE/training/a'
+    stem, said = 'ADE_train_00000002', []
+    for index, (name, number, pixels, level, whole) in enumerate(objects):
+        mask = f'{stem}/instance_{index:03d}_{stem}.png'
+        write_image(folder / mask, np.array([pixels], np.uint8))
+        said.append(dict(id=index, name=name, name_ndx=number, instance_mask=mask, parts=dict(
+            hasparts=[], ispartof=whole, part_level=level)))
+    write_image(folder / f'{stem}.jpg', (1, 6, 3))
+    write_coded(folder / f'{stem}_seg.png', np.full((1, 6), 774))
+    (folder / f'{stem}.json').write_text(json.dumps(dict(annotation=dict(object=said))))
+
+
+def test_objects_and_parts_become_instances(ade, tmp_path):
+    """What is hidden, 128, is no part of a mask, and an object that is wholly hidden is none."""
+    (ade / 'images/ADE/training/urban/street/ADE_train_00000001.json').write_text(
+        '{"annotation": {"object": []}}')
+    write_objects(
+        ade, ('rim', 2122, [255, 0, 0, 0, 0, 0], 2, 2),
+        ('door', 774, [255, 255, 128, 0, 0, 0], 0, []),
+        ('wheel', 3035, [255, 255, 0, 0, 0, 0], 1, [1]), ('door', 774, [0, 0, 0, 255, 0, 0], 0, []),
+        ('wall', 2978, [0, 0, 0, 0, 128, 0], 0, []), ('wheel', 3035, [0, 0, 0, 0, 255, 0], 1, [4]))
+    done = prepare_ade20k_full(tmp_path, split='train', instances=True, workers=2)
+    assert done.new == 2 * 3 + 1 + 2
+    wholes, parts = (ade / f'ade20k_full_{kind}_train.json' for kind in ('instance', 'part'))
+    assert read_instances(wholes) == {'ADE_train_00000001': [], 'ADE_train_00000002': [
+        ('door', 1, [3, 0, 1, 1]), ('door', 2, [0, 0, 2, 1])]}
+    assert read_parts(wholes, parts) == {'ADE_train_00000002': [
+        ('rim', 2, 'wheel'), ('wheel', 1, 'door'), ('wheel', 1, None)]}
+    image, = (each for each in json.loads(wholes.read_text())['images']
+              if each['id'] == 'ADE_train_00000002')
+    assert (ade / image['file_name']).is_file()
+    assert prepare_ade20k_full(tmp_path, split='train', instances=True).new == 0
+
+
+def test_objects_that_are_none_are_refused(ade, tmp_path):
+    (ade / 'images/ADE/training/urban/street/ADE_train_00000001.json').write_text('{}')
+    write_objects(ade, ('door', 774, [255, 7, 7, 0, 0, 0], 0, []))
+    with pytest.raises(ValueError) as error:
+        prepare_ade20k_full(tmp_path, split='train', instances=True)
+    text = str(error.value)
+    assert '00000001.json: expected "annotation" with a list "object", each with id, na' in text
+    assert '00000002.png: 2 pixels have the value 7; expected 255 for seen' in text
+
+
 def test_the_command(ade, tmp_path, load_tool, capsys):
     load_tool('prepare_ade20k_full').main([str(tmp_path), '--split', 'val', '--workers', '1'])
     said = capsys.readouterr().out
@@ -171,7 +226,7 @@ def test_the_command(ade, tmp_path, load_tool, capsys):
 @trees('ade20k_full')
 def test_answers(tree, tmp_path):
     answers = read_answers(tree)
-    done = prepare_ade20k_full(tree, tmp_path)
+    done = prepare_ade20k_full(tree, tmp_path, instances=True)
     assert dict(training=done.counts['train'], validation=done.counts['val']) == (
         answers['images_per_split'])
     for folder in ('training', 'validation'):
@@ -195,3 +250,27 @@ def test_answers(tree, tmp_path):
     for used in answers['evaluated']['used']:
         assert ADE20K_847[used['name']] == used['dataset_id']
         assert list(ADE20K_847)[used['label']] == used['name']
+    for split, folder in FOLDERS.items():
+        files = [tmp_path / f'ade20k_full_{kind}_{split}.json' for kind in ('instance', 'part')]
+        wholes, entries = read_instances(files[0]), read_parts(*files)
+        for item in answers['images']:
+            stem = Path(item['file']).stem
+            if item['split'] == folder:
+                assert wholes[stem] == answered_instances(item)
+                names = [each['name'] for each in (*item['instances'], *item['parts'])]
+                assert entries.get(stem, []) == sorted(
+                    ((part['name'], part['level'], names[part['of']]) for part in item['parts']),
+                    key=str)
+
+
+def read_parts(wholes, parts):
+    """Of each image that has parts: name, level and name of what it is on."""
+    contents = [json.loads(path.read_text()) for path in (wholes, parts)]
+    names = {entry['id']: entry['name'] for entry in contents[1]['categories']}
+    kinds = {entry['id']: names[entry['category_id']]
+             for content in contents for entry in content['annotations']}
+    found = {}
+    for entry in contents[1]['annotations']:
+        found.setdefault(entry['image_id'], []).append((
+            kinds[entry['id']], entry['part_level'], kinds.get(entry['part_of'])))
+    return {image_id: sorted(each, key=str) for image_id, each in found.items()}

@@ -8,7 +8,15 @@ from PIL import Image
 
 from mmodise.datasets.converters.pascal_voc import prepare_pascal_voc
 
-from .conftest import build, count_pixels, read_answers, trees, write_image
+from .conftest import (
+    answered_instances,
+    build,
+    count_pixels,
+    read_answers,
+    read_instances,
+    trees,
+    write_image,
+)
 
 #: A row of values: background, aeroplane, car, tvmonitor, border.
 VALUES = np.array([[0, 0, 1, 7, 20, 255]], np.uint8)
@@ -92,6 +100,7 @@ def test_augmented_maps_have_more_pictures_and_no_border(voc, tmp_path):
 def test_what_is_whole_is_not_written_again(voc, tmp_path):
     done = prepare_pascal_voc(voc, tmp_path / 'out', workers=2)
     assert done.new == 3 * 3 + 2
+    assert not list(done.out.glob('*.json')), 'there is no SegmentationObject'
     half = done.out / 'annotations_pascal21/validation/b.png'
     classes = done.out / 'annotations_pascal20/classes.txt'
     content = half.read_bytes()
@@ -100,6 +109,41 @@ def test_what_is_whole_is_not_written_again(voc, tmp_path):
     again = prepare_pascal_voc(voc, tmp_path / 'out')
     assert again.new == 1 and half.read_bytes() == content
     assert 'aeroplane,plane' in classes.read_text(), "a user's words stay"
+
+
+def write_objects(root, values):
+    """Objects of ``b``, one row of values; the other pictures have none."""
+    write_indexed(root / 'SegmentationObject/b.png', np.array([values], np.uint8))
+    for stem, shape in dict(a=VALUES.shape, empty=(2, 3)).items():
+        write_indexed(root / f'SegmentationObject/{stem}.png', np.zeros(shape, np.uint8))
+
+
+def test_objects_become_instances(voc, tmp_path):
+    """Numbers are of objects and not of classes; 255 is no object."""
+    write_objects(voc, [0, 0, 2, 1, 3, 255])
+    done = prepare_pascal_voc(voc, tmp_path / 'out')
+    assert done.new == 3 * 3 + 2 + 2 and not done.findings
+    found = read_instances(done.out / 'pascal_voc_instance_val.json')
+    assert found == {'b': [('aeroplane', 1, [2, 0, 1, 1]), ('car', 1, [3, 0, 1, 1]),
+                           ('tvmonitor', 1, [4, 0, 1, 1])], 'empty': []}
+    assert prepare_pascal_voc(voc, tmp_path / 'out').new == 0
+    assert prepare_pascal_voc(voc, tmp_path / 'more', augmented=True).new == 4 * 3 + 2
+    write_objects(voc, [0, 1, 1, 1, 1, 255])
+    note, = prepare_pascal_voc(voc, tmp_path / 'other', split='val').findings
+    assert 'objects with pixels of several classes' in note.message('Note')
+
+
+def test_objects_that_are_none_are_refused(voc, tmp_path):
+    write_objects(voc, [4, 0, 0, 0, 0, 255])
+    with pytest.raises(ValueError, match=r'Object/b\.png: the object 4 has no pixel of a class'):
+        prepare_pascal_voc(voc, tmp_path / 'out')
+    write_objects(voc, [0, 0, 1, 0, 0, 255])
+    (tmp_path / 'out/pascal_voc_instance_val.json').write_text('{"info": {}}')
+    with pytest.raises(ValueError, match=r'prepare_pascal_voc` did not make it. It is not overwr'):
+        prepare_pascal_voc(voc, tmp_path / 'out', split='val')
+    (voc / 'SegmentationObject/a.png').unlink()
+    with pytest.raises(FileNotFoundError, match=r'1 of 1 maps of objects are missing'):
+        prepare_pascal_voc(voc, tmp_path / 'third', split='train')
 
 
 def test_what_is_not_voc_is_refused(voc, tmp_path):
@@ -153,6 +197,11 @@ def test_answers(tree, tmp_path, augmented):
     done = prepare_pascal_voc(tree, tmp_path, augmented=augmented)
     if not augmented:
         assert done.counts == {key: answers['images_per_split'][key] for key in ('train', 'val')}
+        found = [read_instances(tmp_path / f'pascal_voc_instance_{split}.json')
+                 for split in ('train', 'val')]
+        assert {**found[0], **found[1]} == {
+            Path(item['file']).stem: answered_instances(item) for item in answers['images']
+            if 'instances' in item}
     for split, folder in (('train', 'training'), ('val', 'validation')):
         mine = {Path(item['file']).stem: item for item in answers['images']
                 if item['split'] == split}
