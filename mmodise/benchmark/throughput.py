@@ -15,6 +15,7 @@ from statistics import median
 from unittest import mock
 
 import numpy as np
+from mmdet.registry import DATASETS
 from mmengine.config import Config
 from PIL import Image
 
@@ -67,9 +68,9 @@ def time_folder(
     first, = inferencer(paths[0])
     if pretend is not None:
         with _waiting(pretend, first):
-            return _alternately('predict', predict, rounds, len(paths))
-    return {**_alternately('predict', predict, rounds, len(paths)),
-            **_alternately('ODISEInferencer', stream, rounds, len(paths))}
+            return _alternately('predict', lambda: predict, rounds, len(paths))
+    return {**_alternately('predict', lambda: predict, rounds, len(paths)),
+            **_alternately('ODISEInferencer', lambda: stream, rounds, len(paths))}
 
 
 def time_test(cfg: Config, rounds: int, pretend: float | None = None) -> Rates:
@@ -83,21 +84,21 @@ def time_test(cfg: Config, rounds: int, pretend: float | None = None) -> Rates:
     Raises:
         ValueError: If the two ways give different figures.
     """
-    figures, sizes = [], []
+    figures = []
 
-    def test() -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            one = copy.deepcopy(cfg)
-            one.update(work_dir=folder, log_level='WARNING',
-                       experiment_name=f'throughput_{len(figures)}')
-            runner = EvaluationRunner.from_cfg(one)
-            if pretend is not None:
-                _let_wait(runner.model, pretend)
-            figures.append(run_test(runner))
-            sizes.append(len(runner.test_dataloader.dataset))
+    def prepare() -> Callable[[], None]:
+        one, name = copy.deepcopy(cfg), f'throughput_{len(figures)}'
+        one.update(work_dir=folder, log_level='WARNING', experiment_name=name)
+        one.visualizer.name = name  # each writes into the folder of its own test
+        runner = EvaluationRunner.from_cfg(one)
+        if pretend is not None:
+            _let_wait(runner.model, pretend)
+        return lambda: figures.append(run_test(runner))
 
-    test()
-    rates = _alternately('mim test', test, rounds, sizes[0])
+    with tempfile.TemporaryDirectory() as folder:
+        prepare()()
+        number = len(DATASETS.build(cfg.test_dataloader.dataset))
+        rates = _alternately('mim test', prepare, rounds, number)
     if len(set(map(repr, figures))) > 1:
         raise ValueError(f'the figures differ: {figures}')
     return rates
@@ -152,12 +153,22 @@ class _AtOnce:
         return done
 
 
-def _alternately(name: str, do: Callable[[], None], rounds: int, pictures: int) -> Rates:
-    """Rates of both ways, in turns: machines have better and worse minutes."""
+def _alternately(
+    name: str, prepare: Callable[[], Callable[[], None]], rounds: int, pictures: int
+) -> Rates:
+    """Rates of both ways, in turns: machines have better and worse minutes.
+
+    Args:
+        name (str): What is timed.
+        prepare (Callable): Gives the function that is timed.
+        rounds (int): Of each way.
+        pictures (int): Of each round.
+    """
     rates = defaultdict(list)
     for number in range(rounds):
         for way in WAYS if number % 2 == 0 else reversed(WAYS):
             with one_by_one() if way == ONE_BY_ONE else nullcontext():
+                do = prepare()
                 start = time.perf_counter()
                 do()
                 rates[f'{name}, {way}'].append(pictures / (time.perf_counter() - start))
