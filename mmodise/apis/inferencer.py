@@ -109,8 +109,8 @@ class ODISEInferencer:
                 per picture. Defaults to the classes of the training.
             stuff: More names, of regions that are not counted, likewise.
             stream (bool): Give an iterator, which takes pictures as results are asked for:
-                ``batch_size`` at a time. Of files the next ones are read meanwhile. Defaults to
-                False, a list.
+                ``batch_size`` at a time. Of files the next ones are read while a GPU computes.
+                Defaults to False, a list.
             batch_size (int): Pictures at a time. Those of one size go through the networks
                 together. Defaults to 1.
             alpha (float, optional): Weight of the out-of-vocabulary score, 0 to 1, for classes that
@@ -212,7 +212,7 @@ class ODISEInferencer:
     def _sessions(self, inputs: object, batch_size: int) -> Iterator[Session]:
         pictures = read_pictures(inputs)
         if _are_files(inputs):
-            pictures = ahead(pictures, batch_size)
+            pictures = ahead(pictures, self.device, batch_size)
         while batch := list(itertools.islice(pictures, batch_size)):
             yield from self._observe(batch)
 

@@ -1,4 +1,4 @@
-"""Pictures a second of a folder and of a test: one by one, and overlapped as ever."""
+"""Pictures a second of a folder and of a test: one by one, and overlapped as on a GPU."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import copy
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -19,12 +19,12 @@ from mmdet.registry import DATASETS
 from mmengine.config import Config
 from PIL import Image
 
-from ..apis import ODISEInferencer, PanopticResult, ResultFolder, inferencer
+from ..apis import ODISEInferencer, PanopticResult, ResultFolder
 from ..apis.prediction import Ledger, PredictionRun, Settings, list_jobs, run
 from ..datasets.shapes_world import draw_picture
-from ..engine import EvaluationRunner, overlapped_evaluation
+from ..engine import EvaluationRunner
 from ..evaluation import run_test
-from ..evaluation.data_sets import loop
+from ..utils import overlap
 from .report import ascii_table
 
 ONE_BY_ONE, OVERLAPPED = WAYS = 'one by one', 'overlapped'
@@ -87,7 +87,7 @@ def time_test(cfg: Config, rounds: int, pretend: float | None = None) -> Rates:
     figures = []
 
     def prepare() -> Callable[[], None]:
-        one, name = copy.deepcopy(cfg), f'throughput_{len(figures)}'
+        one, name = copy.deepcopy(cfg), f'{Path(folder).name}_{len(figures)}'
         one.update(work_dir=folder, log_level='WARNING', experiment_name=name)
         one.visualizer.name = name  # each writes into the folder of its own test
         runner = EvaluationRunner.from_cfg(one)
@@ -105,33 +105,13 @@ def time_test(cfg: Config, rounds: int, pretend: float | None = None) -> Rates:
 
 
 @contextmanager
-def one_by_one() -> Iterator[None]:
-    """A context in which nothing is done while the network computes."""
-    def plain(items: Iterable, size: int = 1) -> Iterator:
-        yield from items
-
-    class Plain:
-        def __init__(self, *args: object) -> None:
-            pass
-
-        def __enter__(self) -> Plain:
-            return self
-
-        def __exit__(self, *args: object) -> None:
-            pass
-
-        def __call__(self, do: Callable, *args: object) -> None:
-            do(*args)
-
-        def finish(self) -> None:
-            pass
-
+def working(way: str) -> Iterator[None]:
+    """A context in which nothing is done while the network computes, or all that can be."""
     with ExitStack() as stack:
-        for module in (run, inferencer, overlapped_evaluation):
-            stack.enter_context(mock.patch.object(module, 'ahead', plain))
-        for module in (loop, overlapped_evaluation):
-            stack.enter_context(mock.patch.object(module, 'Behind', Plain))
-        stack.enter_context(mock.patch.object(run, 'ThreadPoolExecutor', _AtOnce))
+        stack.enter_context(
+            mock.patch.object(overlap, 'pays_on', lambda device: way == OVERLAPPED))
+        if way == ONE_BY_ONE:
+            stack.enter_context(mock.patch.object(run, 'ThreadPoolExecutor', _AtOnce))
         yield
 
 
@@ -167,7 +147,7 @@ def _alternately(
     rates = defaultdict(list)
     for number in range(rounds):
         for way in WAYS if number % 2 == 0 else reversed(WAYS):
-            with one_by_one() if way == ONE_BY_ONE else nullcontext():
+            with working(way):
                 do = prepare()
                 start = time.perf_counter()
                 do()

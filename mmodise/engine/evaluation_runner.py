@@ -13,8 +13,8 @@ from .overlapped_evaluation import OverlappedEvaluator, ReadAheadLoader
 class EvaluationRunner(Runner):
     """mmengine's runner, which asks for a checkpoint if there is something to load.
 
-    mmengine would evaluate random weights. Here pictures are read, and metrics see to results,
-    while the network computes.
+    mmengine would evaluate random weights. While a GPU computes, pictures are read and metrics
+    see to results.
     """
 
     @staticmethod

@@ -1,9 +1,10 @@
-"""Pictures are read, and metrics see to results, while the network computes."""
+"""Pictures are read, and metrics see to results, while a GPU computes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mmengine.device import get_device
 from mmengine.evaluator import Evaluator
 from mmengine.registry import EVALUATOR
 from torch.utils.data import DataLoader
@@ -15,7 +16,8 @@ from ..utils.overlap import Behind, ahead, as_they_are
 class OverlappedEvaluator(Evaluator):
     """mmengine's evaluator, whose metrics get results in a thread, in the same order.
 
-    Figures are the same. An error of a metric is raised with the next batch, or at the end.
+    On a CPU it is mmengine's. Figures are the same. An error of a metric is raised with the next
+    batch, or at the end.
 
     Args:
         metrics (dict | BaseMetric | Sequence): As mmengine's.
@@ -23,7 +25,7 @@ class OverlappedEvaluator(Evaluator):
 
     def __init__(self, metrics: object) -> None:
         super().__init__(metrics)
-        self._behind = Behind()
+        self._behind = Behind(get_device())
 
     def process(self, data_samples: Sequence, data_batch: object = None) -> None:
         """Give results to the metrics, once they are done with those before."""
@@ -36,7 +38,7 @@ class OverlappedEvaluator(Evaluator):
 
 
 class ReadAheadLoader:
-    """A data loader whose next batch is read in a thread.
+    """A data loader whose next batch is read in a thread, unless the network is on a CPU.
 
     For those without worker processes, which read ahead themselves.
 
@@ -56,4 +58,4 @@ class ReadAheadLoader:
         return len(self._loader)
 
     def __iter__(self) -> Iterator:
-        return ahead(self._loader)
+        return ahead(self._loader, get_device())

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from mmodise.checkpoints import check_untrained
 from mmodise.engine import EvaluationRunner, OverlappedEvaluator
+from mmodise.utils import overlap
 
 
 def test_a_model_without_parameters_is_not_wrapped():
@@ -25,6 +26,12 @@ def test_trained_weights_are_named():
     check_untrained(nn.ReLU(), 'relu.py')
     with pytest.raises(ValueError, match=r'linear\.py has no weights .* 2 to be trained.* weight'):
         check_untrained(nn.Linear(2, 1), 'linear.py')
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """Threads are used as if the network computed on a GPU."""
+    monkeypatch.setattr(overlap, 'pays_on', lambda device: True)
 
 
 class Recorded(BaseMetric):
@@ -44,7 +51,7 @@ class Recorded(BaseMetric):
         return dict(seen=list(results))
 
 
-def test_metrics_of_the_overlapped_evaluator_see_the_same():
+def test_metrics_of_the_overlapped_evaluator_see_the_same(gpu):
     own, plain = Recorded(), Recorded()
     evaluators = OverlappedEvaluator([own]), Evaluator([plain])
     for evaluator in evaluators:
@@ -55,7 +62,7 @@ def test_metrics_of_the_overlapped_evaluator_see_the_same():
     assert threading.current_thread() not in own.threads and len(own.threads) == 1
 
 
-def test_samples_may_get_other_results_meanwhile():
+def test_samples_may_get_other_results_meanwhile(gpu):
     """As in a sweep over classifiers, which all give their results to the same samples."""
     class Waiting(Recorded):
         def process(self, data_batch, data_samples):
@@ -73,7 +80,7 @@ def test_samples_may_get_other_results_meanwhile():
     assert seen['pred_instances']['labels'].tolist() == [1]
 
 
-def test_the_error_of_a_metric_stops_the_test():
+def test_the_error_of_a_metric_stops_the_test(gpu):
     evaluator = OverlappedEvaluator(Recorded(fails_at=1))
     evaluator.process([1])
     with pytest.raises(ValueError, match='no such number'):
@@ -83,7 +90,7 @@ def test_the_error_of_a_metric_stops_the_test():
         evaluator.evaluate(2)
 
 
-def test_a_runner_overlaps_unless_it_is_told_otherwise():
+def test_a_runner_overlaps_unless_it_is_told_otherwise(gpu):
     runner = EvaluationRunner.__new__(EvaluationRunner)
     assert isinstance(runner.build_evaluator([Recorded()]), OverlappedEvaluator)
     own = runner.build_evaluator(dict(type='MultiDatasetsEvaluator', metrics=[Recorded()],

@@ -17,13 +17,13 @@ def test_items_come_in_order_from_a_thread():
             made_in.add(threading.current_thread())
             yield i
 
-    assert list(ahead(make(), 2)) == [0, 1, 2, 3, 4]
+    assert list(ahead(make(), 'cuda', 2)) == [0, 1, 2, 3, 4]
     assert len(made_in) == 1 and threading.current_thread() not in made_in
-    assert list(ahead([])) == []
+    assert list(ahead([], 'cuda')) == []
 
 
 def test_an_error_is_raised_when_it_is_its_turn():
-    items = ahead(map((1).__floordiv__, count(-1)), 3)
+    items = ahead(map((1).__floordiv__, count(-1)), 'cuda', 3)
     assert next(items) == -1
     with pytest.raises(ZeroDivisionError):
         next(items)
@@ -36,7 +36,7 @@ def test_no_more_is_made_than_is_said():
         taken.append(i)
         return i
 
-    items = ahead(map(note, count()), 2)
+    items = ahead(map(note, count()), 'cuda', 2)
     assert taken == []
     assert next(items) == 0
     items.close()  # its thread ends with what it has begun
@@ -47,7 +47,7 @@ def test_no_more_is_made_than_is_said():
 
 
 def test_results_are_seen_to_one_after_the_other():
-    behind, seen, go_on = Behind(), [], threading.Event()
+    behind, seen, go_on = Behind('cuda'), [], threading.Event()
 
     def see(i):
         go_on.wait()
@@ -63,7 +63,7 @@ def test_results_are_seen_to_one_after_the_other():
 
 
 def test_an_error_comes_with_the_next_result_once():
-    behind = Behind()
+    behind = Behind('cuda')
     behind(lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         behind(print)
@@ -75,11 +75,23 @@ def test_an_error_comes_with_the_next_result_once():
 
 def test_a_context_waits_and_its_own_error_comes_first():
     seen = []
-    with Behind() as behind:
+    with Behind('cuda') as behind:
         behind(seen.append, 0)
     assert seen == [0]
-    with pytest.raises(KeyError), Behind() as behind:
+    with pytest.raises(KeyError), Behind('cuda') as behind:
         behind(seen.append, 1)
         behind(lambda: 1 // 0)
         raise KeyError
     assert seen == [0, 1]
+
+
+def test_on_a_cpu_all_is_done_in_its_turn():
+    taken, seen = [], []
+    items = ahead(map(taken.append, count()), 'cpu')
+    next(items)
+    assert taken == [0]
+    with Behind('cpu') as behind:
+        behind(lambda: seen.append((threading.current_thread(), torch.is_grad_enabled())))
+        assert seen == [(threading.current_thread(), False)]
+        with pytest.raises(ZeroDivisionError):
+            behind(lambda: 1 // 0)

@@ -5,8 +5,8 @@ python tools/analysis_tools/benchmark_throughput.py CONFIG WEIGHTS [--size 128 1
 
 Draws a folder of JPEG files of each size and counts the pictures a second of predict, with its
 files, and of a stream of ODISEInferencer's that is plotted; with --test also those of a test
-on the config's test data, whose figures must be the same. Overlapped is how they always work: the
-next picture is read and the result before is written, or seen to by metrics, while the network
+on the config's test data, whose figures must be the same. Overlapped is how they work with a GPU:
+the next picture is read and the result before is written, or seen to by metrics, while the network
 computes. --pretend takes a network that only waits so long for each picture, as if a GPU computed.
 Both ways are timed in turns, in one process.
 """

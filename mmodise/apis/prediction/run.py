@@ -93,7 +93,8 @@ class PredictionRun:
         written: list[Future] = []
         with (tqdm(total=len(jobs), unit='input', disable=None) as bar,
               ThreadPoolExecutor(1) as writer):
-            for batch, read in ahead(map(_read, _batches(jobs, self.settings.batch_size))):
+            batches = map(_read, _batches(jobs, self.settings.batch_size))
+            for batch, read in ahead(batches, self.inferencer.device):
                 if read is None:
                     self._label_video(batch[0])
                 else:

@@ -15,6 +15,7 @@ from mmdet.evaluation import DumpDetResults
 from mmdet.registry import DATA_SAMPLERS
 from mmengine.config import ConfigDict
 from mmengine.dataset import DefaultSampler
+from mmengine.device import get_device
 from mmengine.dist import (
     barrier,
     broadcast_object_list,
@@ -194,7 +195,7 @@ class DataSetsTestLoop(BaseLoop):
         self.runner.visualizer.dataset_meta = entry.evaluator.dataset_meta
         self.runner.call_hook('before_test_epoch')
         places, self._seconds = iter(self.dataloader.sampler.places), [0.0, 0.0]
-        with Behind() as behind:
+        with Behind(get_device()) as behind:
             for index, batch in enumerate(self.dataloader):
                 outputs = self._run_iter(index, batch)
                 behind(self._process, as_they_are(outputs), batch, places, records)
@@ -204,7 +205,7 @@ class DataSetsTestLoop(BaseLoop):
         if number:
             model, metrics = (seconds / number for seconds in self._seconds)
             print_log(f'{name}: {model:.3f} s an image in the model, {metrics:.3f} s in the '
-                      'metrics meanwhile', 'current')
+                      'metrics', 'current')
 
     @torch.no_grad()
     def _run_iter(self, index: int, batch: dict) -> list:
