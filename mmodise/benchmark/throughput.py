@@ -22,11 +22,13 @@ from PIL import Image
 from ..apis import ODISEInferencer, PanopticResult, ResultFolder
 from ..apis.prediction import Ledger, PredictionRun, Settings, list_jobs, run
 from ..datasets.shapes_world import draw_picture
-from ..engine import EvaluationRunner
+from ..engine import EvaluationRunner, OverlappedEvaluator
 from ..evaluation import run_test
 from ..utils import overlap
+from .evaluation_costs import DrawnSet
 from .report import ascii_table
 
+_CLASSES, _DRAWN = 133, 4
 ONE_BY_ONE, OVERLAPPED = WAYS = 'one by one', 'overlapped'
 Rates = dict[str, list[float]]
 
@@ -131,6 +133,31 @@ class _AtOnce:
         done: Future = Future()
         done.set_result(do(*args))
         return done
+
+
+def time_metrics(pictures: int, rounds: int, pretend: float) -> Rates:
+    """Pictures a second of all metrics, of pictures like COCO's, beside a network that only waits.
+
+    Args:
+        pictures (int): Of each round.
+        rounds (int): As in :func:`time_folder`.
+        pretend (float): Likewise.
+    """
+    def prepare() -> Callable[[], None]:
+        evaluator = OverlappedEvaluator(list(drawn.metrics().values()))
+
+        def run() -> None:
+            for i in range(pictures):
+                time.sleep(pretend)
+                evaluator.process([results[i % len(results)]], {})
+            evaluator.finish()
+
+        return run
+
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = DrawnSet(Path(folder, 'set'), _CLASSES, _DRAWN)
+        results = [drawn.result(i) for i in range(_DRAWN)]
+        return _alternately('metrics of COCO', prepare, rounds, pictures)
 
 
 def _alternately(

@@ -31,9 +31,13 @@ class OverlappedEvaluator(Evaluator):
         """Give results to the metrics, once they are done with those before."""
         self._behind(super().process, as_they_are(data_samples), data_batch)
 
+    def finish(self) -> None:
+        """Wait until the metrics have seen all results."""
+        self._behind.finish()
+
     def evaluate(self, size: int) -> dict:
         """Compute the figures, once the metrics have seen all results."""
-        self._behind.finish()
+        self.finish()
         return super().evaluate(size)
 
 

@@ -22,8 +22,9 @@ def test_a_folder_and_a_test(load_tool, demo_dir, tmp_path, monkeypatch, capsys,
         *(['--pretend', pretend] if pretend else [])])
     rates = json.loads(out.read_text())['pictures_a_second']
     stream = [] if pretend else ['64x96, ODISEInferencer']
+    metrics = ['metrics of COCO'] if pretend else []
     assert list(rates) == [
-        f'{name}, {way}' for name in ['64x96, predict', *stream, 'mim test']
+        f'{name}, {way}' for name in ['64x96, predict', *stream, 'mim test', *metrics]
         for way in ('one by one', 'overlapped')]
     assert all(rate > 0 for of_way in rates.values() for rate in of_way)
     assert '| 64x96, predict ' in capsys.readouterr().out

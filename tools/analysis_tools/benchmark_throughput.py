@@ -7,8 +7,9 @@ Draws a folder of JPEG files of each size and counts the pictures a second of pr
 files, and of a stream of ODISEInferencer's that is plotted; with --test also those of a test
 on the config's test data, whose figures must be the same. Overlapped is how they work with a GPU:
 the next picture is read and the result before is written, or seen to by metrics, while the network
-computes. --pretend takes a network that only waits so long for each picture, as if a GPU computed.
-Both ways are timed in turns, in one process.
+computes. --pretend takes a network that only waits so long for each picture, as if a GPU computed,
+and with --test also times the metrics of pictures like COCO's beside it. Both ways are timed in
+turns, in one process.
 """
 
 from __future__ import annotations
@@ -60,7 +61,13 @@ def main(argv: list[str] | None = None) -> None:
     from mmodise.apis import ODISEInferencer
     from mmodise.benchmark.machine import machine
     from mmodise.benchmark.subject import read_size
-    from mmodise.benchmark.throughput import draw_folder, table, time_folder, time_test
+    from mmodise.benchmark.throughput import (
+        draw_folder,
+        table,
+        time_folder,
+        time_metrics,
+        time_test,
+    )
     from mmodise.engine import launched, load_config
     MMLogger.get_current_instance().setLevel(logging.WARNING)
     found = {}
@@ -77,6 +84,8 @@ def main(argv: list[str] | None = None) -> None:
             cfg.load_from = args.weights
             with launched(cfg):
                 found |= time_test(cfg, args.rounds, args.pretend)
+                if args.pretend is not None:
+                    found |= time_metrics(args.pictures, args.rounds, args.pretend)
     except (OSError, ValueError) as error:
         sys.exit(f'benchmark_throughput.py: {error}')
     print(table(found))
