@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..engine import make_fast, set_tf32
 from ..models import ODISE
+from ..utils.overlap import ahead
 from ..vocabulary import Vocabulary
 from .inputs import Picture, read_pictures
 from .masks_of_files import take_masks
@@ -111,8 +112,9 @@ class ODISEInferencer:
             vocabulary: Names; see :meth:`read_vocabulary`. Or a list of :class:`Vocabulary`, one
                 per picture. Defaults to the classes of the training.
             stuff: More names, of regions that are not counted, likewise.
-            stream (bool): Give an iterator, which takes pictures as results are asked for: no
-                more than ``batch_size`` ahead. Defaults to False, a list.
+            stream (bool): Give an iterator, which takes pictures as results are asked for:
+                ``batch_size`` at a time. Of files the next ones are read while a GPU computes.
+                Defaults to False, a list.
             batch_size (int): Pictures at a time. Those of one size go through the networks
                 together. Defaults to 1.
             alpha (float, optional): Weight of the out-of-vocabulary score, 0 to 1, for classes that
@@ -213,6 +215,8 @@ class ODISEInferencer:
 
     def _sessions(self, inputs: object, batch_size: int) -> Iterator[Session]:
         pictures = read_pictures(inputs)
+        if _are_files(inputs):
+            pictures = ahead(pictures, self.device, batch_size)
         while batch := list(itertools.islice(pictures, batch_size)):
             yield from self._observe(batch)
 
@@ -226,6 +230,12 @@ class ODISEInferencer:
                 sessions[place] = Session(
                     self, pictures[place], sample, observation.of_image(i))
         return iter(sessions)
+
+
+def _are_files(inputs: object) -> bool:
+    """Whether nobody sees when they are read, as who gives pictures in memory might."""
+    names = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+    return all(isinstance(name, (str, Path)) for name in names)
 
 
 def _only_one(image: object) -> Picture:

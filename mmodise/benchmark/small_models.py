@@ -243,15 +243,21 @@ def _world_words() -> str:
     return ' '.join(sorted(words))
 
 
-def save_tokenizer(folder: Path, pad: str = END) -> None:
+def save_tokenizer(folder: Path, pad: str = END, whole: bool = False) -> None:
     """Write the tokenizer in the format of ``CLIPTokenizer``.
 
     Args:
         folder (Path): Gets its files.
         pad (str): The token that fills texts up. Defaults to the one that ends them.
+        whole (bool): Whether it has all of CLIP's tokens, not those of :func:`vocabulary` alone.
+            Defaults to False.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tokens, merges = vocabulary()
+    if whole:
+        clip = SimpleTokenizer()
+        words = [*list(clip.encoder)[:-2], START, END]
+        tokens, merges = {word: i for i, word in enumerate(words)}, list(clip.bpe_ranks)
     _write_json(folder / 'vocab.json', tokens)
     lines = ['#version: 0.2', *(' '.join(pair) for pair in merges), '']
     (folder / 'merges.txt').write_text('\n'.join(lines), encoding='utf-8')

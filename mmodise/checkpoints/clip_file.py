@@ -42,6 +42,26 @@ def load_clip_file(
         tuple: The network and its tokenizer.
 
     Raises:
+        ValueError: As :func:`build_clip`.
+    """
+    network = build_clip(path, name, precision, architecture)
+    if name:
+        return network, open_clip.get_tokenizer(name)
+    return network, open_clip.SimpleTokenizer(context_length=network.context_length)
+
+
+def build_clip(
+    path: str, name: str | None, precision: str, architecture: Mapping
+) -> open_clip.CLIP:
+    """Build the network of :func:`load_clip_file` around the file's weights.
+
+    Args:
+        path (str): As there.
+        name (str, optional): Likewise.
+        precision (str): Likewise.
+        architecture (Mapping): Likewise.
+
+    Raises:
         ValueError: If the file cannot be read safely, its weights do not fit, or were trained with
             another activation than the architecture has, or nothing tells with which.
     """
@@ -73,9 +93,7 @@ def load_clip_file(
     _check_activation(path, name, architecture, config.get('quick_gelu', False), quick_gelu)
     if precision != 'fp32':
         _lower(network, _DTYPES[precision])
-    if name:
-        return network, open_clip.get_tokenizer(name)
-    return network, open_clip.SimpleTokenizer(context_length=network.context_length)
+    return network
 
 
 def _read(path: str) -> tuple[dict[str, Tensor], bool | None]:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ..weights import locate
-from .clip_file import load_clip_file, wrong_activation
+from .clip_file import build_clip, load_clip_file, wrong_activation
 from .convnext import register_convnext
 from .file_content import what_it_is
 from .finite import check_finite
@@ -91,9 +91,36 @@ def _load(
         name = f'local-dir:{model}'
     else:
         name = model
-    network = open_clip.create_model(  # reads weights only
-        name, pretrained=pretrained, precision=precision, require_pretrained=True)
+    network = _load_in_place(tag, config, precision) if tag else None
+    if network is None:  # weights are drawn at random, which seeds of trainings count on, and read
+        network = open_clip.create_model(
+            name, pretrained=pretrained, precision=precision, require_pretrained=True)
     return network, open_clip.get_tokenizer(name)
+
+
+def _load_in_place(tag: Mapping, config: Mapping, precision: str) -> open_clip.CLIP | None:
+    """The CLIP of a tag, built around the weights of its file: none are drawn, none copied.
+
+    Args:
+        tag (Mapping): What open_clip knows of it.
+        config (Mapping): open_clip's model config.
+        precision (str): As in :func:`load_clip`.
+
+    Returns:
+        CLIP | None: None where open_clip must see to it: it reads other kinds as well, adapts
+        weights, and says what is wrong with a file.
+    """
+    path = open_clip.download_pretrained(tag)
+    if not _is_plain(config) or not os.path.isfile(path):
+        return None
+    try:
+        network = build_clip(path, None, precision, {'quick_gelu': False, **config})
+    except (KeyError, TypeError, ValueError):
+        return None
+    network.visual.image_mean, network.visual.image_std = (
+        tag.get(name, default) for name, default in (
+            ('mean', open_clip.OPENAI_DATASET_MEAN), ('std', open_clip.OPENAI_DATASET_STD)))
+    return network
 
 
 def _is_plain(config: Mapping) -> bool:

@@ -9,6 +9,7 @@ from .fast import has_bfloat16, make_fast
 from .float32 import set_tf32
 from .iteration_seed_hook import IterationSeedHook
 from .launch import check_same_config, launched, meet
+from .overlapped_evaluation import OverlappedEvaluator
 from .process import tune_process
 from .safe_checkpoint_hook import SafeCheckpointHook
 from .schedule import set_max_iters
@@ -16,6 +17,7 @@ from .sharded_strategy import ShardedStrategy
 
 __all__ = [
     'CPUAmpOptimWrapper', 'CheckpointFitHook', 'EvaluationRunner', 'IterationSeedHook',
-    'SafeCheckpointHook', 'ShardedStrategy', 'check_config', 'check_same_config', 'enable_amp',
-    'enable_auto_scale_lr', 'has_bfloat16', 'launched', 'load_config', 'make_fast', 'meet',
-    'set_extractor_dtype', 'set_max_iters', 'set_tf32', 'tune_process']
+    'OverlappedEvaluator', 'SafeCheckpointHook', 'ShardedStrategy', 'check_config',
+    'check_same_config', 'enable_amp', 'enable_auto_scale_lr', 'has_bfloat16', 'launched',
+    'load_config', 'make_fast', 'meet', 'set_extractor_dtype', 'set_max_iters', 'set_tf32',
+    'tune_process']

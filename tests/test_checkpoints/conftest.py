@@ -1,10 +1,37 @@
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 PARTS = Path(__file__).parents[1] / 'data/golden_open_parts'
+
+_DRAWING = {'aten::normal_', 'aten::uniform_', 'aten::randn', 'aten::fill_', 'aten::zero_'}
+_COPYING = {'aten::copy_', 'aten::clone', 'aten::_to_copy', 'aten::mul'}
+
+
+@pytest.fixture(scope='session')
+def weight_operations():
+    """Give a context that tells which operations have drawn or copied tensors of a given size."""
+
+    @contextmanager
+    def watch(numel):
+        class Watch(TorchDispatchMode):
+            def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+                result = func(*args, **kwargs or {})
+                name = func._schema.name
+                if (name in _DRAWING | _COPYING and isinstance(result, torch.Tensor)
+                        and not result.is_meta and result.numel() >= numel):
+                    seen.add(name)
+                return result
+
+        seen = set()
+        with Watch():
+            yield seen
+
+    return watch
 
 
 @pytest.fixture(scope='session')

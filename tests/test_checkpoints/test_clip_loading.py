@@ -15,6 +15,7 @@ from mmengine.logging import MMLogger
 from open_clip.factory import _MODEL_CONFIGS
 from safetensors.torch import load_file, save_file
 
+from mmodise.checkpoints.clip_loading import load_clip
 from mmodise.models import FrozenCLIP
 
 DATA = Path(__file__).parents[1] / 'data'
@@ -283,3 +284,40 @@ def test_full_size_on_the_meta_device(tmp_path):
     assert (clip.embed_dim, clip.image_size) == (768, (336, 336))
     with pytest.raises(RuntimeError, match=r'sizes as ViT-L-14-336, ViT-L-14-336-quickgelu\)'):
         FrozenCLIP('ViT-L-14-quickgelu', str(tmp_path / 'clip.pt'))
+
+
+def same_weights(ours, theirs):
+    ours, theirs = ours.state_dict(), theirs.state_dict()
+    assert list(ours) == list(theirs)
+    return all(value.dtype == theirs[name].dtype and torch.equal(value, theirs[name])
+               for name, value in ours.items())
+
+
+def test_weights_of_a_tag_are_neither_drawn_nor_copied(
+        files, named, monkeypatch, weight_operations):
+    tag = dict(file=str(files / 'state.safetensors'), quick_gelu=True, mean=(0.1, 0.2, 0.3),
+               std=(0.4, 0.5, 0.6))
+    monkeypatch.setattr(open_clip, 'get_pretrained_cfg', lambda name, pretrained: tag)
+    with weight_operations(30_000) as seen:
+        clip = FrozenCLIP('tiny-quickgelu', 'tagged')
+    assert seen == set()
+    for precision in ('fp32', 'bf16'):
+        network, _ = load_clip('tiny-quickgelu', 'tagged', precision)
+        with weight_operations(30_000) as seen:
+            plain = open_clip.create_model(
+                'tiny-quickgelu', pretrained=tag['file'], precision=precision)
+        assert {'aten::normal_', 'aten::copy_'} <= seen, 'what is looked for is seen'
+        assert same_weights(network, plain)
+    torch.testing.assert_close(clip.frozen.mean.flatten(), torch.tensor(tag['mean']))
+    torch.testing.assert_close(clip.frozen.std.flatten(), torch.tensor(tag['std']))
+
+
+def test_a_tag_that_open_clip_must_adapt_is_left_to_it(named, monkeypatch, tmp_path, reference):
+    weights = {**reference.state_dict()}
+    weights['positional_embedding'] = weights['positional_embedding'].repeat(2, 1)
+    save_file(weights, tmp_path / 'long.safetensors')
+    tag = dict(file=str(tmp_path / 'long.safetensors'), quick_gelu=True)
+    monkeypatch.setattr(open_clip, 'get_pretrained_cfg', lambda name, pretrained: tag)
+    monkeypatch.setattr(open_clip.factory, 'get_pretrained_cfg', lambda name, pretrained: tag)
+    network, _ = load_clip('tiny-quickgelu', 'tagged')
+    assert network.positional_embedding.shape == (77, 64)

@@ -18,6 +18,22 @@ def folder(small_models):
     return str(small_models / 'stable_diffusion')
 
 
+def test_weights_are_neither_drawn_nor_copied(folder, tmp_path, weight_operations):
+    copy = shutil.copytree(folder, tmp_path / 'copy')
+    for path in copy.rglob('*.safetensors'):  # in float32, as those at full size
+        weights = {name: value.float() for name, value in load_file(path).items()}
+        path.unlink()
+        save_file(weights, path, metadata=dict(format='pt'))
+    config = copy / 'text_encoder/config.json'
+    config.write_text(config.read_text().replace('float16', 'float32'))
+    with weight_operations(20_000) as seen:
+        _, unet, _ = load_stable_diffusion(str(copy))
+    assert seen == set()
+    with weight_operations(20_000) as seen:
+        unet.double()
+    assert seen == {'aten::_to_copy'}, 'what is looked for is seen'
+
+
 @pytest.mark.parametrize(('file', 'message'), [
     ('vae/config.json', r'vae/config\.json; vae/ has diffusion_pytorch_model\.safetensors'),
     ('unet/diffusion_pytorch_model.safetensors',

@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
+from ...utils.overlap import ahead
 from ...vocabulary import Vocabulary
 from ..exports import FORMATS
 from ..inferencer import ODISEInferencer
@@ -92,11 +93,12 @@ class PredictionRun:
         written: list[Future] = []
         with (tqdm(total=len(jobs), unit='input', disable=None) as bar,
               ThreadPoolExecutor(1) as writer):
-            for batch in _batches(jobs, self.settings.batch_size):
-                if batch[0].is_video and not batch[0].problem:
+            batches = map(_read, _batches(jobs, self.settings.batch_size))
+            for batch, read in ahead(batches, self.inferencer.device):
+                if read is None:
                     self._label_video(batch[0])
                 else:
-                    results = list(self._infer(self._read(batch)))
+                    results = list(self._infer(self._readable(batch, read)))
                     self._finish(written, show_segments)  # of the batch before
                     written = [writer.submit(self._write, *result) for result in results]
                 bar.update(len(batch))
@@ -135,15 +137,15 @@ class PredictionRun:
         self.ledger.note(job.source, files)
         return job, files, result
 
-    def _read(self, jobs: Iterable[Job]) -> list[tuple[Job, Picture]]:
+    def _readable(
+        self, jobs: Iterable[Job], read: Iterable[Picture | Exception]
+    ) -> list[tuple[Job, Picture]]:
         pictures = []
-        for job in jobs:
-            try:
-                if job.problem:
-                    raise ValueError(job.problem)
-                pictures.append((job, read_source(job.source)))
-            except Exception as error:  # whatever is wrong with a file, others go on
-                self._fail(job, error)
+        for job, picture in zip(jobs, read, strict=True):
+            if isinstance(picture, Exception):
+                self._fail(job, picture)
+            else:
+                pictures.append((job, picture))
         return pictures
 
     def _infer(
@@ -198,6 +200,22 @@ class PredictionRun:
     def _label_frame(self, image: object) -> PanopticResult:
         result, = self.inferencer(image, self.settings.vocabulary, **self.settings.scoring)
         return result
+
+
+def _read(jobs: list[Job]) -> tuple[list[Job], list[Picture | Exception] | None]:
+    """Read the pictures of a batch, or why there is none; None for a video."""
+    if jobs[0].is_video and not jobs[0].problem:
+        return jobs, None
+    return jobs, [_read_one(job) for job in jobs]
+
+
+def _read_one(job: Job) -> Picture | Exception:
+    if job.problem:
+        return ValueError(job.problem)
+    try:
+        return read_source(job.source)
+    except Exception as error:  # whatever is wrong with a file, others go on
+        return error
 
 
 def _draw_frame(result: PanopticResult) -> object:

@@ -15,6 +15,7 @@ from mmdet.evaluation import DumpDetResults
 from mmdet.registry import DATA_SAMPLERS
 from mmengine.config import ConfigDict
 from mmengine.dataset import DefaultSampler
+from mmengine.device import get_device
 from mmengine.dist import (
     barrier,
     broadcast_object_list,
@@ -30,6 +31,7 @@ from mmengine.runner.base_loop import BaseLoop
 from torch import nn
 from torch.utils.data import Dataset
 
+from ...utils.overlap import Behind, as_they_are
 from ...version import __version__
 from ..class_figures import with_novel_classes
 from .entry import Entry, NotThereError, build_entry, shared_settings
@@ -193,8 +195,12 @@ class DataSetsTestLoop(BaseLoop):
         self.runner.visualizer.dataset_meta = entry.evaluator.dataset_meta
         self.runner.call_hook('before_test_epoch')
         places, self._seconds = iter(self.dataloader.sampler.places), [0.0, 0.0]
-        for index, batch in enumerate(self.dataloader):
-            self._run_iter(index, batch, places, records)
+        with Behind(get_device()) as behind:
+            for index, batch in enumerate(self.dataloader):
+                outputs = self._run_iter(index, batch)
+                behind(self._process, as_they_are(outputs), batch, places, records)
+                self.runner.call_hook(
+                    'after_test_iter', batch_idx=index, data_batch=batch, outputs=outputs)
         number = len(self.dataloader.sampler)
         if number:
             model, metrics = (seconds / number for seconds in self._seconds)
@@ -202,23 +208,25 @@ class DataSetsTestLoop(BaseLoop):
                       'metrics', 'current')
 
     @torch.no_grad()
-    def _run_iter(
-        self, index: int, batch: dict, places: Iterator[int], records: ImageRecords
-    ) -> None:
+    def _run_iter(self, index: int, batch: dict) -> list:
         self.runner.call_hook('before_test_iter', batch_idx=index, data_batch=batch)
-        times = [_now()]
+        start = _now()
         with autocast(enabled=self.fp16):
             outputs = self.runner.model.test_step(batch)
-        times.append(_now())
+        self._seconds[0] += _now() - start
+        return outputs
+
+    def _process(
+        self, outputs: Sequence[dict], batch: dict, places: Iterator[int], records: ImageRecords
+    ) -> None:
+        """Give results to the metrics, and keep what they found; in a thread, batch by batch."""
+        start = time.perf_counter()
         for sample in outputs:
             self.evaluator.process([sample], batch)
             records.add(next(places), [list(metric.results) for metric in self.evaluator.metrics])
             for metric in self.evaluator.metrics:
                 metric.results.clear()
-        times.append(_now())
-        self._seconds = [self._seconds[i] + times[i + 1] - times[i] for i in range(2)]
-        self.runner.call_hook(
-            'after_test_iter', batch_idx=index, data_batch=batch, outputs=outputs)
+        self._seconds[1] += time.perf_counter() - start
 
     def _evaluate(self, name: str, entry: Entry, records: ImageRecords) -> dict:
         """Compute the figures of the records of all processes."""
