@@ -1,4 +1,5 @@
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -9,10 +10,14 @@ from mmengine.registry import DefaultScope
 
 import mmodise
 from mmodise.datasets.shapes_world.writer import make_split
+from mmodise.engine.process import SWITCH
 from mmodise.weights import locate
 
 ROOT = Path(__file__).parents[1]
 SMALL_CONFIG = ROOT / 'configs/odise/odise_sd-small_shapes-panoptic.py'
+
+# commands are run in the process of the tests, which is to stay as it is
+os.environ[SWITCH] = '0'
 
 
 @pytest.fixture(autouse=True)

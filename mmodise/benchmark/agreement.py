@@ -31,7 +31,7 @@ def compare_outputs(one: object, other: object) -> dict[str, float]:
     if isinstance(one, Mapping):
         if one.keys() != other.keys():
             return dict(losses=torch.inf)
-        one, other = ({name: float(loss) for name, loss in losses.items()}
+        one, other = ({name: float(torch.as_tensor(loss).detach()) for name, loss in losses.items()}
                       for losses in (one, other))
         return dict(losses=max(
             abs(one[name] - other[name]) / max(1.0, abs(other[name])) for name in one))
