@@ -4,8 +4,8 @@ import ctypes
 import sys
 from pathlib import Path
 
-#: Bytes that must be available: keeping takes up to half as much again as giving back.
-ENOUGH = 8 * 2**30
+#: Bytes that must be available: keeping takes up to 1.7 times as much as giving back.
+ENOUGH = 16 * 2**30
 # glibc's numbers of settings (malloc.h), what it starts with, and where it ends by itself
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 _GLIBC = {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 32 * 2**20, _TRIM_THRESHOLD: 64 * 2**20}
