@@ -61,7 +61,7 @@ HEAD_METHODS = (
     'panoptic_head.mask_embedding.embed.forward', 'panoptic_head.text_proj.forward',
     'panoptic_head.class_logits')
 _TESTING = (
-    'backbone._forward_windows', 'backbone.extractor.forward',
+    'backbone._fitting', 'backbone._forward_windows', 'backbone.extractor.forward',
     'backbone.extractor.frozen.vae.encoder.forward', 'backbone.extractor.add_noise',
     'backbone.extractor.frozen.unet.forward',
     'backbone.captioner.clip._normalize', 'backbone.captioner.clip.encode_images',
@@ -106,12 +106,13 @@ def _window_stages(model: ODISE, calls: dict[str, list[Call]]) -> Stages:
     What depends on the timestep is there as 'step0.unet0', 'step1.unet0' and so on, and that of the
     first timestep as 'unet0' as well.
     """
+    fit, = calls['backbone._fitting']
     project, = calls['backbone._forward_windows']
     extract, = calls['backbone.extractor.forward']
     add_noise, = calls['backbone.extractor.add_noise']
     encoder, unet_maps, decoder = extract.output[:2], extract.output[2:-2], extract.output[-2:]
     batch = {
-        'crop': project.args[0],
+        'crop': fit.args[0],
         'extractor_img': extract.args[0],
         'clip_input': _joined(calls['backbone.captioner.clip._normalize']),
         'prefix': _joined(calls['backbone.captioner.clip.encode_images']),
