@@ -251,7 +251,7 @@ def test_another_image_size_and_precision(folder, images):
     (dict(timesteps=(), transformer_blocks=(1, )), r'timesteps=\(\); give at least one'),
     (dict(image_size=100, transformer_blocks=(1, )), r'image_size=100; .* of 8 up to 192'),
     (dict(image_size=200, transformer_blocks=(1, )), r'image_size=200; .* of 8 up to 192'),
-    (dict(dtype='int8', transformer_blocks=(1, )), r"dtype='int8'; give one of float32"),
+    (dict(dtype='int4', transformer_blocks=(1, )), r"dtype='int4'; give one of float32"),
 ])
 def test_what_there_is_not_is_refused(folder, settings, message):
     with pytest.raises(ValueError, match='DiffusionTransformerExtractor: .*' + message):
