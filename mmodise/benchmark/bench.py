@@ -36,7 +36,6 @@ def calls_before(setting: Setting, few_calls: bool) -> int:
     return 3 if not few_calls else 2 if setting.training else 1
 
 
-
 def without_panoptic(points: list[list[Setting]]) -> list[list[Setting]]:
     """Switch panoptic results off everywhere, if some vocabulary is too large for them."""
     largest = max(setting.classes or 0 for point in points for setting in point)

@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..utils.cpu_memory import is_kept, switch_keeping
+from ..utils.cpu_memory import glibc, is_kept, switch_keeping
 from ..utils.cpu_products import in_use, onednn_products
 
 _LARGE = 2**25  #: Bytes of a block that glibc would rather get from the system, if none is free.
@@ -73,14 +73,10 @@ def is_mapped(block: int) -> bool:
 
 
 def _libc() -> ctypes.CDLL | None:
-    """The C library, if it is glibc."""
-    try:
-        libc = ctypes.CDLL(None)
-    except (OSError, TypeError):  # Windows
-        return None
-    if not hasattr(libc, 'gnu_get_libc_version'):
-        return None
-    libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
-    libc.sbrk.restype, libc.sbrk.argtypes = ctypes.c_void_p, [ctypes.c_ssize_t]
-    libc.free.restype, libc.free.argtypes = None, [ctypes.c_void_p]
+    """The C library with the types of what is called here, if it is glibc."""
+    libc = glibc()
+    if libc is not None:
+        libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+        libc.sbrk.restype, libc.sbrk.argtypes = ctypes.c_void_p, [ctypes.c_ssize_t]
+        libc.free.restype, libc.free.argtypes = None, [ctypes.c_void_p]
     return libc

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from types import ModuleType
 import numpy as np
 import torch
 
+from ..utils.cpu_memory import glibc
 from .subject import PRECISIONS
 
 
@@ -36,9 +36,8 @@ class HostMemory:
 
     def tidy(self) -> None:
         """Give back what the C library keeps of what was freed: no part of the next call's need."""
-        trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)
-        if trim is not None:  # glibc's
-            trim(0)
+        if (libc := glibc()) is not None:
+            libc.malloc_trim(0)
 
 
 class DeviceMemory:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -26,6 +26,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.structures import PixelData
 from torch import Tensor, nn
 
+from ..engine.config_check import configs_of
 from ..models.classifiers.clip_mask_classifier import resize
 from ..models.clip import FrozenCLIP, TunedTower
 from ..models.extractors import StableDiffusionExtractor, text_encoder
@@ -78,7 +79,7 @@ def arranged(config: Config) -> Config:
     model.backbone.max_windows = 1
     model.panoptic_head.pixel_decoder.type = WholePixelDecoder
     model.panoptic_fusion_head.type = WholeMasksFusionHead
-    for clip in _clips(model):
+    for clip in configs_of(model, FrozenCLIP, 'precision'):
         clip.update(type=OwnCLIP, precision='fp32')
     if 'optim_wrapper' in config:
         config.optim_wrapper.type = WholeNormOptimWrapper
@@ -89,7 +90,8 @@ def in_float32(config: Config) -> bool:
     """Whether a model computes in float32 throughout, as far as its config says."""
     model = config.model
     return model.backbone.extractor.get('dtype', 'float32') == 'float32' and all(
-        clip.get('precision', 'fp32') == 'fp32' for clip in _clips(model))
+        clip.get('precision', 'fp32') == 'fp32'
+        for clip in configs_of(model, FrozenCLIP, 'precision'))
 
 
 def _setting(config: Config, key: str) -> object:
@@ -97,15 +99,6 @@ def _setting(config: Config, key: str) -> object:
     for name in key.split('.'):
         config = None if config is None else config.get(name)
     return config
-
-
-def _clips(config: ConfigDict) -> Iterator[ConfigDict]:
-    """Configs of CLIPs inside a config."""
-    for value in config.values():
-        if isinstance(value, dict):
-            if value.get('type') == 'FrozenCLIP':
-                yield value
-            yield from _clips(value)
 
 
 class WholeExtractor(StableDiffusionExtractor):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from mmengine.device import get_device
 
 from ..models import FeatureExtractor
 from ..utils.paths import configs_folder
-from .config_check import arguments_of, check_config, parts_called, registries_of
+from .config_check import check_config, configs_of
 from .fast import make_fast
 
 
@@ -99,19 +98,9 @@ def set_extractor_dtype(node: object, dtype: str, overwrite: bool = True) -> Non
         dtype (str): Such as 'bfloat16'.
         overwrite (bool): Also where the config says it already. Defaults to True.
     """
-    if isinstance(node, dict):
-        if (overwrite or 'dtype' not in node) and _has_precision(node.get('type')):
-            node['dtype'] = dtype
-        for value in node.values():
-            set_extractor_dtype(value, dtype, overwrite)
-
-
-def _has_precision(name: object) -> bool:
-    """Whether a ``type`` is an extractor that computes in a precision of its own."""
-    return any(
-        inspect.isclass(part) and issubclass(part, FeatureExtractor)
-        and 'dtype' in arguments_of(part)
-        for part in parts_called(name, registries_of('mmdet')))
+    for part in configs_of(node, FeatureExtractor, 'dtype'):
+        if overwrite or 'dtype' not in part:
+            part['dtype'] = dtype
 
 
 def enable_auto_scale_lr(cfg: Config) -> None:

@@ -126,6 +126,25 @@ def parts_called(name: object, registries: list[Registry]) -> list[Callable]:
     return found
 
 
+def configs_of(node: object, kind: type, argument: str) -> Iterator[dict]:
+    """Configs inside of a config whose ``type`` is a class of a kind that takes an argument.
+
+    Args:
+        node (object): The config of a model or of a part.
+        kind (type): A class, or a base of classes.
+        argument (str): Its name.
+    """
+    if isinstance(node, (list, tuple)):
+        for value in node:
+            yield from configs_of(value, kind, argument)
+    elif isinstance(node, dict):
+        if any(inspect.isclass(part) and issubclass(part, kind) and argument in arguments_of(part)
+               for part in parts_called(node.get('type'), registries_of('mmdet'))):
+            yield node
+        for value in node.values():
+            yield from configs_of(value, kind, argument)
+
+
 def arguments_of(part: Callable) -> set[str]:
     """Names of the arguments, of a class also those that it hands on to its parents."""
     names: set[str] = set()

@@ -10,7 +10,7 @@ from mmengine.device import get_device
 from mmengine.logging import print_log
 
 from ..models import FeatureExtractor, FrozenCLIP
-from .config_check import arguments_of, parts_called, registries_of
+from .config_check import configs_of
 
 # what a frozen part computes in: the class, its argument, and the names of two precisions
 _PRECISIONS = (
@@ -29,7 +29,10 @@ def make_fast(cfg: Config, device: str | torch.device | None = None) -> None:
     """
     device = torch.device(device or get_device())
     if has_bfloat16(device):
-        _lower(cfg.get('model'))
+        for kind, key, full, half in _PRECISIONS:
+            for part in configs_of(cfg.get('model'), kind, key):
+                if part.get(key, full) == full:
+                    part[key] = half
     else:
         print_log(f'fast: {device} does not compute in bfloat16 by itself; frozen networks stay in '
                   'float32.', 'current', logging.WARNING)
@@ -42,17 +45,3 @@ def has_bfloat16(device: torch.device) -> bool:
     checks = (getattr(torch.cpu, name, None) for name in (
         '_is_avx512_bf16_supported', '_is_amx_tile_supported'))
     return device.type == 'cpu' and any(check() for check in checks if check)
-
-
-def _lower(node: object) -> None:
-    if isinstance(node, (list, tuple)):
-        for value in node:
-            _lower(value)
-    elif isinstance(node, dict):
-        for part in parts_called(node.get('type'), registries_of('mmdet')):
-            for kind, key, full, half in _PRECISIONS:
-                if (isinstance(part, type) and issubclass(part, kind)
-                        and key in arguments_of(part) and node.get(key, full) == full):
-                    node[key] = half
-        for value in node.values():
-            _lower(value)

@@ -29,7 +29,7 @@ def keep_memory(keep: bool = True) -> bool:
     Returns:
         bool: Whether something was done.
     """
-    libc = _glibc()
+    libc = glibc()
     if libc is None or (keep and available_memory() < ENOUGH):
         return False
     done = switch_keeping(keep)
@@ -40,7 +40,7 @@ def keep_memory(keep: bool = True) -> bool:
 
 def switch_keeping(keep: bool) -> bool:
     """As :func:`keep_memory`, however much is available, and nothing is given back now."""
-    libc = _glibc()
+    libc = glibc()
     if libc is None:
         return False
     _STATE['is_kept'] = keep
@@ -66,7 +66,8 @@ def available_memory() -> int:
     return available
 
 
-def _glibc() -> ctypes.CDLL | None:
+def glibc() -> ctypes.CDLL | None:
+    """The C library, if it is glibc."""
     if not sys.platform.startswith('linux'):
         return None
     libc = ctypes.CDLL(None)

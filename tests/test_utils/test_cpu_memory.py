@@ -9,7 +9,7 @@ import pytest
 from mmodise.utils import cpu_memory
 from mmodise.utils.cpu_memory import keep_memory
 
-pytestmark = pytest.mark.skipif(cpu_memory._glibc() is None, reason='needs glibc')
+pytestmark = pytest.mark.skipif(cpu_memory.glibc() is None, reason='needs glibc')
 #: A process of its own, whose memory no other test has cut up. It tells pages per tensor, kept: of
 #: 64 MiB, more than glibc ever keeps by itself; and given back: of 256 MiB, more than was kept.
 PROGRAM = """

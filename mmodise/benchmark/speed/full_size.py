@@ -16,10 +16,8 @@ from ...models.extractors.unet_maps import merge_tokens_of
 from ...utils.paths import configs_folder
 from ..machine import HostMemory, memory_of
 from ..subject import Setting, Subject
-from .lines import FOUR, FULL_CONFIG, ONE, Line
+from .lines import FULL_CONFIG, SIDES, Line
 
-#: Sides of the pictures, by the line that others are compared with.
-SIDES = {ONE: 512, FOUR: 1024}
 _CLASSES = 20  # whose texts are embedded before
 _BACKBONE = 'model.backbone'
 _EXTRACTOR = f'{_BACKBONE}.extractor'

@@ -14,6 +14,8 @@ FULL_CONFIG = configs_folder() / 'odise/odise_sd-v1_32xb2-lsj-50e_coco-panoptic.
 FAST_CONFIG = configs_folder() / '_base_/fast.py'
 #: Lines that others are compared with: of one window per picture, and of four.
 ONE, FOUR = 'one', 'four'
+#: Sides of the pictures at full size, by these.
+SIDES = {ONE: 512, FOUR: 1024}
 _EXTRACTOR = 'model.backbone.extractor'
 _MERGE = f'{_EXTRACTOR}.merge_tokens', f'{_EXTRACTOR}.merge_levels'
 _CAPTION = {'model.backbone.caption_whole_images': True}

@@ -13,7 +13,7 @@ from ..charts import draw_points
 from ..claim_run import describe_machine
 from ..comparison import quality, table
 from ..comparisons.recipes import COMPARISON as RECIPES
-from .lines import FOUR, ONE, Line
+from .lines import FOUR, ONE, SIDES, Line
 from .text import ANSWER, FOUR_WINDOWS, FULL, INTRODUCTION, NOT_TRAINED, NOTES, TRAINED
 
 #: Seconds per picture that somebody has.
@@ -91,7 +91,7 @@ def write(docs: Path, lines: Mapping[str, Line]) -> Path:
          for group in GROUPS},
         docs / 'images/speed.png', 'seconds per picture', 'PQ')
     parts += ['![PQ of base and novel classes over seconds per picture](images/speed.png)', NOTES]
-    full = {against: records[f'full size, {against}'] for against in (ONE, FOUR)
+    full = {against: records[f'full size, {against}'] for against in SIDES
             if f'full size, {against}' in records}
     if full:
         parts += [FULL, *(_full_table(lines, against, record) for against, record in full.items())]
@@ -140,7 +140,7 @@ def _small_table(
 
 
 def _full_table(lines: Mapping[str, Line], against: str, record: Mapping) -> str:
-    results, side = record['results'], {ONE: 512, FOUR: 1024}[against]
+    results, side = record['results'], SIDES[against]
     base = [results[name]['seconds'] for name in (against, against + _AGAIN) if name in results]
     rows = []
     for name, found in results.items():
@@ -169,7 +169,7 @@ def _answer(
 
     missing = [line.title for name, line in lines.items() if line.recipe and name not in points]
     seconds = {f'{lines[name.removesuffix(_AGAIN)].title}, {side} x {side}': found['seconds']
-               for against, side in ((ONE, 512), (FOUR, 1024)) if against in full
+               for against, side in SIDES.items() if against in full
                for name, found in full[against]['results'].items()}
     sentences = [ANSWER.format(budget=f'{BUDGET:g}', lines=len(affordable), base=best(of('base')),
                                novel=best(of('novel')), both=best(lambda name: sum(

@@ -73,9 +73,9 @@ def write_objects(
                 parent = entry['part_of']
                 place['part_of'] = None if parent is None else ids[parent]
             found['part_level' in entry].append(dict(entry, **place))
-    images = [each['image'] for each in done]
+    images, categories = [each['image'] for each in done], _categories(done)
     return sum(each['new'] for each in done) + sum(
-        write_instances(path, command, images, entries, _categories(done))
+        write_instances(path, command, images, entries, categories)
         for path, entries in zip((wholes, parts), found, strict=True))
 
 
