@@ -97,6 +97,19 @@ def test_fewer_windows_at_once_change_neither_maps_nor_gradients(precise, max_wi
 
 
 @torch.no_grad()
+def test_a_cpu_sees_as_many_windows_at_once_as_make_512_pixels(precise):
+    wide = images(1, 3, 320, 896).double()  # 3 rows of 7 windows
+    calls = []
+    precise.extractor.register_forward_pre_hook(lambda _, args: calls.append(len(args[0])))
+    runs = [precise(wide)]
+    precise.max_windows = 21
+    runs.append(precise(wide))
+    assert calls == [16, 5, 21]
+    for expected, ours in zip(*runs, strict=True):
+        assert (ours - expected).abs().max() < 1e-5 * expected.abs().max()
+
+
+@torch.no_grad()
 def test_a_caption_for_all_windows(small_models, clip_cfg, precise):
     """Of the image squeezed into a square; of an image of one window nothing changes."""
     wide = images(2, 3, 128, 256).double()

@@ -18,6 +18,7 @@ from ..int8 import is_quantized
 from .windows import Stitcher, cut_windows
 
 OUT_STRIDES = (4, 8, 16, 32)
+_CPU_PIXELS = 512**2  # at once: what is read of more leaves the cache before it is used
 #: Offsets that a captioner gives, see :meth:`FeatureExtractor.forward`.
 Condition = tuple[Tensor | None, ...]
 
@@ -72,7 +73,8 @@ class DiffusionBackbone(BaseModule):
             The extractor is given windows of its own ``image_size``: smaller ones are enlarged,
             larger ones shrunk. Defaults to 512 (official release).
         max_windows (int, optional): How many windows go through the diffusion model at once, which
-            bounds its memory; the maps are the same. None: all of a batch. Defaults to None.
+            bounds its memory; the maps are the same. None: all of a batch; on a CPU without
+            gradients as many as the extractor sees as 512 x 512 pixels. Defaults to None.
         strides (Sequence[int], optional): Where each map that is read goes, in the order of the
             extractor's ``feature_strides``: 4, 8, 16 or 32, the stride of the output map that it
             is resized to and summed into. None: its own stride, clamped to 4 to 32 (official
@@ -110,8 +112,8 @@ class DiffusionBackbone(BaseModule):
         super().__init__(init_cfg)
         if max_windows is not None and max_windows < 1:
             raise ValueError(
-                f'DiffusionBackbone: max_windows={max_windows}; give 1 or more, or None to send '
-                'all windows of a batch through the diffusion model at once')
+                f'DiffusionBackbone: max_windows={max_windows}; give 1 or more, or None for as '
+                'many as are fast on the device')
         if caption_whole_images and captioner is None:
             raise ValueError(
                 'DiffusionBackbone: caption_whole_images=True needs a captioner; leave it out, or '
@@ -261,7 +263,7 @@ class DiffusionBackbone(BaseModule):
                 self._condition(self._fitting(images), captions),
                 lambda offset: offset.repeat_interleave(len(origins), dim=0))
         captions = [caption for caption in captions for _ in origins]  # of an image its windows'
-        at_once = self.max_windows or len(windows)
+        at_once = self.max_windows or self._windows_at_once(windows)
         for start in range(0, len(windows), at_once):
             part = slice(start, start + at_once)
             fitting = self._fitting(windows[part])
@@ -271,6 +273,12 @@ class DiffusionBackbone(BaseModule):
             for key, maps in make(fitting, condition, side).items():
                 stitchers[key].add(maps)
         return tuple(stitcher.finish() for stitcher in stitchers.values())
+
+    def _windows_at_once(self, windows: Tensor) -> int:
+        """More on a CPU would take memory, and no less time; with gradients all maps are kept."""
+        if windows.device.type == 'cpu' and not torch.is_grad_enabled():
+            return max(1, _CPU_PIXELS // self.extractor.image_size**2)
+        return len(windows)
 
     def _fitting(self, images: Tensor) -> Tensor:
         """Images as squares of the extractor's size."""
