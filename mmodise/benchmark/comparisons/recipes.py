@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import NamedTuple
 
 from ...evaluation import Spread, Weights
 from ..comparison import BASELINE, FIGURES, RECIPE, Claim, Comparison, Records, table
@@ -63,7 +65,7 @@ ones never.
 
 def cross_section(records: Records, docs: Path) -> str:
     """Each backbone with each classifier, and the costs of an image."""
-    results, costs = [], []
+    results, costs, tested = [], [], []
     for line, runs in records.items():
         title = LINES[line][1]
         tests = [run['classifiers'] for run in runs.values() if 'classifiers' in run]
@@ -74,9 +76,12 @@ def cross_section(records: Records, docs: Path) -> str:
         costs.append([title, 'none', *_cost([test[NONE] for test in tests])])
         for name, classifier in CLASSIFIERS.items():
             ours = [test[name] for test in tests]
-            results.append([title, classifier.title, *_quality([one['result'] for one in ours]),
-                            *_best(ours)])
+            quality = _quality([one['result'] for one in ours])
+            results.append([title, classifier.title, *quality, *_best(ours)])
             costs.append([title, classifier.title, *_cost(ours)])
+            tested.append(_Tested(
+                f'{title}, with {classifier.title}', dict(zip(_GROUPS, quality, strict=True)),
+                _least(ours, 'seconds')))
     best = [f'{group}, best' for group in _GROUPS]
     return f"""## Backbones and classifiers
 
@@ -93,7 +98,34 @@ What an image takes in testing, alone in its batch: seconds (median, of the fast
 convolutions, matrix products and attention, the most memory held beside the weights, and all
 parameters, frozen ones too, in millions.
 
-{table(['backbone', 'classifier', 's / image', 'GFLOPs', 'MB', 'parameters, M'], costs)}"""
+{table(['backbone', 'classifier', 's / image', 'GFLOPs', 'MB', 'parameters, M'], costs)}
+
+## What is best
+
+{_answer(tested)}"""
+
+
+class _Tested(NamedTuple):
+    """A backbone with a classifier: its PQ by group, and seconds an image."""
+
+    title: str
+    quality: dict[str, Spread]
+    seconds: float
+
+
+def _answer(tested: list[_Tested]) -> str:
+    lines = []
+    for group in _GROUPS:
+        best = max(tested, key=lambda one: one.quality[group].mean)
+        lines.append(f'- For {group} classes: {best.title}, {best.quality[group]}.')
+    front, least = [], math.inf  # none other is both as fast and better in all classes
+    for one in sorted(tested, key=lambda one: -one.quality['all'].mean):
+        if one.seconds < least:
+            least = one.seconds
+            front.append(f'{one.title}, {one.quality["all"]} in {one.seconds:.3f} s')
+    lines.append('- Per second, those than which none is faster and better in all classes: '
+                 + '; '.join(front) + '.')
+    return '\n'.join(lines)
 
 
 def _quality(results: list[dict]) -> list[Spread]:
@@ -111,11 +143,12 @@ def _best(tests: list[dict]) -> list[object]:
 
 
 def _cost(tests: list[dict]) -> list[str]:
-    def least(key: str) -> float:
-        return min(test['cost'][key] for test in tests)
+    return [f'{_least(tests, "seconds"):.3f}', f'{_least(tests, "gflops"):.1f}',
+            f'{_least(tests, "megabytes"):.0f}', f'{_least(tests, "parameters") / 1e6:.2f}']
 
-    return [f'{least("seconds"):.3f}', f'{least("gflops"):.1f}', f'{least("megabytes"):.0f}',
-            f'{least("parameters") / 1e6:.2f}']
+
+def _least(tests: list[dict], key: str) -> float:
+    return min(test['cost'][key] for test in tests)
 
 
 COMPARISON = Comparison(
