@@ -38,4 +38,5 @@ ones never.
 
 """ + FIGURES
 
-COMPARISON = Comparison('consistency', LINES, CLAIMS, INTRODUCTION, a_claim='A gain')
+COMPARISON = Comparison(
+    'consistency', LINES, CLAIMS, INTRODUCTION, a_claim='A gain', borrows=('claims', ))
