@@ -40,12 +40,15 @@ def docs(tmp_path):
 
 
 def test_the_page(docs):
-    page.keep(docs, 'times', dict(r18=dict(seconds=0.05, megabytes=1)), together=False)
+    page.keep(docs, 'times', dict(
+        r18=dict(seconds=0.05, megabytes=1),
+        queries=dict(seconds=0.4, megabytes=2)), together=False)
     text = page.write(docs, lines()).read_text()
     assert '| float32 | 200 | 1.00 | 60.0 | 40.0 |  |  | 10 |' in text
     assert '| int8 | 100 | 2.00 | 58.0 | 41.0 | -2.0 | +1.0 | 10 |' in text
     assert '| four windows, one caption | 1100 | 0.73 | 70.0 | 60.0 | +20.0 | +40.0 | 10 |' in text
     assert "| ODISE's head, ResNet-18 | 50 | 4.00 | 31.0 ± 1.4 | 31.0 ± 1.4 |  |  | 1 |" in text
+    assert '| half of the masks | 400 | 0.50 | - | - |  |  | 2 |' in text, 'time, and no PQ yet'
     assert '| int8 | 5.5 | 2.00 | 3.0 |' in text and '| float32 again | 12.0 | 0.92 |' in text
     answer = ' '.join(text.split('## Which model')[1].split())
     assert 'best in base classes is **float32** (200 ms; base 60.0, novel 40.0)' in answer

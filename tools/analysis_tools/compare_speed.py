@@ -42,6 +42,8 @@ def main(argv: list[str] | None = None) -> None:
     # isort: split
     from mmodise.benchmark.speed import full_size, page, small
     from mmodise.benchmark.speed.lines import FOUR, ONE, lines
+    from mmodise.engine import tune_process
+    tune_process()
     every = lines()
     if unknown := set(args.lines or ()).difference(every):
         sys.exit(f'compare_speed.py: --lines {" ".join(sorted(unknown))}: expected some of '

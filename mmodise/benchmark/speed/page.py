@@ -128,8 +128,8 @@ def _small_table(
     for name in (name for name in chosen if name in times):
         seconds = times[name]['seconds']
         ours = values.get(name, dict.fromkeys(GROUPS, Spread(math.nan, math.nan)))
-        changes = [f'{ours[group].mean - values[against][group].mean:+.1f}'
-                   if lines[name].recipe is None and name != against else ''
+        is_change = lines[name].recipe is None and name != against and name in values
+        changes = [f'{ours[group].mean - values[against][group].mean:+.1f}' if is_change else ''
                    for group in GROUPS]
         rows.append([
             lines[name].title, f'{1000 * seconds:.0f}',
