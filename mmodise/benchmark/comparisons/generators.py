@@ -101,4 +101,4 @@ def _in_units(cost: GeneratorCost) -> list[str]:
 
 COMPARISON = Comparison(
     'generators', LINES, CLAIMS, INTRODUCTION, a_claim='A gain', extra=cost_section,
-    borrows=('claims', ))
+    borrows=('claims', 'recipes'))
