@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import NamedTuple
 
 from ...evaluation import Spread, Weights
+from ..charts import unbeaten
 from ..comparison import BASELINE, FIGURES, RECIPE, Claim, Comparison, Records, table
 from ..cross_classifiers import NONE, Classifier
 
@@ -118,11 +118,10 @@ def _answer(tested: list[_Tested]) -> str:
     for group in _GROUPS:
         best = max(tested, key=lambda one: one.quality[group].mean)
         lines.append(f'- For {group} classes: {best.title}, {best.quality[group]}.')
-    front, least = [], math.inf  # none other is both as fast and better in all classes
-    for one in sorted(tested, key=lambda one: -one.quality['all'].mean):
-        if one.seconds < least:
-            least = one.seconds
-            front.append(f'{one.title}, {one.quality["all"]} in {one.seconds:.3f} s')
+    named = {one.title: one for one in tested}
+    points = {title: (one.seconds, one.quality['all'].mean) for title, one in named.items()}
+    front = [f'{title}, {named[title].quality["all"]} in {named[title].seconds:.3f} s'
+             for title in reversed(unbeaten(points))]
     lines.append('- Per second, those than which none is faster and better in all classes: '
                  + '; '.join(front) + '.')
     return '\n'.join(lines)
