@@ -36,11 +36,14 @@ def default_scope_of_fixtures():
 
 @pytest.fixture
 def log(caplog):
-    """What mmengine's current logger writes, as pytest's ``caplog``."""
+    """What mmengine's current logger writes from INFO on, as pytest's ``caplog``."""
     logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel('INFO')  # a runner or a tool of another test may have left another one
     logger.addHandler(caplog.handler)
     yield caplog
     logger.removeHandler(caplog.handler)
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope='session')

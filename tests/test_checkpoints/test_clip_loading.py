@@ -2,6 +2,7 @@
 
 import copy
 import json
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -11,7 +12,6 @@ import numpy as np
 import open_clip
 import pytest
 import torch
-from mmengine.logging import MMLogger
 from open_clip.factory import _MODEL_CONFIGS
 from safetensors.torch import load_file, save_file
 
@@ -62,19 +62,6 @@ def named(monkeypatch):
     """The small architecture with names in open_clip, as all of its own have them."""
     for name, quick_gelu in (('tiny', False), ('tiny-quickgelu', True)):
         monkeypatch.setitem(_MODEL_CONFIGS, name, {**ARCHITECTURE, 'quick_gelu': quick_gelu})
-
-
-@pytest.fixture
-def logged(monkeypatch):
-    """What is logged: levels and messages."""
-    messages = []
-    logger = MMLogger.get_current_instance()
-    level = logger.level
-    logger.setLevel('INFO')  # a runner of another test may have left another one
-    monkeypatch.setattr(
-        logger, 'handle', lambda record: messages.append((record.levelname, record.getMessage())))
-    yield messages
-    logger.setLevel(level)
 
 
 @pytest.mark.parametrize('name', ['state.pt', 'training.pt', 'state.safetensors'])
@@ -158,19 +145,19 @@ def test_a_hub_id_without_network_is_told_the_local_ways(monkeypatch):
         FrozenCLIP('hf-hub:nobody/nothing')
 
 
-def test_where_nothing_tells_the_activation_a_warning_does(files, named, logged, expected):
+def test_where_nothing_tells_the_activation_a_warning_does(files, named, log, expected):
     path = str(files / 'state.pt')
     FrozenCLIP('tiny', path)
-    [(level, message)] = logged
-    assert level == 'WARNING'
+    [(_, level, message)] = log.record_tuples
+    assert level == logging.WARNING
     assert "tiny is built with GELU. OpenAI's weights, and some others, need 'tiny-qu" in message
-    logged.clear()
+    log.clear()
     FrozenCLIP('tiny', path, architecture=dict(quick_gelu=False))
-    assert logged == [], 'the user has said it'
+    assert log.records == [], 'the user has said it'
     clip = FrozenCLIP('tiny', path, architecture=dict(quick_gelu=True))
     torch.testing.assert_close(clip.encode_texts(TEXTS), expected, rtol=0, atol=1e-5)
     FrozenCLIP('tiny-quickgelu', path)
-    assert [level for level, _ in logged] == ['INFO']
+    assert [record.levelname for record in log.records] == ['INFO']
 
 
 def test_what_a_file_does_not_tell_is_asked_for(files, named):

@@ -7,7 +7,6 @@ import numpy as np
 import open_clip
 import pytest
 import torch
-from mmengine.logging import MMLogger
 from safetensors.torch import save_file
 
 from mmodise.checkpoints.stable_diffusion.loading import load_stable_diffusion, load_text_encoder
@@ -28,15 +27,6 @@ def path(golden_file):
 def weights(path):
     """Names and tensors of the small file."""
     return torch.load(path, weights_only=True)['state_dict']
-
-
-@pytest.fixture
-def logged(monkeypatch):
-    """Warnings that are logged."""
-    messages = []
-    logger = MMLogger.get_current_instance()
-    monkeypatch.setattr(logger, 'handle', lambda record: messages.append(record.getMessage()))
-    return messages
 
 
 def changed(weights, folder, without=(), **tensors):
@@ -255,11 +245,11 @@ def test_what_is_not_asked_for_may_be_missing(weights, tmp_path):
     assert load_text_encoder(path, ARCHITECTURE).config.hidden_size == 48
 
 
-def test_tensors_of_no_part_are_told(weights, tmp_path, logged):
+def test_tensors_of_no_part_are_told(weights, tmp_path, log):
     path = changed(weights, tmp_path, **{'embedding_manager.initial': torch.ones(1)})
     load_text_encoder(path, ARCHITECTURE)
-    assert len(logged) == 1
-    assert f'{path}: embedding_manager.initial (1 in all) belong to no part' in logged[0]
+    assert len(log.messages) == 1
+    assert f'{path}: embedding_manager.initial (1 in all) belong to no part' in log.messages[0]
 
 
 @pytest.mark.parametrize(('name', 'message'), [
