@@ -10,6 +10,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from mmodise.models import StableDiffusionExtractor
 from mmodise.models.extractors import precision
 from mmodise.models.extractors.noise import scaled_linear_schedule
+from mmodise.models.extractors.precise_group_norm import PreciseGroupNorm
 
 
 @pytest.fixture(scope='module')
@@ -163,6 +164,9 @@ def test_channels_last_changes_the_order_in_memory_only(folder, extractor, image
         maps, expected = ours(images), extractor(images)
     assert max(relative_errors(maps, expected)) < 1e-5
     assert all(m.is_contiguous(memory_format=torch.channels_last) for m in maps)
+    norms = [m for network in ours.frozen.networks() for m in network.modules()
+             if isinstance(m, torch.nn.GroupNorm)]
+    assert len(norms) > 20 and {type(norm) for norm in norms} == {PreciseGroupNorm}
 
 
 @pytest.mark.parametrize(('dtype', 'large', 'vae', 'unet'), [

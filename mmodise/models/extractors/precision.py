@@ -5,6 +5,7 @@ from torch import nn
 
 from ..frozen import FrozenNetworks
 from ..int8 import quantize
+from .precise_group_norm import PreciseGroupNorm
 
 DTYPES = ('float32', 'bfloat16', 'float16', 'float64', 'int8')
 LARGE = 256  #: Side of images whose networks gain from another order in memory.
@@ -62,3 +63,5 @@ def lay_out(channels_last: bool | None, image_size: int, frozen: FrozenNetworks)
         last = faster if channels_last is None else channels_last
         nn.Module.to(network, memory_format=(
             torch.channels_last if last else torch.contiguous_format))
+        if last:
+            PreciseGroupNorm.replace_in(network)
