@@ -12,7 +12,7 @@ demo: .venv/.installed  ## make the data set, train, evaluate, and write picture
 test: lint
 	OMP_NUM_THREADS=1 .venv/bin/pytest --numprocesses auto --dist loadfile
 
-fidelity: .venv/.installed  ## compare models at full size with the official ones (7.3 GB)
+fidelity: .venv/.installed  ## compare models at full size with the official ones (10.2 GiB)
 	.venv/bin/python tests/parity/verify_parity.py ../shared/golden/full
 	.venv/bin/python tests/parity/verify_parity.py ../shared/golden/fcclip_full
 

@@ -4,11 +4,11 @@ python tests/parity/verify_parity.py GOLDEN_DIR
 
 Builds the models that GOLDEN_DIR/meta.json describes from the recipes in configs/odise or
 configs/fcclip, loads weights in the original formats (CompVis Stable Diffusion, open_clip, official
-checkpoints of ODISE or FC-CLIP),
-runs the inputs, and prints the largest error of every stage. Windows, layers and gradients of a
-kind share a line, which shows the worst of them; --all shows each, --markdown writes a table in
-which inputs share a line, too. The exit code is 1 if any stage
-fails, or if an array of the set is neither compared nor left out by name.
+checkpoints of ODISE or FC-CLIP), runs the inputs, set up for speed as commands are, and prints the
+largest error of every stage. Windows, layers and gradients of a kind share a line, which shows the
+worst of them; --all shows each, --markdown writes a table in which inputs share a line, too. The
+exit code is 1 if any stage fails, or if an array of the set is neither compared nor left out by
+name.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ from torch import Tensor
 from mmodise.checkpoints.fit import load_fitting
 from mmodise.checkpoints.official import from_official, official_names, read_official
 from mmodise.checkpoints.stable_diffusion.loading import load_text_encoder
+from mmodise.engine import tune_process
 from mmodise.models import ODISE
 from mmodise.models.extractors.noise import scaled_linear_schedule
 
@@ -276,6 +277,7 @@ def verify(golden: GoldenSet) -> Iterator[Row]:
 def main(argv: list[str] | None = None) -> None:
     """Compare and print."""
     args = parse_args(argv)
+    tune_process()
     init_default_scope('mmdet')
     with tempfile.TemporaryDirectory() as work_dir:
         golden = read_golden_set(args.golden_dir, Path(work_dir))
