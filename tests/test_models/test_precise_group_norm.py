@@ -33,6 +33,18 @@ def test_as_precise_as_float32_is(mean, largest, affine):
     assert (found - exact(norm, inputs)).abs().max() < largest
 
 
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize('mean', [3, 30, 300])
+def test_in_16_bit_as_precise_as_results_are(mean, dtype):
+    norm, inputs = norm_and_inputs((2, 8, 384, 320), mean)
+    norm, inputs = norm.to(dtype), inputs.to(dtype)
+    with torch.no_grad():
+        found, expected = norm(inputs), exact(norm, inputs)
+    assert found.is_contiguous(memory_format=torch.channels_last) and found.dtype == dtype
+    errors = (found - expected).abs() / expected.abs().clamp_min(1)
+    assert errors.max() < torch.finfo(dtype).eps
+
+
 def test_rows_longer_than_what_is_added_up_at_a_time(monkeypatch):
     monkeypatch.setattr('mmodise.models.extractors.precise_group_norm.STRIP', 100)
     norm, inputs = norm_and_inputs((1, 8, 7, 30))
@@ -52,7 +64,7 @@ def test_gradients():
 
 
 @pytest.mark.parametrize('change', [
-    lambda x: x.contiguous(), lambda x: x.bfloat16(), lambda x: x.double(), lambda x: x.flatten(2)])
+    lambda x: x.contiguous(), lambda x: x.double(), lambda x: x.flatten(2), lambda x: x[:0]])
 def test_all_else_is_left_to_torch(change):
     norm, inputs = norm_and_inputs((2, 8, 12, 10))
     inputs = change(inputs)
