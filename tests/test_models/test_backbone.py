@@ -8,6 +8,7 @@ from mmseg.registry import MODELS as MMSEG_MODELS
 from mmseg.utils import register_all_modules
 
 from mmodise.models import DiffusionBackbone
+from mmodise.models.extractors.precision import LARGE
 
 SIDE = 128  # the small diffusion model's own size
 STRIDES = (4, 8, 16, 32)
@@ -226,6 +227,21 @@ def test_frozen_networks_in_bfloat16(small_models, clip_cfg, trained):
         assert 1e-4 < (ours - expected).norm() / expected.norm() < 3e-2
     for ours, expected in zip(gradients, expected_gradients, strict=True):
         assert F.cosine_similarity(ours.flatten(), expected.flatten(), dim=0) > 0.98
+
+
+@torch.no_grad()
+def test_large_windows_are_exact_in_channels_last_too(small_models, clip_cfg):
+    side = LARGE + 128
+    faster, usual = (
+        build(small_models, clip_cfg, window_size=side, extractor=dict(
+            type='StableDiffusionExtractor', pretrained=str(small_models / 'stable_diffusion'),
+            image_size=side, channels_last=order)) for order in (None, False))
+    usual.load_state_dict(faster.state_dict())
+    assert not faster.extractor.frozen.vae.encoder.conv_in.weight.is_contiguous()
+    plain = torch.full((1, 3, side, side), 0.9)  # whose means are large beside their deviations
+    plain[..., :32, :32] = images(3, 32, 32)
+    for ours, expected in zip(faster(plain), usual(plain), strict=True):
+        assert (ours - expected).abs().max() < 1e-5 * expected.abs().max()
 
 
 def test_closed_gates_learn_first(trained):

@@ -306,7 +306,9 @@ class DiffusionBackbone(BaseModule):
         pyramid = {}
         for feature, stride, project in zip(features, self.strides, self.projections, strict=True):
             feature = _resized(feature, side // stride)
-            feature = feature.to(project.conv1.weight.dtype)
+            # in channels_last torch's group normalization loses digits, see PreciseGroupNorm
+            feature = feature.to(
+                project.conv1.weight.dtype, memory_format=torch.contiguous_format)
             # mmdet's own switch skips the VAE's maps, which need no gradient
             projected = checkpointed(project, feature) if self.with_cp else project(feature)
             pyramid[stride] = pyramid[stride] + projected if stride in pyramid else projected
