@@ -186,10 +186,12 @@ def cost(runs: dict[int, dict], key: str) -> float:
     return min(run['cost'][key] for run in runs.values())
 
 
-def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """A table in Markdown, numbers to the right."""
+def table(
+    header: Iterable[str], rows: Iterable[Iterable[object]], of_numbers: bool = True
+) -> str:
+    """A table in Markdown: after the first column numbers to the right, or texts to the left."""
     header = list(header)
-    lines = [header, ['---'] + ['---:'] * (len(header) - 1), *rows]
+    lines = [header, ['---'] + ['---:' if of_numbers else '---'] * (len(header) - 1), *rows]
     return '\n'.join('| ' + ' | '.join(map(str, line)) + ' |' for line in lines)
 
 

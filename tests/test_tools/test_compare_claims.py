@@ -92,7 +92,8 @@ def test_the_page_of_given_records(report, tmp_path):
         assert (TOOLS.parent / 'docs' / link).exists()
 
 
-@pytest.mark.parametrize('name', ['claims', 'consistency', 'recipes'])
+@pytest.mark.parametrize(
+    'name', ['captioners', 'claims', 'consistency', 'generators', 'recipes'])
 def test_the_shipped_pages_are_those_of_their_records(tools, tmp_path, name):
     """The page in docs/, to the letter."""
     docs = TOOLS.parent / 'docs'

@@ -41,4 +41,4 @@ captioner. Every other line has another captioner, see [configs/captioners](../c
 """ + FIGURES
 
 COMPARISON = Comparison(
-    'captioners', LINES, CLAIMS, INTRODUCTION, borrows=('claims', 'recipes'))
+    'captioners', LINES, CLAIMS, INTRODUCTION, borrows=('claims', ))

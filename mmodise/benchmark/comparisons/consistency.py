@@ -39,4 +39,4 @@ ones never.
 """ + FIGURES
 
 COMPARISON = Comparison(
-    'consistency', LINES, CLAIMS, INTRODUCTION, a_claim='A gain', borrows=('claims', 'recipes'))
+    'consistency', LINES, CLAIMS, INTRODUCTION, a_claim='A gain', borrows=('claims', ))

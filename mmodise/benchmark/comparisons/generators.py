@@ -48,7 +48,7 @@ _NEEDS = table(
          '`timesteps` of a rectified flow'],
         ['`TokenDiffusionExtractor`', 'aMUSEd: folder, hub',
          'VQ encoder, transformer and its attention', 'text, pooled text',
-         '`mask_shares` of tokens']])
+         '`mask_shares` of tokens']], of_numbers=False)
 
 INTRODUCTION = """# Features of other generators
 
@@ -101,4 +101,4 @@ def _in_units(cost: GeneratorCost) -> list[str]:
 
 COMPARISON = Comparison(
     'generators', LINES, CLAIMS, INTRODUCTION, a_claim='A gain', extra=cost_section,
-    borrows=('claims', 'recipes'))
+    borrows=('claims', ))
