@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
 from threading import RLock
 from types import SimpleNamespace
 from weakref import WeakValueDictionary
@@ -78,7 +79,7 @@ class FrozenNetworks(SimpleNamespace):
     @property
     def device(self) -> torch.device:
         """Where they are."""
-        return self._tensors()[0].device
+        return next(self._tensors()).device
 
     def on(self, device: torch.device) -> FrozenNetworks:
         """The same networks on a device: those that are there, or a copy.
@@ -107,10 +108,10 @@ class FrozenNetworks(SimpleNamespace):
     def _is_copied(value: object) -> bool:
         return isinstance(value, (nn.Module, Tensor)) or hasattr(value, '__deepcopy__')
 
-    def _tensors(self) -> list[Tensor]:
-        of_networks = [tensor for network in self.networks()
-                       for tensor in (*network.parameters(), *network.buffers())]
-        return [*of_networks, *(v for v in vars(self).values() if isinstance(v, Tensor))]
+    def _tensors(self) -> Iterator[Tensor]:
+        for network in self.networks():
+            yield from chain(network.parameters(), network.buffers())
+        yield from (value for value in vars(self).values() if isinstance(value, Tensor))
 
 
 class FrozenModule(nn.Module):

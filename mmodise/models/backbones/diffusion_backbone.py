@@ -304,11 +304,13 @@ class DiffusionBackbone(BaseModule):
         if self.projections is None:
             return self._concatenate(features, side)
         pyramid = {}
+        # of large maps in channels_last torch's group normalization loses digits, see
+        # PreciseGroupNorm
+        order = torch.contiguous_format if self.extractor.in_channels_last else (
+            torch.preserve_format)
         for feature, stride, project in zip(features, self.strides, self.projections, strict=True):
             feature = _resized(feature, side // stride)
-            # in channels_last torch's group normalization loses digits, see PreciseGroupNorm
-            feature = feature.to(
-                project.conv1.weight.dtype, memory_format=torch.contiguous_format)
+            feature = feature.to(project.conv1.weight.dtype, memory_format=order)
             # mmdet's own switch skips the VAE's maps, which need no gradient
             projected = checkpointed(project, feature) if self.with_cp else project(feature)
             pyramid[stride] = pyramid[stride] + projected if stride in pyramid else projected

@@ -96,6 +96,11 @@ class FeatureExtractor(FrozenModule):
         """Strides of the maps against the extractor's input."""
         return [feature_map.stride for feature_map in self.maps]
 
+    @property
+    def in_channels_last(self) -> bool:
+        """Whether networks compute in channels_last, and give maps so, see :func:`lay_out`."""
+        return getattr(self.frozen, 'in_channels_last', False)
+
     def load_text_encoder(self) -> None:
         """Get ready for :meth:`embed_captions`, as ``text_encoder``; once, before any call.
 

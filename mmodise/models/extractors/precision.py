@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from ..frozen import FrozenNetworks
-from ..int8 import quantize
+from ..int8 import is_quantized, quantize
 from .precise_group_norm import PreciseGroupNorm
 
 DTYPES = ('float32', 'bfloat16', 'float16', 'float64', 'int8')
@@ -54,8 +54,10 @@ def lay_out(channels_last: bool | None, image_size: int, frozen: FrozenNetworks)
             that is faster, for images of :data:`LARGE` pixels and more: of networks that compute
             in 16 bit, and of autoencoders on a CPU.
         image_size (int): Side of the images.
-        frozen (FrozenNetworks): They are changed.
+        frozen (FrozenNetworks): They are changed, and told whether they are ``in_channels_last``,
+            as layers in int8 are by themselves.
     """
+    frozen.in_channels_last = False
     for network in frozen.networks():
         weight = next(network.parameters())
         faster = image_size >= LARGE and (weight.dtype.itemsize == 2 or (
@@ -65,3 +67,4 @@ def lay_out(channels_last: bool | None, image_size: int, frozen: FrozenNetworks)
             torch.channels_last if last else torch.contiguous_format))
         if last:
             PreciseGroupNorm.replace_in(network)
+        frozen.in_channels_last |= last or is_quantized(network)
